@@ -1,0 +1,54 @@
+import { Entity, PrimaryColumn } from 'typeorm';
+import type { Id } from '../ids.js';
+import {
+  CountColumn,
+  IdColumn,
+  OptionalTextColumn,
+  OptionalTimeColumn,
+  TextColumn,
+  TimeColumn,
+} from '../platform/database/columns.js';
+
+/** One request to prove a mailbox. At most one of a participant is alive: the newest. */
+@Entity('challenges')
+export class Challenge {
+  @IdColumn() id: Id<'chl'>;
+  @TextColumn() ticketId: Id<'tkt'>;
+  @TextColumn() participantId: Id<'ptc'>;
+  @CountColumn() generation: number;
+  @TextColumn() purpose: string;
+  /** Three signs that page and mail both show; not secret. */
+  @TextColumn() reference: string;
+  /** HMAC of the code; with `codeKid` the key that made it. */
+  @TextColumn() codeMac: string;
+  @TextColumn() codeKid: string;
+  /** The code, encrypted, until its mail was sent or it expired. */
+  @OptionalTextColumn() sealedCode: string | null;
+  @CountColumn() tries: number;
+  @TimeColumn() createdAt: number;
+  @TimeColumn() expiresAt: number;
+  @OptionalTimeColumn() usedAt: number | null;
+  @OptionalTimeColumn() supersededAt: number | null;
+}
+
+/** What a verified guest's browser holds: opens one ticket, for one participant. Unique: tokenHash. */
+@Entity('sessions')
+export class Session {
+  @IdColumn() id: Id<'ses'>;
+  @TextColumn() tokenHash: string;
+  @TextColumn() ticketId: Id<'tkt'>;
+  @TextColumn() participantId: Id<'ptc'>;
+  @CountColumn() generation: number;
+  @TimeColumn() createdAt: number;
+  @TimeColumn() lastUsedAt: number;
+  @TimeColumn() expiresAt: number;
+  @OptionalTimeColumn() endedAt: number | null;
+}
+
+/** A counter of one thing within one window. */
+@Entity('limits')
+export class Limit {
+  @PrimaryColumn({ type: 'text' }) key: string;
+  @TimeColumn() windowStartedAt: number;
+  @CountColumn() count: number;
+}

@@ -1,0 +1,69 @@
+import { Injectable } from '@nestjs/common';
+import { IsNull } from 'typeorm';
+import { Config } from '../config.js';
+import { newId, type Id } from '../ids.js';
+import { Clock } from '../platform/clock.js';
+import { randomToken, sha256 } from '../platform/crypto.js';
+import { Database, type Transaction } from '../platform/database/database.js';
+import { Session } from './access.entity.js';
+import type { Holder } from './code.js';
+
+const TOKEN_BYTES = 32;
+/** The last use is written at most this often: a page view must not cost a commit. */
+const TOUCH_EVERY_MS = 60_000;
+
+/** What a valid session opens: this ticket, as this participant, while that generation stands. */
+export interface OpenSession extends Holder {
+  id: Id<'ses'>;
+}
+
+/** Sessions of verified guests, one per ticket and browser. Only the hash of a token is stored. */
+@Injectable()
+export class Sessions {
+  constructor(
+    private readonly config: Config,
+    private readonly database: Database,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Opens a session and returns its token: 256 random bits, new at each success. */
+  async open(tx: Transaction, holder: Holder): Promise<string> {
+    const now = this.clock.now();
+    const token = randomToken(TOKEN_BYTES);
+    await tx.insert(Session, {
+      id: newId('ses', now),
+      tokenHash: hashOf(token),
+      ticketId: holder.ticketId,
+      participantId: holder.participantId,
+      generation: holder.generation,
+      createdAt: now,
+      lastUsedAt: now,
+      expiresAt: now + this.config.sessionLifetimeHours * 3_600_000,
+      endedAt: null,
+    });
+    return token;
+  }
+
+  /** The session of this token on this ticket, if it still lives. A token of another ticket finds nothing. */
+  async find(token: string, ticketId: string): Promise<OpenSession | null> {
+    const now = this.clock.now();
+    const session = await this.database.read((manager) =>
+      manager.findOneBy(Session, { tokenHash: hashOf(token), ticketId: ticketId as Id<'tkt'>, endedAt: IsNull() }),
+    );
+    if (session === null || session.expiresAt <= now) return null;
+    if (session.lastUsedAt + this.config.sessionIdleMinutes * 60_000 <= now) return null;
+    if (session.lastUsedAt + TOUCH_EVERY_MS <= now)
+      await this.database.write((tx) => tx.update(Session, { id: session.id, endedAt: IsNull() }, { lastUsedAt: now }));
+    const { id, participantId, generation } = session;
+    return { id, ticketId: session.ticketId, participantId, generation };
+  }
+
+  /** Ends it on the server: the cookie alone opens nothing any more. */
+  async end(id: Id<'ses'>): Promise<void> {
+    await this.database.write((tx) => tx.update(Session, { id }, { endedAt: this.clock.now() }));
+  }
+}
+
+function hashOf(token: string): string {
+  return sha256(token).toString('hex');
+}

@@ -1,0 +1,33 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { AccessModule } from './access/access.module.js';
+import { DeliveryModule } from './delivery/delivery.module.js';
+import { IntakeModule } from './intake/intake.module.js';
+import { NotificationsModule } from './notifications/notifications.module.js';
+import { OperationsModule } from './operations/operations.module.js';
+import { OutboundModule } from './outbound/outbound.module.js';
+import { PlatformModule, type Platform } from './platform/platform.module.js';
+import { PortalModule } from './portal/portal.module.js';
+import { TemplatesModule } from './templates/templates.module.js';
+import { TicketsModule } from './tickets/tickets.module.js';
+
+/** The whole house, in the order of the data path. */
+@Module({})
+export class AppModule {
+  static on(platform: Platform): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        PlatformModule.with(platform),
+        IntakeModule, // a webhook comes in and is recorded
+        TicketsModule, // what the guest may see
+        NotificationsModule, // who is told what
+        TemplatesModule, // in which words
+        DeliveryModule, // by mail
+        AccessModule, // who may come in
+        PortalModule, // pages: landing, code, ticket, reply
+        OutboundModule, // back to the source
+        OperationsModule,
+      ],
+    };
+  }
+}

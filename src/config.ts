@@ -1,0 +1,468 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { dirname, join, resolve } from 'node:path';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { parseMailbox, type EmailAddress } from './platform/address.js';
+import { generateKey, KeyRing, parseKeyList } from './platform/crypto.js';
+import { generateWebhookSecret, isWebhookSecret } from './platform/webhook-signature.js';
+
+/** The folder of the package: where `templates/` and `package.json` are, from `src/` as from `dist/src/`. */
+export const packageRoot = findPackageRoot(import.meta.dirname);
+
+/** One upstream ticket system. */
+export interface Source {
+  name: string;
+  /** Standard Webhooks secrets: the first is current, the others verify during a rotation. */
+  secrets: string[];
+  brand: string;
+  defaultLocale: string;
+  /** Where mails of signed-in users lead; `{id}` and `{number}` are the source's own. */
+  accountTicketPage: string | null;
+  /** Hosts on which `data.ticket.url` is believed to be the account's ticket page. */
+  accountHosts: string[];
+  outbound: { url: string; secret: string; events: string[] } | null;
+}
+
+export interface SmtpTransportSettings {
+  kind: 'smtp';
+  host: string;
+  port: number;
+  secure: boolean;
+  user: string | null;
+  password: string | null;
+}
+
+/** All settings, checked and completed. A class only so that it can be injected by its name. */
+export abstract class Config {
+  environment: 'development' | 'production' | 'test';
+  /** Origin that every link begins with, without a slash at its end. */
+  publicUrl: string;
+  host: string;
+  port: number;
+  trustedProxies: string[];
+  dataDir: string;
+  database: { kind: 'sqlite'; path: string } | { kind: 'postgres'; url: string };
+  roles: { web: boolean; worker: boolean };
+  mail: {
+    transports: SmtpTransportSettings[];
+    from: { name: string; address: EmailAddress };
+    returnPath: EmailAddress;
+  };
+  linkKeys: KeyRing;
+  secretKeys: KeyRing;
+  sources: Source[];
+  allowPrivateHosts: string[];
+  defaultLocale: string;
+  logLevel: string;
+  codeDigits: number;
+  codeLifetimeSeconds: number;
+  linkLifetimeDays: number;
+  sessionIdleMinutes: number;
+  sessionLifetimeHours: number;
+  /** Secrets that were made at this start because none were set: shown once, never outside development. */
+  generated: { name: string; value: string }[];
+}
+
+/** Every fault of the settings at once; each names its variable and the fix. */
+export class ConfigError extends Error {
+  constructor(readonly problems: string[]) {
+    super(`The settings have ${problems.length} problem${problems.length === 1 ? '' : 's'}:\n  - ${problems.join('\n  - ')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+interface Setting {
+  schema: z.ZodType<string>;
+  /** As `.env.example` shows it; undefined where there is none. */
+  default?: string;
+  sentence: string;
+}
+
+const text = z.string();
+const oneOf = <const T extends string>(...values: T[]) =>
+  z.enum(values, { error: `must be one of ${values.join(', ')}` });
+const wholeNumber = (min: number, max: number) =>
+  text.refine((value) => /^\d+$/.test(value) && Number(value) >= min && Number(value) <= max, {
+    message: `must be a whole number from ${min} to ${max}`,
+  });
+
+/** Every setting: the order is that of `.env.example`, which is made from this table. */
+export const settings = {
+  NODE_ENV: {
+    schema: oneOf('development', 'production', 'test'),
+    default: 'development',
+    sentence: 'production makes keys, mail and sources required and turns every convenience off',
+  },
+  PUBLIC_URL: {
+    schema: text.refine(isPublicUrl, { message: 'must be an http(s) URL without query, for example https://support.example' }),
+    default: 'http://localhost:3000',
+    sentence: 'what links begin with; production wants https',
+  },
+  HOST: { schema: text, sentence: 'address to listen on: 127.0.0.1, or 0.0.0.0 in production' },
+  PORT: { schema: wholeNumber(0, 65535), default: '3000', sentence: 'port to listen on' },
+  TRUSTED_PROXIES: {
+    schema: text.refine((value) => list(value).every(isAddressOrSubnet), {
+      message: 'must be IP addresses or subnets, for example 10.0.0.0/8,127.0.0.1',
+    }),
+    default: '',
+    sentence: 'addresses whose forwarded headers count, comma-separated; empty: none',
+  },
+  DATA_DIR: { schema: text.min(1), default: './data', sentence: 'SQLite file, attachments, development keys' },
+  DATABASE_URL: {
+    schema: text.refine((value) => /^(sqlite:.+|postgres(ql)?:\/\/.+)$/.test(value), {
+      message: 'must be sqlite:PATH or postgres://…',
+    }),
+    sentence: 'sqlite:PATH or postgres://user:password@host/database; default sqlite:{DATA_DIR}/postern.sqlite',
+  },
+  QUEUE_URL: {
+    schema: z.literal('embedded', { error: 'this version knows embedded only' }),
+    default: 'embedded',
+    sentence: 'what spreads work; the embedded queue needs nothing else',
+  },
+  ROLES: {
+    schema: text.refine((value) => list(value).length > 0 && list(value).every((role) => /^(web|worker)$/.test(role)), {
+      message: 'must be web, worker or web,worker',
+    }),
+    default: 'web,worker',
+    sentence: 'what this process does; with the embedded queue one process does both',
+  },
+  MAIL_URL: {
+    schema: text.min(1),
+    sentence: 'smtp://user:password@host:port or smtps://…; required in production, else smtp://127.0.0.1:1025',
+  },
+  MAIL_FROM: { schema: text, default: 'Support <no-reply@localhost>', sentence: 'sender of every mail' },
+  MAIL_RETURN_PATH: { schema: text, sentence: "envelope sender, where bounces go; default: MAIL_FROM's address" },
+  LINK_KEYS: {
+    schema: text,
+    sentence: 'kid:base64,kid:base64 for links: the first signs, all verify; required in production',
+  },
+  SECRET_KEYS: { schema: text, sentence: 'the same for codes, sessions and forms; required in production' },
+  SOURCES_FILE: {
+    schema: text,
+    sentence: 'the sources (see sources.example.yaml); default ./sources.yaml if it exists, else the next three',
+  },
+  SOURCE_SECRET: { schema: text, sentence: 'Standard Webhooks secret (whsec_…) of source "default"' },
+  OUTBOUND_URL: { schema: text, sentence: 'where replies of source "default" are posted; empty: nowhere' },
+  OUTBOUND_SECRET: { schema: text, sentence: 'Standard Webhooks secret they are signed with' },
+  ALLOW_PRIVATE_HOSTS: {
+    schema: text,
+    sentence: 'hosts that outbound calls may reach though private, and by plain http; outside production 127.0.0.1,localhost',
+  },
+  DEFAULT_LOCALE: {
+    schema: text.refine(isLocale, { message: 'must be a BCP 47 tag, for example en or id' }),
+    default: 'en',
+    sentence: 'last step of every fallback of languages',
+  },
+  LOG_LEVEL: {
+    schema: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    sentence: 'least level that is logged',
+  },
+  CODE_DIGITS: { schema: wholeNumber(6, 10), default: '6', sentence: 'digits of an emailed code, 6 to 10' },
+  CODE_LIFETIME_SECONDS: { schema: wholeNumber(60, 600), default: '600', sentence: 'how long a code lives, at most 600' },
+  LINK_LIFETIME_DAYS: { schema: wholeNumber(1, 90), default: '30', sentence: 'how long a link lives, at most 90' },
+  SESSION_IDLE_MINUTES: { schema: wholeNumber(1, 30), default: '30', sentence: 'a session ends after this long unused' },
+  SESSION_LIFETIME_HOURS: { schema: wholeNumber(1, 8), default: '8', sentence: 'a session ends after this long, used or not' },
+} as const satisfies Record<string, Setting>;
+
+type SettingName = keyof typeof settings;
+type Values = Partial<Record<SettingName, string>>;
+
+/** Reads, checks and completes the settings. Throws `ConfigError` with every problem found. */
+export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const problems: string[] = [];
+  const values = readValues(environment, problems);
+  const production = values.NODE_ENV === 'production';
+  const dataDir = resolve(values.DATA_DIR ?? './data');
+  const generated: Config['generated'] = [];
+  const development = production ? null : new DevelopmentSecrets(dataDir, generated);
+
+  const allowPrivateHosts = list(values.ALLOW_PRIVATE_HOSTS ?? (production ? '' : '127.0.0.1,localhost'));
+  const from = readMailbox('MAIL_FROM', values.MAIL_FROM ?? '', production, problems);
+  const returnPath = values.MAIL_RETURN_PATH
+    ? readMailbox('MAIL_RETURN_PATH', values.MAIL_RETURN_PATH, production, problems)
+    : from;
+  const config: Config = {
+    environment: (values.NODE_ENV ?? 'development') as Config['environment'],
+    publicUrl: (values.PUBLIC_URL ?? '').replace(/\/+$/, ''),
+    host: values.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
+    port: Number(values.PORT ?? 3000),
+    trustedProxies: list(values.TRUSTED_PROXIES ?? ''),
+    dataDir,
+    database: readDatabase(values.DATABASE_URL, dataDir),
+    roles: { web: list(values.ROLES ?? '').includes('web'), worker: list(values.ROLES ?? '').includes('worker') },
+    mail: {
+      transports: readTransports(values.MAIL_URL ?? (production ? '' : 'smtp://127.0.0.1:1025'), problems),
+      from,
+      returnPath: returnPath.address,
+    },
+    linkKeys: readKeys('LINK_KEYS', values.LINK_KEYS ?? development?.key('LINK_KEYS'), problems),
+    secretKeys: readKeys('SECRET_KEYS', values.SECRET_KEYS ?? development?.key('SECRET_KEYS'), problems),
+    sources: readSources(environment, values, allowPrivateHosts, development, problems),
+    allowPrivateHosts,
+    defaultLocale: values.DEFAULT_LOCALE ?? 'en',
+    logLevel: values.LOG_LEVEL ?? 'info',
+    codeDigits: Number(values.CODE_DIGITS),
+    codeLifetimeSeconds: Number(values.CODE_LIFETIME_SECONDS),
+    linkLifetimeDays: Number(values.LINK_LIFETIME_DAYS),
+    sessionIdleMinutes: Number(values.SESSION_IDLE_MINUTES),
+    sessionLifetimeHours: Number(values.SESSION_LIFETIME_HOURS),
+    generated,
+  };
+  if (production && !config.publicUrl.startsWith('https://') && !problems.some((p) => p.startsWith('PUBLIC_URL')))
+    problems.push('PUBLIC_URL must begin with https:// in production: guests open it from anywhere');
+  if (config.roles.web !== config.roles.worker)
+    problems.push('ROLES must be web,worker: the embedded queue lives in one process');
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** Adds what `.env` says to the environment; what is set already stays. */
+export function readEnvFile(path = '.env'): void {
+  if (existsSync(path)) process.loadEnvFile(path);
+}
+
+/** The text of `.env.example`: every setting with its sentence, commented out at its default. */
+export function envExample(): string {
+  const lines = Object.entries(settings as Record<string, Setting>).flatMap(([name, { sentence, default: value }]) => [
+    `# ${sentence[0]!.toUpperCase()}${sentence.slice(1)}.`,
+    `# ${name}=${value !== undefined && /[\s<>]/.test(value) ? `"${value}"` : (value ?? '')}`,
+    '',
+  ]);
+  return [
+    '# Every setting of Postern, made from src/config.ts. Copy to .env and set what you need.',
+    '',
+    ...lines,
+  ].join('\n');
+}
+
+function readValues(environment: NodeJS.ProcessEnv, problems: string[]): Values {
+  const values: Values = {};
+  for (const [name, setting] of Object.entries(settings as Record<string, Setting>)) {
+    // An empty variable is as good as none: compose files and .env templates leave such lines.
+    const given = environment[name] === '' ? undefined : environment[name];
+    const value = given ?? setting.default;
+    if (value === undefined) continue;
+    const parsed = setting.schema.safeParse(value);
+    if (parsed.success) values[name as SettingName] = parsed.data;
+    else problems.push(`${name} ${parsed.error.issues[0]!.message} (it ${sensitive(name) ? 'is not' : `is "${value}"`})`);
+  }
+  return values;
+}
+
+const sensitive = (name: string) => /SECRET|KEYS|URL$/.test(name) && name !== 'PUBLIC_URL';
+
+function readDatabase(url: string | undefined, dataDir: string): Config['database'] {
+  if (url === undefined) return { kind: 'sqlite', path: join(dataDir, 'postern.sqlite') };
+  return url.startsWith('sqlite:')
+    ? { kind: 'sqlite', path: resolve(url.slice('sqlite:'.length)) }
+    : { kind: 'postgres', url };
+}
+
+function readMailbox(name: string, value: string, production: boolean, problems: string[]): Config['mail']['from'] {
+  const parsed = parseMailbox(value, { allowLocalhost: !production });
+  if (parsed.ok) return { name: parsed.name, address: parsed.address };
+  problems.push(
+    `${name} must be an address or "Name <address>" with a real domain, for example "Support <no-reply@support.example>" (${parsed.reason})`,
+  );
+  return { name: '', address: { given: '', key: '', domain: '' } };
+}
+
+function readTransports(value: string, problems: string[]): SmtpTransportSettings[] {
+  const urls = value.split(/\s+/).filter(Boolean);
+  if (urls.length === 0) problems.push('MAIL_URL is required in production: smtp://user:password@host:port');
+  if (urls.length > 1) problems.push('MAIL_URL: this version takes one transport');
+  return urls.flatMap((one) => {
+    const url = URL.canParse(one) ? new URL(one) : null;
+    if (!url || !/^smtps?:$/.test(url.protocol) || url.hostname === '') {
+      problems.push('MAIL_URL must be smtp://user:password@host:port or smtps://…');
+      return [];
+    }
+    const secure = url.protocol === 'smtps:';
+    return [
+      {
+        kind: 'smtp',
+        host: url.hostname.replace(/^\[|\]$/g, ''),
+        port: Number(url.port) || (secure ? 465 : 587),
+        secure,
+        user: decodeURIComponent(url.username) || null,
+        password: decodeURIComponent(url.password) || null,
+      },
+    ];
+  });
+}
+
+function readKeys(name: string, value: string | undefined, problems: string[]): KeyRing {
+  const parsed = value === undefined ? null : parseKeyList(value);
+  if (parsed?.ok) return new KeyRing(parsed.keys);
+  problems.push(
+    parsed === null
+      ? `${name} is required in production: kid:base64 of 32 random bytes, for example from: echo "k1:$(openssl rand -base64 32)"`
+      : `${name}: ${parsed.problem}`,
+  );
+  return new KeyRing([{ kid: 'none', key: Buffer.alloc(32) }]); // never used: the problem ends the start
+}
+
+const sourceName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be a-z, 0-9 and -, at most 32 signs');
+const webhookSecret = z.string().refine(isWebhookSecret, { message: 'must be whsec_ and base64 of 24 to 64 bytes' });
+const sourceSchema = z.strictObject({
+  name: sourceName,
+  adapter: z.literal('standard', { error: 'this version knows the adapter standard only' }).default('standard'),
+  secrets: z.array(webhookSecret).min(1),
+  brand: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a folder in templates/brands').default('default'),
+  defaultLocale: z.string().refine(isLocale, { message: 'must be a BCP 47 tag' }).optional(),
+  accountTicketPage: z.string().refine((page) => URL.canParse(page.replace(/\{(id|number)\}/g, 'x')), 'must be a URL').optional(),
+  accountHosts: z.array(z.string().min(1)).default([]),
+  outbound: z
+    .strictObject({
+      url: z.string(),
+      secret: webhookSecret,
+      events: z.array(z.string().regex(/^[a-z]+\.([a-z_]+|\*)$/)).default(['ticket.guest_replied']),
+    })
+    .optional(),
+});
+
+function readSources(
+  environment: NodeJS.ProcessEnv,
+  values: Values,
+  allowPrivateHosts: string[],
+  development: DevelopmentSecrets | null,
+  problems: string[],
+): Source[] {
+  const file = values.SOURCES_FILE ?? (existsSync('sources.yaml') ? 'sources.yaml' : null);
+  const { label, raw } =
+    file === null
+      ? { label: () => 'SOURCE_SECRET, OUTBOUND_URL, OUTBOUND_SECRET', raw: defaultSource(values, development, problems) }
+      : { label: (path: string) => `${file}: ${path}`, raw: readSourcesFile(file, environment, problems) };
+  const parsed = z.array(sourceSchema).safeParse(raw);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) problems.push(`${label(issue.path.join('.'))}: ${issue.message}`);
+    return [];
+  }
+  const names = parsed.data.map((source) => source.name);
+  if (new Set(names).size !== names.length) problems.push(`${label('sources')}: two sources have the same name`);
+  return parsed.data.map((source) => {
+    const outbound = source.outbound ?? null;
+    if (outbound && !isOutboundUrl(outbound.url, allowPrivateHosts))
+      problems.push(`${label(`${source.name}.outbound.url`)}: must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`);
+    return {
+      name: source.name,
+      secrets: source.secrets,
+      brand: source.brand,
+      defaultLocale: source.defaultLocale ?? values.DEFAULT_LOCALE ?? 'en',
+      accountTicketPage: source.accountTicketPage ?? null,
+      accountHosts: source.accountHosts,
+      outbound,
+    };
+  });
+}
+
+function defaultSource(values: Values, development: DevelopmentSecrets | null, problems: string[]): unknown[] {
+  const secret = values.SOURCE_SECRET ?? development?.webhookSecret('SOURCE_SECRET');
+  if (secret === undefined) {
+    problems.push('SOURCE_SECRET is required in production (or a sources.yaml): whsec_ and base64 of 32 random bytes');
+    return [];
+  }
+  if ((values.OUTBOUND_URL === undefined) !== (values.OUTBOUND_SECRET === undefined))
+    problems.push('OUTBOUND_URL and OUTBOUND_SECRET are set together or not at all');
+  const outbound =
+    values.OUTBOUND_URL && values.OUTBOUND_SECRET
+      ? { url: values.OUTBOUND_URL, secret: values.OUTBOUND_SECRET, events: ['ticket.*', 'guest.*', 'link.*', 'requester.*', 'notification.*'] }
+      : undefined;
+  return [{ name: 'default', secrets: [secret], outbound }];
+}
+
+function readSourcesFile(file: string, environment: NodeJS.ProcessEnv, problems: string[]): unknown {
+  let content: string;
+  try {
+    content = readFileSync(file, 'utf8');
+  } catch {
+    problems.push(`SOURCES_FILE: ${file} cannot be read`);
+    return [];
+  }
+  const filled = content.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+    const value = environment[name];
+    if (value === undefined || value === '') problems.push(`${file}: the environment has no ${name}`);
+    return JSON.stringify(value ?? '');
+  });
+  try {
+    return (parseYaml(filled) as { sources?: unknown } | null)?.sources ?? [];
+  } catch {
+    // The parser's own message quotes the line, and that may hold a secret.
+    problems.push(`${file} is not valid YAML`);
+    return [];
+  }
+}
+
+/** Keys and secrets of a development machine, kept in `DATA_DIR` so that links survive a restart. */
+class DevelopmentSecrets {
+  private readonly file: string;
+  private readonly kept: Record<string, string>;
+
+  constructor(
+    dataDir: string,
+    private readonly generated: Config['generated'],
+  ) {
+    this.file = join(dataDir, 'development-secrets.json');
+    this.kept = existsSync(this.file) ? (JSON.parse(readFileSync(this.file, 'utf8')) as Record<string, string>) : {};
+  }
+
+  key(name: string): string {
+    return this.keep(name, () => `dev:${generateKey()}`, false);
+  }
+
+  webhookSecret(name: string): string {
+    return this.keep(name, generateWebhookSecret, true);
+  }
+
+  private keep(name: string, make: () => string, show: boolean): string {
+    const known = this.kept[name];
+    if (known !== undefined) return known;
+    const value = make();
+    this.kept[name] = value;
+    mkdirSync(dirname(this.file), { recursive: true });
+    writeFileSync(this.file, JSON.stringify(this.kept, null, 2), { mode: 0o600 });
+    chmodSync(this.file, 0o600);
+    if (show) this.generated.push({ name, value });
+    return value;
+  }
+}
+
+function list(value: string): string[] {
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
+}
+
+function isPublicUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const url = new URL(value);
+  return /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '' && url.username === '' && url.pathname === '/';
+}
+
+function isOutboundUrl(value: string, allowPrivateHosts: string[]): boolean {
+  if (!URL.canParse(value)) return false;
+  const url = new URL(value);
+  return url.protocol === 'https:' || (url.protocol === 'http:' && allowPrivateHosts.includes(url.hostname));
+}
+
+function isAddressOrSubnet(value: string): boolean {
+  const [address = '', bits, ...rest] = value.split('/');
+  return rest.length === 0 && isIP(address) !== 0 && (bits === undefined || /^\d{1,3}$/.test(bits));
+}
+
+function isLocale(tag: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(tag).length === 1;
+  } catch {
+    return false; // Intl answers a malformed tag by a throw
+  }
+}
+
+function findPackageRoot(start: string): string {
+  let folder = start;
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
+}

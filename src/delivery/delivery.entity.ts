@@ -1,0 +1,72 @@
+import { Entity } from 'typeorm';
+import type { Id } from '../ids.js';
+import {
+  CountColumn,
+  IdColumn,
+  JsonColumn,
+  OptionalTextColumn,
+  OptionalTimeColumn,
+  TextColumn,
+  TimeColumn,
+} from '../platform/database/columns.js';
+import type { TemplateKey } from '../templates/values.js';
+import type { DeliveryState } from './states.js';
+
+/** What a mail is filled with besides the person's and the ticket's rows: all of it, so that every try is the same. */
+export interface DeliveryInputs {
+  ticketNumber: string;
+  recipientName: string;
+  guest: boolean;
+  /** Of the participant when this was planned: once it was raised, nothing more is sent. */
+  generation: number;
+  timeZone: string;
+  brand: string;
+  occurredAt: number;
+  updateCount: number;
+  /** A guest's link is signed anew at each render, with the key named here, and so is never stored. */
+  link:
+    | { kind: 'guest'; source: string; expiresAt: number; kid: string }
+    | { kind: 'account'; url: string }
+    | null;
+}
+
+/**
+ * One mail to one address: a notification through its one channel, or a code. A notification and its delivery share
+ * this row and the random part of their ids: `dlv_X` delivers `ntf_X`.
+ */
+@Entity('deliveries')
+export class Delivery {
+  @IdColumn() id: Id<'dlv'>;
+  @TextColumn() lane: 'codes' | 'mail';
+  @TextColumn() channel: 'email';
+  @OptionalTextColumn() eventId: Id<'evt'> | null;
+  @TextColumn() ticketId: Id<'tkt'>;
+  @TextColumn() participantId: Id<'ptc'>;
+  @OptionalTextColumn() challengeId: Id<'chl'> | null;
+  @TextColumn() templateKey: TemplateKey;
+  @TextColumn() templateRevision: string;
+  @TextColumn() locale: string;
+  @TextColumn() localeReason: string;
+  @TextColumn() recipient: string;
+  @JsonColumn() inputs: DeliveryInputs;
+  @TextColumn() state: DeliveryState;
+  @CountColumn() attempts: number;
+  @TimeColumn() createdAt: number;
+  /** Due from then on; a lease's end while it is leased. */
+  @TimeColumn() nextAttemptAt: number;
+  @OptionalTimeColumn() endedAt: number | null;
+}
+
+/** One try of a delivery, written when it ended. Append-only. */
+@Entity('attempts')
+export class Attempt {
+  @IdColumn() id: Id<'atm'>;
+  @TextColumn() deliveryId: Id<'dlv'>;
+  @CountColumn() number: number;
+  @TextColumn() transport: string;
+  @TextColumn() outcome: string;
+  /** The transport's own words, scrubbed of addresses. */
+  @TextColumn() detail: string;
+  @TimeColumn() startedAt: number;
+  @TimeColumn() endedAt: number;
+}

@@ -1,0 +1,22 @@
+import { Challenge, Limit, Session } from './access/access.entity.js';
+import { Attempt, Delivery } from './delivery/delivery.entity.js';
+import { Event } from './intake/event.entity.js';
+import { OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
+import { Attachment, Message, Participant, Reply, Ticket } from './tickets/ticket.entity.js';
+
+/** Every table, in the order of the data path. */
+export const entities = [
+  Event,
+  Ticket,
+  Participant,
+  Message,
+  Attachment,
+  Reply,
+  Delivery,
+  Attempt,
+  Challenge,
+  Session,
+  Limit,
+  OutboundMessage,
+  OutboundAttempt,
+];

@@ -1,0 +1,44 @@
+/**
+ * Every error that leaves the process, by its stable public code.
+ * `status` is the HTTP answer, `title` the RFC 9457 title, `log` the level it is logged at, `retry` whether sending the same again can help.
+ */
+export const errorCodes = {
+  'invalid-json': { status: 400, title: 'The body is not valid JSON', log: 'info', retry: false },
+  'duplicate-key': { status: 400, title: 'The body repeats a key', log: 'info', retry: false },
+  'forbidden-key': { status: 400, title: 'The body has a forbidden key', log: 'info', retry: false },
+  'too-deep': { status: 400, title: 'The body is nested too deep', log: 'info', retry: false },
+  'bad-request': { status: 400, title: 'The request is malformed', log: 'info', retry: false },
+  'bad-signature': { status: 401, title: 'The signature is missing, wrong or too old', log: 'info', retry: false },
+  forbidden: { status: 403, title: 'Refused', log: 'info', retry: false },
+  'not-found': { status: 404, title: 'Not found', log: 'debug', retry: false },
+  'unknown-source': { status: 404, title: 'There is no such source', log: 'info', retry: false },
+  'method-not-allowed': { status: 405, title: 'Method not allowed', log: 'debug', retry: false },
+  'event-conflict': { status: 409, title: 'The id was used for another body', log: 'warn', retry: false },
+  'body-too-large': { status: 413, title: 'The body is too large', log: 'info', retry: false },
+  'unsupported-media-type': { status: 415, title: 'The content type is not supported', log: 'info', retry: false },
+  'invalid-event': { status: 422, title: 'The event does not fit the schema', log: 'info', retry: false },
+  'too-many-requests': { status: 429, title: 'Too many requests', log: 'info', retry: true },
+  internal: { status: 500, title: 'Something went wrong here', log: 'error', retry: true },
+  unavailable: { status: 503, title: 'Not available right now', log: 'error', retry: true },
+} as const satisfies Record<string, { status: number; title: string; log: string; retry: boolean }>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** One fault in a body: where (RFC 6901 JSON pointer) and what. */
+export interface FieldError {
+  pointer: string;
+  detail: string;
+}
+
+/** An error with a public code. `detail` is shown to the caller: it says what is wrong and what to do, and holds no secret. */
+export class PosternError extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    readonly detail: string,
+    readonly extra: { errors?: FieldError[]; retryAfterSeconds?: number } = {},
+    options?: ErrorOptions,
+  ) {
+    super(`${code}: ${detail}`, options);
+    this.name = 'PosternError';
+  }
+}

@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import type { FieldError } from './errors.js';
+import { parseAddress } from './platform/address.js';
+
+/** Types that tell people, in the native event's words. */
+export const tellingTypes = [
+  'ticket.created',
+  'ticket.replied',
+  'ticket.info_requested',
+  'ticket.resolved',
+  'ticket.reopened',
+  'ticket.closed',
+] as const;
+
+/** Types that change what Postern knows and mail nobody. */
+export const silentTypes = [
+  'ticket.updated',
+  'message.updated',
+  'message.retracted',
+  'requester.changed',
+  'ticket.merged',
+  'ticket.deleted',
+] as const;
+
+export type TellingType = (typeof tellingTypes)[number];
+export type EventType = TellingType | (typeof silentTypes)[number];
+
+export const ticketStatuses = ['open', 'pending', 'resolved', 'closed'] as const;
+export type TicketStatus = (typeof ticketStatuses)[number];
+export const authorKinds = ['agent', 'requester', 'participant', 'system'] as const;
+export type AuthorKind = (typeof authorKinds)[number];
+export const messageFormats = ['text', 'markdown', 'html'] as const;
+export type MessageFormat = (typeof messageFormats)[number];
+
+// Values that stand in one line (a subject, a name) lose control characters, line breaks and bidirectional overrides.
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g;
+/** JSON may hold half a surrogate pair or NUL; Postgres takes neither in a text. */
+const storable = (text: string) => text.toWellFormed().replaceAll('\0', '');
+const oneLine = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .transform((text) => storable(text).replace(UNPRINTABLE, ' ').trim());
+const sourceId = oneLine(255).pipe(z.string().min(1));
+const moment = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
+const httpUrl = z.url({ protocol: /^https?$/ }).max(2048);
+
+const email = z.string().transform((text, context) => {
+  const parsed = parseAddress(text);
+  if (parsed.ok) return parsed.address;
+  context.addIssue({ code: 'custom', message: `is not an email address that Postern can mail (${parsed.reason})` });
+  return z.NEVER;
+});
+
+// An unknown locale or time zone must not cost a notification: the person is told in the fallback, in UTC.
+const locale = z
+  .string()
+  .max(64)
+  .transform((tag) => canonicalLocale(tag));
+const timeZone = z
+  .string()
+  .max(64)
+  .transform((name) => (isTimeZone(name) ? name : null));
+
+const person = z
+  .object({
+    kind: z.enum(['guest', 'account']),
+    id: sourceId.optional(),
+    email,
+    name: oneLine(200).optional(),
+    locale: locale.nullish(),
+    timeZone: timeZone.nullish(),
+  })
+  .refine((one) => one.kind === 'guest' || one.id !== undefined, {
+    path: ['id'],
+    message: 'is required for an account',
+  });
+
+const attachment = z.object({
+  name: oneLine(255).pipe(z.string().min(1)),
+  contentType: z.string().max(255).default('application/octet-stream'),
+  size: z.number().int().nonnegative().optional(),
+  url: httpUrl,
+});
+
+const message = z.object({
+  id: sourceId,
+  author: z.object({
+    kind: z.enum(authorKinds),
+    id: sourceId.optional(),
+    email: email.optional(),
+    name: oneLine(200).optional(),
+  }),
+  body: z.string().max(200_000).transform(storable).default(''),
+  format: z.enum(messageFormats).default('text'),
+  createdAt: moment.optional(),
+  // Whatever does not say that it is public is internal and is dropped before it is stored.
+  visibility: z.string().optional(),
+  replyId: z.string().max(64).nullish(),
+  attachments: z.array(attachment).max(50).default([]),
+});
+
+export const eventSchema = z
+  .object({
+    type: z.enum([...tellingTypes, ...silentTypes]),
+    timestamp: moment,
+    data: z.object({
+      ticket: z.object({
+        id: sourceId,
+        number: oneLine(64).pipe(z.string().min(1)),
+        subject: oneLine(1000).optional(),
+        status: z.enum(ticketStatuses),
+        version: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
+        createdAt: moment.optional(),
+        updatedAt: moment,
+        url: httpUrl.optional(),
+      }),
+      requester: person,
+      participants: z.array(person).max(50).optional(),
+      message: message.nullish(),
+      history: z.array(message).max(200).default([]),
+      into: sourceId.optional(),
+    }),
+  })
+  .superRefine((event, context) => {
+    const needsMessage = event.type === 'message.updated' || event.type === 'message.retracted';
+    if (needsMessage && !event.data.message)
+      context.addIssue({ code: 'custom', path: ['data', 'message'], message: `is required for ${event.type}` });
+    if (event.type === 'ticket.merged' && !event.data.into)
+      context.addIssue({ code: 'custom', path: ['data', 'into'], message: 'is required for ticket.merged' });
+  });
+
+/** One normalised event: what every adapter hands on. Times are ms since 1970, addresses are parsed. */
+export type TicketEvent = z.infer<typeof eventSchema>;
+export type EventPerson = TicketEvent['data']['requester'];
+export type EventMessage = NonNullable<TicketEvent['data']['message']>;
+
+/** Reads a native event. Every fault is named by its JSON pointer (RFC 6901). */
+export function parseEvent(body: unknown): { ok: true; event: TicketEvent } | { ok: false; errors: FieldError[] } {
+  const parsed = eventSchema.safeParse(body);
+  if (parsed.success) return { ok: true, event: parsed.data };
+  return {
+    ok: false,
+    errors: parsed.error.issues.map((issue) => ({
+      pointer: issue.path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
+      detail: issue.message,
+    })),
+  };
+}
+
+/** The canonical form of a BCP 47 tag, or null if it is none. */
+function canonicalLocale(tag: string): string | null {
+  try {
+    return Intl.getCanonicalLocales(tag.replaceAll('_', '-'))[0] ?? null;
+  } catch {
+    return null; // Intl has no other way to ask whether a tag is well formed.
+  }
+}
+
+const timeZones = new Map<string, boolean>();
+function isTimeZone(name: string): boolean {
+  let known = timeZones.get(name);
+  if (known === undefined) {
+    try {
+      known = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
+    } catch {
+      known = false; // the same: Intl answers an unknown zone by a throw
+    }
+    // Bounded: a sender could name endless zones.
+    if (timeZones.size < 1000) timeZones.set(name, known);
+  }
+  return known;
+}

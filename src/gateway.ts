@@ -1,0 +1,115 @@
+import 'reflect-metadata';
+import cookie from '@fastify/cookie';
+import helmet from '@fastify/helmet';
+import multipart from '@fastify/multipart';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { mkdirSync } from 'node:fs';
+import { AppModule } from './app.module.js';
+import type { Config } from './config.js';
+import { entities } from './entities.js';
+import { ProblemFilter } from './operations/problem.filter.js';
+import { SystemClock, type Clock } from './platform/clock.js';
+import { Database } from './platform/database/database.js';
+import { HttpClient } from './platform/http-client.js';
+import { Logger } from './platform/logger.js';
+import type { Platform } from './platform/platform.module.js';
+import { EmbeddedQueue } from './platform/queue/embedded-queue.js';
+import type { Queue } from './platform/queue/queue.js';
+
+/** Largest body that is read whole: webhooks and small forms. Replies with files are streamed. */
+const BODY_LIMIT = 256 * 1024;
+
+/** Parts that tests replace. */
+export interface GatewayParts {
+  clock?: Clock;
+  logger?: Logger;
+  queue?: (logger: Logger) => Queue;
+}
+
+export interface Gateway extends Platform {
+  app: NestFastifyApplication;
+  /** Where it listens, for example `http://127.0.0.1:3000`. */
+  url: string;
+  /** Stops taking, finishes what runs, closes everything. */
+  close(): Promise<void>;
+}
+
+/** Opens the database, starts the application and listens. */
+export async function startGateway(config: Config, parts: GatewayParts = {}): Promise<Gateway> {
+  mkdirSync(config.dataDir, { recursive: true });
+  const clock = parts.clock ?? new SystemClock();
+  const logger = parts.logger ?? new Logger(config.logLevel);
+  const database = await Database.open(config.database, entities);
+  const queue = parts.queue?.(logger) ?? new EmbeddedQueue(logger);
+  const http = new HttpClient({ allowPrivateHosts: config.allowPrivateHosts });
+  const platform: Platform = { config, clock, logger, database, queue, http };
+  const app = await createApplication(platform);
+  await app.listen(config.port, config.host);
+  return {
+    ...platform,
+    app,
+    url: await app.getUrl(),
+    close: async () => {
+      // First no new requests, then no new work, then the connections that the last of it needs.
+      await app.getHttpServer().close();
+      app.getHttpServer().closeIdleConnections();
+      await queue.close();
+      await app.close();
+      http.close();
+      await database.close();
+    },
+  };
+}
+
+async function createApplication(platform: Platform): Promise<NestFastifyApplication> {
+  const { config, logger } = platform;
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT,
+    trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
+    routerOptions: { maxParamLength: 600 },
+    forceCloseConnections: 'idle',
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.on(platform), adapter, {
+    logger,
+    bodyParser: false,
+    abortOnError: false,
+  });
+  app.useGlobalFilters(new ProblemFilter(logger));
+  const fastify = adapter.getInstance();
+  // Webhooks are verified over their raw bytes, so nothing is parsed before the controller asks for it.
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, Object.fromEntries(new URLSearchParams(body as string))),
+  );
+  await app.register(multipart, { throwFileSizeLimit: false });
+  await app.register(cookie);
+  await app.register(helmet, securityHeaders(config));
+  await app.init();
+  return app;
+}
+
+function securityHeaders({ publicUrl }: Config): object {
+  const isHttps = publicUrl.startsWith('https:');
+  return {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        styleSrc: ["'self'"],
+        scriptSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        connectSrc: ["'self'"],
+        formAction: ["'self'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    // With no-referrer browsers post `Origin: null`, and no form could be told from a foreign one.
+    referrerPolicy: { policy: 'same-origin' },
+    strictTransportSecurity: isHttps ? { maxAge: 31_536_000, includeSubDomains: false } : false,
+    crossOriginEmbedderPolicy: false,
+    xFrameOptions: { action: 'deny' },
+  };
+}

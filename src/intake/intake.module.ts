@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+import { DeliveryModule } from '../delivery/delivery.module.js';
+import { NotificationsModule } from '../notifications/notifications.module.js';
+import { TicketsModule } from '../tickets/tickets.module.js';
+import { EventsController } from './events.controller.js';
+import { Intake } from './intake.js';
+
+@Module({
+  imports: [TicketsModule, NotificationsModule, DeliveryModule],
+  controllers: [EventsController],
+  providers: [Intake],
+})
+export class IntakeModule {}

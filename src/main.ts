@@ -1,0 +1,46 @@
+import { ConfigError, loadConfig, readEnvFile, type Config } from './config.js';
+import { startGateway, type Gateway } from './gateway.js';
+import { TemplateProblems } from './templates/catalogue.js';
+
+/** Work that runs may end within this time; whatever is left comes back when its lease runs out. */
+const SHUTDOWN_MS = 25_000;
+
+let gateway: Gateway | null = null;
+try {
+  readEnvFile();
+  const config = loadConfig();
+  gateway = await startGateway(config);
+  tellStart(config, gateway.url);
+} catch (error) {
+  // What an operator can mend is said in its own words; only a fault of ours shows where it happened.
+  const isExpected = error instanceof ConfigError || error instanceof TemplateProblems || (error as { code?: string }).code === 'EADDRINUSE';
+  process.stderr.write(`Postern did not start. ${isExpected ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`);
+  process.exit(1);
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+
+async function stop(signal: string): Promise<void> {
+  gateway!.logger.info('stopping: no new work, finishing what runs', { signal });
+  const late = setTimeout(() => {
+    gateway!.logger.warn('some work did not end in time; it is taken up again after its lease', { seconds: SHUTDOWN_MS / 1000 });
+    process.exit(1);
+  }, SHUTDOWN_MS);
+  late.unref();
+  await gateway!.close();
+  gateway!.logger.info('stopped');
+  process.exit(0);
+}
+
+function tellStart(config: Config, url: string): void {
+  const { logger } = gateway!;
+  logger.info('Postern is ready', {
+    url,
+    publicUrl: config.publicUrl,
+    database: config.database.kind,
+    sources: config.sources.map(({ name }) => name),
+  });
+  if (config.environment === 'production') return;
+  for (const { name, value } of config.generated)
+    process.stdout.write(`${name}=${value}\n  made for this machine and kept in ${config.dataDir}; sign events with it\n`);
+}

@@ -1,0 +1,44 @@
+import { Entity } from 'typeorm';
+import type { Id } from '../ids.js';
+import {
+  CountColumn,
+  IdColumn,
+  JsonColumn,
+  OptionalTextColumn,
+  OptionalTimeColumn,
+  TextColumn,
+  TimeColumn,
+} from '../platform/database/columns.js';
+
+export type OutboundState = 'queued' | 'leased' | 'delivered' | 'parked';
+
+/** One webhook message to a source. Its id is the `webhook-id` of every try. */
+@Entity('outbound_messages')
+export class OutboundMessage {
+  @IdColumn() id: Id<'out'>;
+  @TextColumn() source: string;
+  @TextColumn() type: string;
+  /** What it tells of (a reply's id), for those who show how far it came. */
+  @OptionalTextColumn() subjectId: string | null;
+  /** `data` of the body. */
+  @JsonColumn() data: object;
+  @TextColumn() state: OutboundState;
+  @CountColumn() attempts: number;
+  @TimeColumn() createdAt: number;
+  /** Due from then on; a lease's end while it is leased. */
+  @TimeColumn() nextAttemptAt: number;
+  @OptionalTimeColumn() endedAt: number | null;
+}
+
+/** One try, written when it ended. Append-only. */
+@Entity('outbound_attempts')
+export class OutboundAttempt {
+  @IdColumn() id: Id<'atm'>;
+  @TextColumn() messageId: Id<'out'>;
+  @CountColumn() number: number;
+  /** HTTP status, or 0 where there was none. */
+  @CountColumn() status: number;
+  @TextColumn() outcome: string;
+  @TimeColumn() startedAt: number;
+  @TimeColumn() endedAt: number;
+}

@@ -1,0 +1,66 @@
+import { DataSource, type DataSourceOptions, type EntityTarget, type ObjectLiteral } from 'typeorm';
+import { SnakeCaseNames } from './columns.js';
+import { migrations } from './migrations/all.js';
+import { loadSqliteDriver } from './sqlite-driver.js';
+
+export type DatabaseSettings = { kind: 'sqlite'; path: string } | { kind: 'postgres'; url: string };
+export type EntityClass = EntityTarget<ObjectLiteral> & (new () => object);
+
+const BUSY_TIMEOUT_MS = 5000;
+
+/** Options of a connection that may write; also what the TypeORM command line uses. */
+export function writerOptions(settings: DatabaseSettings, entities: EntityClass[]): DataSourceOptions {
+  const shared = { entities, migrations, namingStrategy: new SnakeCaseNames(), synchronize: false, logging: false } as const;
+  if (settings.kind === 'postgres')
+    return { ...shared, type: 'postgres', url: settings.url, extra: { max: 20 }, applicationName: 'postern' };
+  return {
+    ...shared,
+    type: 'better-sqlite3',
+    database: settings.path,
+    driver: loadSqliteDriver(),
+    enableWAL: true,
+    timeout: BUSY_TIMEOUT_MS,
+    prepareDatabase: (connection: SqliteConnection) => {
+      connection.pragma('synchronous = FULL');
+      beginImmediately(connection);
+    },
+  };
+}
+
+/** A second connection to the same SQLite file, which can only read. */
+export function sqliteReader(path: string, entities: EntityClass[]): DataSource {
+  return new DataSource({
+    type: 'better-sqlite3',
+    database: path,
+    driver: loadSqliteDriver(),
+    readonly: true,
+    timeout: BUSY_TIMEOUT_MS,
+    entities,
+    namingStrategy: new SnakeCaseNames(),
+    synchronize: false,
+    logging: false,
+  });
+}
+
+/** What durability rests on; a file system without WAL, say, would take it away in silence. */
+export async function assertSqliteDurable(writer: DataSource): Promise<void> {
+  const read = async (name: string) => Object.values((await writer.query<object[]>(`PRAGMA ${name}`))[0] ?? {})[0];
+  const expected = { journal_mode: 'wal', synchronous: 2, busy_timeout: BUSY_TIMEOUT_MS };
+  for (const [name, value] of Object.entries(expected)) {
+    const actual = await read(name);
+    if (actual !== value)
+      throw new Error(`SQLite has ${name}=${String(actual)} instead of ${value}: is DATA_DIR on a network file system?`);
+  }
+}
+
+interface SqliteConnection {
+  pragma(text: string): unknown;
+  prepare(sql: string): unknown;
+}
+
+// TypeORM begins deferred transactions. One that reads first and writes later fails at once, without waiting for
+// busy_timeout, if another process wrote in between (SQLITE_BUSY_SNAPSHOT); an immediate one waits its turn.
+function beginImmediately(connection: SqliteConnection): void {
+  const prepare = connection.prepare.bind(connection);
+  connection.prepare = (sql) => prepare(sql === 'BEGIN TRANSACTION' ? 'BEGIN IMMEDIATE TRANSACTION' : sql);
+}

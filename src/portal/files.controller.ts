@@ -1,0 +1,24 @@
+import { Controller, Get, Param, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { Config } from '../config.js';
+import { PosternError } from '../errors.js';
+import { openAttachmentToken } from '../outbound/attachment-url.js';
+import { Clock } from '../platform/clock.js';
+import { AttachmentSender } from './attachment-sender.js';
+
+/** Files of replies for the source, by the signed URL that its outbound webhook carried. */
+@Controller('v1/files')
+export class FilesController {
+  constructor(
+    private readonly config: Config,
+    private readonly clock: Clock,
+    private readonly sender: AttachmentSender,
+  ) {}
+
+  @Get(':token')
+  async download(@Param('token') token: string, @Res() reply: FastifyReply): Promise<void> {
+    const id = openAttachmentToken(this.config.linkKeys, token, this.clock.now());
+    if (id === null || !(await this.sender.send(reply, null, id)))
+      throw new PosternError('not-found', 'The file is gone, or its address is wrong or older than 7 days.');
+  }
+}

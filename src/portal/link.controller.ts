@@ -1,0 +1,230 @@
+import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Codes, type Holder } from '../access/code.js';
+import { Links } from '../access/link.js';
+import { takeLimits } from '../access/limits.js';
+import { Config, type Source } from '../config.js';
+import { Deliveries } from '../delivery/delivery.js';
+import { accountPage } from '../notifications/planner.js';
+import { Outbound } from '../outbound/outbound.js';
+import { maskAddress } from '../platform/address.js';
+import { Clock } from '../platform/clock.js';
+import { Database } from '../platform/database/database.js';
+import { findConversation, type Conversation } from '../tickets/conversation.js';
+import { PageErrorFilter } from './page-error.filter.js';
+import { PageWriter, type PageSubject } from './page-writer.js';
+import { Visitors } from './visitor.js';
+
+const RESEND_AFTER_MS = 60_000;
+/** Fresh links for one expired link: enough for a person who waits for a mail, nothing for one who floods a mailbox. */
+const RENEWALS_PER_DAY = 5;
+
+interface Door extends Conversation {
+  source: Source;
+  holder: Holder;
+  expired: boolean;
+}
+
+interface CodeForm {
+  formToken?: string;
+  code?: string;
+}
+
+/** The guest's way in: link, code, session. A GET changes nothing and sends nothing, whoever asks and how often. */
+@Controller('t/:token')
+@UseFilters(PageErrorFilter)
+export class LinkController {
+  constructor(
+    private readonly config: Config,
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly links: Links,
+    private readonly codes: Codes,
+    private readonly deliveries: Deliveries,
+    private readonly outbound: Outbound,
+    private readonly visitors: Visitors,
+    private readonly writer: PageWriter,
+  ) {}
+
+  @Get()
+  async landing(@Param('token') token: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const door = await this.open(token, request, reply);
+    if (!door) return;
+    const { ticket, participant } = door;
+    const view = { ticketNumber: ticket.number, maskedAddress: maskAddress(participant.email), sendAction: `/t/${token}/code` };
+    await this.writer.send(request, reply, 200, 'landing', view, door);
+  }
+
+  /** Sends the code to the bound address. Only this counts as the link having been opened. */
+  @Post('code')
+  async sendCode(
+    @Param('token') token: string,
+    @Body() form: CodeForm,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    this.checkForm(request, form);
+    const door = await this.open(token, request, reply);
+    if (!door) return;
+    const { ticket, participant, source, holder } = door;
+    const result = await this.database.write(async (tx) => {
+      const challenge = await this.codes.issue(tx, holder, { addressKey: participant.emailKey, ip: canonicalIp(request.ip) });
+      if (!challenge.ok) return challenge;
+      const occurredAt = challenge.createdAt;
+      const mails = await this.deliveries.plan(tx, [{ ticket, participant, templateKey: 'access-code', occurredAt, challenge }]);
+      const data = { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email: participant.email };
+      const news = await this.outbound.enqueue(tx, { source: source.name, type: 'link.opened', data });
+      return { ok: true as const, mails, news };
+    });
+    if (result.ok) {
+      this.deliveries.wake(result.mails);
+      this.outbound.wake(result.news);
+      return this.goTo(reply, `/t/${token}/code`);
+    }
+    const latest = await this.codes.latest(holder);
+    // Pressed twice: the code on its way still works, and the page says that no second one was sent.
+    if (latest?.alive && result.retryAfterSeconds <= RESEND_AFTER_MS / 1000) return this.goTo(reply, `/t/${token}/code?again=1`);
+    void reply.header('retry-after', String(result.retryAfterSeconds));
+    const href = latest?.alive ? `/t/${token}/code` : null;
+    await this.writer.notice(request, reply, 429, { kind: 'wait', seconds: result.retryAfterSeconds, href }, door);
+  }
+
+  @Get('code')
+  async codePage(
+    @Param('token') token: string,
+    @Query('again') again: string | undefined,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const door = await this.open(token, request, reply);
+    if (!door) return;
+    await this.showCode(token, door, request, reply, 200, { notice: again === undefined ? 'sent' : 'already-sent' });
+  }
+
+  @Post('verify')
+  async verify(
+    @Param('token') token: string,
+    @Body() form: CodeForm,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    this.checkForm(request, form);
+    const door = await this.open(token, request, reply);
+    if (!door) return;
+    const { ticket, participant, source, holder } = door;
+    const data = { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email: participant.email };
+    const verdict = await this.codes.verify(holder, String(form.code ?? ''), (tx) =>
+      this.outbound.enqueue(tx, { source: source.name, type: 'guest.verified', data }),
+    );
+    if (verdict.ok) {
+      this.outbound.wake(verdict.also);
+      this.visitors.keepSession(reply, ticket.id, verdict.sessionToken);
+      return this.goTo(reply, `/tickets/${ticket.id}#newest`);
+    }
+    if (verdict.reason === 'dead') return this.deadCode(token, door, request, reply);
+    if (verdict.reason === 'limited') {
+      void reply.header('retry-after', String(verdict.retryAfterSeconds));
+      return this.writer.notice(request, reply, 429, { kind: 'guess-wait', seconds: verdict.retryAfterSeconds }, door);
+    }
+    const triesLeft = verdict.reason === 'wrong' ? verdict.triesLeft : undefined;
+    await this.showCode(token, door, request, reply, 422, { error: verdict.reason, triesLeft });
+  }
+
+  /** Mails a fresh link for an expired one, to the address it was made for. */
+  @Post('renew')
+  async renew(
+    @Param('token') token: string,
+    @Body() form: CodeForm,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    this.checkForm(request, form);
+    const door = await this.find(token);
+    if (!door) return this.writer.notice(request, reply, 404, { kind: 'not-found' });
+    if (!door.expired) return this.goTo(reply, `/t/${token}`);
+    const { ticket, participant, source } = door;
+    const now = this.clock.now();
+    const planned = await this.database.write(async (tx) => {
+      const limit = { key: `renew:${participant.id}`, max: RENEWALS_PER_DAY, seconds: 86_400 };
+      const taken = await takeLimits(tx, [limit], now);
+      const accountUrl = participant.kind === 'account' ? accountPage(source, ticket) : null;
+      const plan = { ticket, participant, templateKey: 'link-renewed' as const, occurredAt: now, accountUrl };
+      return taken.ok ? { ok: true as const, mails: await this.deliveries.plan(tx, [plan]) } : taken;
+    });
+    if (!planned.ok) {
+      void reply.header('retry-after', String(planned.retryAfterSeconds));
+      return this.writer.notice(request, reply, 429, { kind: 'renew-wait', seconds: planned.retryAfterSeconds }, door);
+    }
+    this.deliveries.wake(planned.mails);
+    await this.writer.notice(request, reply, 200, { kind: 'renewed', maskedAddress: maskAddress(participant.email) }, door);
+  }
+
+  private checkForm(request: FastifyRequest, form: CodeForm | undefined): void {
+    this.visitors.checkOrigin(request);
+    this.visitors.checkFormToken(request, null, form?.formToken);
+  }
+
+  /** The door behind a link, or the page that says why there is none: forged, revoked and unknown look the same. */
+  private async open(token: string, request: FastifyRequest, reply: FastifyReply): Promise<Door | null> {
+    const door = await this.find(token);
+    if (!door) await this.writer.notice(request, reply, 404, { kind: 'not-found' });
+    else if (door.expired) await this.writer.notice(request, reply, 410, { kind: 'expired', action: `/t/${token}/renew` }, door);
+    else return door;
+    return null;
+  }
+
+  private async find(token: string): Promise<Door | null> {
+    const link = this.links.open(token, this.clock.now());
+    if (!link.ok) return null;
+    const { ticketId, participantId, generation, expired } = link;
+    const holder = { ticketId, participantId, generation };
+    const conversation = await this.database.read((manager) => findConversation(manager, holder));
+    const source = this.config.sources.find(({ name }) => name === conversation?.ticket.source);
+    return conversation && source && link.isOf(source.name) ? { ...conversation, source, holder, expired } : null;
+  }
+
+  private async showCode(
+    token: string,
+    door: Door,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    status: number,
+    told: { notice?: 'sent' | 'already-sent'; error?: 'wrong' | 'malformed'; triesLeft?: number },
+  ): Promise<void> {
+    const latest = await this.codes.latest(door.holder);
+    if (latest === null) return this.goTo(reply, `/t/${token}`);
+    if (!latest.alive) return this.deadCode(token, door, request, reply);
+    const resendInSeconds = (latest.createdAt + RESEND_AFTER_MS - this.clock.now()) / 1000;
+    const view = {
+      ticketNumber: door.ticket.number,
+      maskedAddress: maskAddress(door.participant.email),
+      reference: latest.reference,
+      verifyAction: `/t/${token}/verify`,
+      resendAction: `/t/${token}/code`,
+      resendInSeconds,
+      expiresAt: new Date(latest.expiresAt),
+      ...told,
+    };
+    await this.writer.send(request, reply, status, 'code', view, door);
+  }
+
+  private deadCode(token: string, door: PageSubject, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    return this.writer.notice(request, reply, 410, { kind: 'code-dead', action: `/t/${token}/code` }, door);
+  }
+
+  private async goTo(reply: FastifyReply, path: string): Promise<void> {
+    await reply.status(303).header('location', path).header('cache-control', 'no-store').send();
+  }
+}
+
+/** One key per network: IPv4-mapped folded to IPv4, IPv6 by its /64, which is what one household has. */
+export function canonicalIp(ip: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
+  if (mapped) return mapped[1]!;
+  if (!ip.includes(':')) return ip;
+  const [head = '', tail] = ip.toLowerCase().split('%')[0]!.split('::');
+  const left = head ? head.split(':') : [];
+  const right = tail ? tail.split(':') : [];
+  const groups = tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
+  return `${groups.slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(':')}::/64`;
+}

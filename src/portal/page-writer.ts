@@ -1,0 +1,112 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { OpenSession } from '../access/session.js';
+import { Config, type Source } from '../config.js';
+import { Clock } from '../platform/clock.js';
+import { sha256 } from '../platform/crypto.js';
+import { loadBrand, type Brand } from '../templates/brand.js';
+import { templatesDir } from '../templates/templates.module.js';
+import type { Participant } from '../tickets/ticket.entity.js';
+import { brandCss, GuestPages, loadAssets, type Asset, type NoticeView, type PageName, type PageViews } from './pages.js';
+import { acceptedLanguage, Visitors } from './visitor.js';
+
+/** What a page is about, as far as it is known: it gives brand, language and time zone. */
+export interface PageSubject {
+  source?: Source;
+  participant?: Participant;
+  session?: OpenSession | null;
+}
+
+interface PageBrand {
+  brand: Brand;
+  logo: string | null;
+  css: Asset;
+}
+
+/** Writes whole pages with their headers. */
+@Injectable()
+export class PageWriter {
+  readonly pages: GuestPages;
+  /** Everything that pages load, by its path. */
+  readonly assets = new Map<string, Asset>();
+  private readonly named: Map<string, Asset>;
+  private readonly brands = new Map<string, PageBrand>();
+
+  constructor(
+    private readonly config: Config,
+    private readonly clock: Clock,
+    private readonly visitors: Visitors,
+  ) {
+    this.pages = GuestPages.load({ templatesDir, defaultLocale: config.defaultLocale });
+    this.named = loadAssets(templatesDir);
+    for (const asset of this.named.values()) this.assets.set(asset.path, asset);
+    for (const name of new Set(['default', ...config.sources.map(({ brand }) => brand)])) this.loadBrand(name);
+  }
+
+  /** The language of a page: chosen here, else the person's, else the browser's, else the source's. */
+  locale(request: FastifyRequest, reply: FastifyReply, { participant, source }: PageSubject): string {
+    const wanted = [this.visitors.language(request, reply), participant?.locale ?? acceptedLanguage(request), source?.defaultLocale];
+    return this.pages.resolveLocale(wanted.find((tag) => tag != null) ?? null);
+  }
+
+  async send<K extends PageName>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    status: number,
+    page: K,
+    view: PageViews[K],
+    subject: PageSubject = {},
+  ): Promise<void> {
+    const { brand, logo, css } = this.brands.get(subject.source?.brand ?? 'default')!;
+    const locale = this.locale(request, reply, subject);
+    const html = this.pages.render(page, locale, view, {
+      brand: { name: brand.name, accent: brand.light.accent, accentDark: brand.dark.accent, logo },
+      assets: {
+        style: this.named.get('postern.css')!.path,
+        script: this.named.get('postern.js')!.path,
+        icon: this.named.get('favicon.svg')!.path,
+        brandStyle: css.path,
+      },
+      formToken: this.visitors.formToken(request, reply, subject.session ?? null),
+      path: pagePath(request),
+      languageAction: null,
+      helpHref: '/help',
+      now: new Date(this.clock.now()),
+      timeZone: subject.participant?.timeZone ?? null,
+    });
+    await reply
+      .status(status)
+      .header('content-type', 'text/html; charset=utf-8')
+      .header('cache-control', 'no-store')
+      .header('content-language', locale)
+      .header('vary', 'accept-language, cookie')
+      .send(html);
+  }
+
+  notice(request: FastifyRequest, reply: FastifyReply, status: number, view: NoticeView, subject: PageSubject = {}): Promise<void> {
+    return this.send(request, reply, status, 'notice', view, subject);
+  }
+
+  private loadBrand(name: string): void {
+    const brand = loadBrand(templatesDir, name);
+    const content = Buffer.from(brandCss({ accent: brand.light.accent, accentDark: brand.dark.accent }));
+    const path = `/assets/${sha256(content).toString('hex').slice(0, 16)}/brand-${name}.css`;
+    const css = { name: `brand-${name}.css`, path, type: 'text/css; charset=utf-8', content };
+    this.assets.set(path, css);
+    this.brands.set(name, { brand, css, logo: brand.logo ? logoUrl(name, brand.logo.file) : null });
+  }
+}
+
+/** A small picture goes into the page itself: one request less, and nothing to guess. */
+function logoUrl(brand: string, file: string): string {
+  const type = file.endsWith('.jpg') ? 'jpeg' : file.split('.').at(-1)!;
+  return `data:image/${type};base64,${readFileSync(join(templatesDir, 'brands', brand, file)).toString('base64')}`;
+}
+
+/** The path that shows this page again by GET. */
+function pagePath(request: FastifyRequest): string {
+  const path = request.url.split('?', 1)[0]!;
+  return path.replace(/^(\/t\/[^/]+)\/verify$/, '$1/code').replace(/^(\/t\/[^/]+)\/renew$/, '$1').replace(/^(\/tickets\/[^/]+)\/\w+$/, '$1');
+}

@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import { AccessModule } from '../access/access.module.js';
+import { DeliveryModule } from '../delivery/delivery.module.js';
+import { OutboundModule } from '../outbound/outbound.module.js';
+import { TicketsModule } from '../tickets/tickets.module.js';
+import { AttachmentSender } from './attachment-sender.js';
+import { FilesController } from './files.controller.js';
+import { LinkController } from './link.controller.js';
+import { PageErrorFilter } from './page-error.filter.js';
+import { PageWriter } from './page-writer.js';
+import { PublicController } from './public.controller.js';
+import { ReplyForms } from './reply-form.js';
+import { TicketController } from './ticket.controller.js';
+import { Visitors } from './visitor.js';
+
+@Module({
+  imports: [AccessModule, TicketsModule, OutboundModule, DeliveryModule],
+  controllers: [LinkController, TicketController, FilesController, PublicController],
+  providers: [Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender],
+})
+export class PortalModule {}

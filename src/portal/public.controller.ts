@@ -1,0 +1,29 @@
+import { Controller, Get, Req, Res, UseFilters } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PageErrorFilter } from './page-error.filter.js';
+import { PageWriter } from './page-writer.js';
+
+/** What anybody may see: what this place is, help, and what pages load. */
+@Controller()
+@UseFilters(PageErrorFilter)
+export class PublicController {
+  constructor(private readonly writer: PageWriter) {}
+
+  @Get()
+  async home(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.writer.notice(request, reply, 200, { kind: 'home' });
+  }
+
+  @Get('help')
+  async help(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.writer.send(request, reply, 200, 'help', {});
+  }
+
+  /** Another content has another path, so a browser may keep it for ever. */
+  @Get('assets/*')
+  async asset(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const asset = this.writer.assets.get(request.url.split('?', 1)[0]!);
+    if (!asset) return this.writer.notice(request, reply, 404, { kind: 'not-found' });
+    await reply.header('content-type', asset.type).header('cache-control', 'public, max-age=31536000, immutable').send(asset.content);
+  }
+}

@@ -1,0 +1,94 @@
+import type { MultipartFile } from '@fastify/multipart';
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { PosternError } from '../errors.js';
+import type { FileFault } from '../tickets/file-rules.js';
+import { FileStore, MOST_BYTES_PER_FILE, MOST_BYTES_PER_REPLY, MOST_FILES_PER_REPLY } from '../tickets/file-store.js';
+import type { NewReply } from '../tickets/replies.js';
+
+export const MOST_SIGNS = 20_000;
+/** Bounds on what is read at all; what is refused politely is counted below them. */
+const LIMITS = { parts: 40, files: 30, fields: 10, fieldSize: 256 * 1024, fieldNameSize: 64, headerPairs: 20, fileSize: MOST_BYTES_PER_FILE + 1 };
+
+/** What is wrong with a reply, by field; `key` names the sentence. */
+export interface FormFault {
+  field: 'body' | 'files';
+  key: string;
+  name?: string;
+}
+
+export interface ReplyForm extends NewReply {
+  faults: FormFault[];
+}
+
+const sentenceOf: Record<FileFault, string> = {
+  type: 'file-kind',
+  mismatch: 'file-mismatch',
+  unreadable: 'file-mismatch',
+  empty: 'file-empty',
+  'too-large': 'file-too-large',
+  'too-many-pixels': 'image-too-large',
+};
+
+/** Reads a reply form as it streams in: files go to disk one by one, never whole into memory. */
+@Injectable()
+export class ReplyForms {
+  constructor(private readonly files: FileStore) {}
+
+  /** `checkToken` throws on a form of another site or session. Whatever was stored is removed when this throws. */
+  async read(request: FastifyRequest, checkToken: (token: unknown) => void): Promise<ReplyForm> {
+    if (!request.isMultipart()) throw new PosternError('bad-request', 'Send multipart/form-data.');
+    const form: ReplyForm = { body: '', formKey: '', files: [], faults: [] };
+    const fields: Record<string, unknown> = {};
+    let isChecked = false;
+    try {
+      for await (const part of request.parts({ limits: LIMITS })) {
+        if (part.type === 'field') fields[part.fieldname] = part.value;
+        else {
+          // The token stands before the files in the form: nothing of a stranger's is stored.
+          if (!isChecked) checkToken(fields.formToken);
+          isChecked = true;
+          await this.take(part, form);
+        }
+      }
+      if (!isChecked) checkToken(fields.formToken);
+      this.readFields(fields, form);
+    } catch (error) {
+      for (const { file } of form.files) await this.files.remove(file);
+      throw error;
+    }
+    return form;
+  }
+
+  private readFields({ body, formKey }: Record<string, unknown>, form: ReplyForm): void {
+    // Browsers send line breaks as CRLF (HTML, "multipart/form-data encoding").
+    form.body = typeof body === 'string' ? body.replace(/\r\n?/g, '\n').replaceAll('\0', '') : '';
+    form.formKey = typeof formKey === 'string' ? formKey : '';
+    if (!/^[\w-]{10,64}$/.test(form.formKey)) throw new PosternError('forbidden', 'The form has no key.');
+    const triedFiles = form.files.length > 0 || form.faults.length > 0;
+    if (form.body.trim() === '' && !triedFiles) form.faults.unshift({ field: 'body', key: 'empty' });
+    if (form.body.length > MOST_SIGNS) form.faults.unshift({ field: 'body', key: 'too-long' });
+  }
+
+  private async take(part: MultipartFile, form: ReplyForm): Promise<void> {
+    // An empty file field is sent as a file without a name.
+    if (part.fieldname !== 'files' || part.filename === '' || part.filename === undefined) return drain(part);
+    if (form.files.length >= MOST_FILES_PER_REPLY) {
+      addOnce(form, { field: 'files', key: 'too-many-files' });
+      return drain(part);
+    }
+    const room = MOST_BYTES_PER_REPLY - form.files.reduce((sum, { size }) => sum + size, 0);
+    const receipt = await this.files.receive(part.file, part.filename, Math.min(room, MOST_BYTES_PER_FILE));
+    if (receipt.ok) form.files.push(receipt.received);
+    else if (receipt.fault === 'too-large' && room < MOST_BYTES_PER_FILE) addOnce(form, { field: 'files', key: 'files-too-large' });
+    else form.faults.push({ field: 'files', key: sentenceOf[receipt.fault], name: receipt.name });
+  }
+}
+
+function addOnce(form: ReplyForm, fault: FormFault): void {
+  if (!form.faults.some(({ key }) => key === fault.key)) form.faults.push(fault);
+}
+
+async function drain({ file }: MultipartFile): Promise<void> {
+  for await (const chunk of file) void chunk;
+}

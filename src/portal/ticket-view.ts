@@ -1,0 +1,75 @@
+import type { OutboundState } from '../outbound/outbound.entity.js';
+import { randomToken } from '../platform/crypto.js';
+import { acceptedExtensions } from '../tickets/file-rules.js';
+import { MOST_BYTES_PER_FILE, MOST_BYTES_PER_REPLY, MOST_FILES_PER_REPLY } from '../tickets/file-store.js';
+import type { Entry } from '../tickets/conversation.js';
+import type { Ticket } from '../tickets/ticket.entity.js';
+import type { MessageView, ReplyView, TicketView } from './pages.js';
+import { MOST_SIGNS, type FormFault } from './reply-form.js';
+
+type Say = (key: string, values?: Record<string, string | number>) => string;
+
+/** The ticket page of one participant. */
+export function ticketView(
+  ticket: Ticket,
+  entries: Entry[],
+  states: Map<string, OutboundState>,
+  { takesReplies, reply, wasSent }: { takesReplies: boolean; reply: ReplyView; wasSent: boolean },
+): TicketView {
+  return {
+    number: ticket.number,
+    subject: ticket.subject || null,
+    status: ticket.status,
+    messages: entries.map((entry) => messageView(ticket, entry, states)),
+    reply: takesReplies && ticket.status !== 'closed' ? reply : null,
+    logoutAction: `/tickets/${ticket.id}/logout`,
+    flash: wasSent ? 'reply-sent' : null,
+  };
+}
+
+/** The reply box, with what was typed and what was wrong with it. */
+export function replyView(ticket: Ticket, body: string, faults: FormFault[], say: Say): ReplyView {
+  return {
+    action: `/tickets/${ticket.id}/replies`,
+    formKey: randomToken(16),
+    body,
+    errors: faults.map((fault) => ({ field: fault.field, text: faultText(fault, say) })),
+    accept: acceptedExtensions.map((extension) => `.${extension}`).join(','),
+    maxFiles: MOST_FILES_PER_REPLY,
+    maxFileBytes: MOST_BYTES_PER_FILE,
+    maxTotalBytes: MOST_BYTES_PER_REPLY,
+  };
+}
+
+function messageView(ticket: Ticket, entry: Entry, states: Map<string, OutboundState>): MessageView {
+  return {
+    author: { name: entry.authorName || null, kind: entry.authorKind },
+    mine: entry.mine,
+    at: new Date(entry.at),
+    bodyHtml: entry.html,
+    edited: entry.edited,
+    retracted: entry.retracted,
+    attachments: entry.attachments.map(({ id, name, size, contentType }) => ({
+      name,
+      size,
+      contentType,
+      href: `/tickets/${ticket.id}/attachments/${id}`,
+    })),
+    // How far a reply came is its writer's business.
+    state: entry.replyId !== null && entry.mine && !entry.retracted ? replyState(entry, states) : null,
+  };
+}
+
+function replyState({ replyId, echoed }: Entry, states: Map<string, OutboundState>): 'sending' | 'delivered' | 'failed' {
+  const state = states.get(replyId!);
+  if (echoed || state === 'delivered') return 'delivered';
+  // Without its outbound message nothing will ever carry the reply.
+  return state === 'parked' || state === undefined ? 'failed' : 'sending';
+}
+
+function faultText({ key, name = '' }: FormFault, say: Say): string {
+  const megabytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MB`;
+  const kinds = acceptedExtensions.map((extension) => extension.toUpperCase()).join(', ');
+  const size = megabytes(key === 'files-too-large' ? MOST_BYTES_PER_REPLY : MOST_BYTES_PER_FILE);
+  return say(`reply.error.${key}`, { name, kinds, size, count: MOST_FILES_PER_REPLY, max: MOST_SIGNS });
+}

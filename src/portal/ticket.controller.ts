@@ -1,0 +1,173 @@
+import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { OpenSession } from '../access/session.js';
+import { Sessions } from '../access/session.js';
+import { Config, type Source } from '../config.js';
+import { Outbound } from '../outbound/outbound.js';
+import { Clock } from '../platform/clock.js';
+import { Database } from '../platform/database/database.js';
+import { findConversation, listEntries, type Conversation } from '../tickets/conversation.js';
+import { FileStore } from '../tickets/file-store.js';
+import { acceptReply, type AcceptedReply, type NewReply } from '../tickets/replies.js';
+import type { Attachment, Reply } from '../tickets/ticket.entity.js';
+import { AttachmentSender } from './attachment-sender.js';
+import { PageErrorFilter } from './page-error.filter.js';
+import { PageWriter } from './page-writer.js';
+import { ReplyForms, type FormFault, type ReplyForm } from './reply-form.js';
+import { replyView, ticketView } from './ticket-view.js';
+import { Visitors } from './visitor.js';
+
+interface Room extends Conversation {
+  source: Source;
+  session: OpenSession;
+}
+
+/** Ticket detail, for whoever proved the mailbox: read, download, reply. Every request asks again whether it may. */
+@Controller('tickets/:id')
+@UseFilters(PageErrorFilter)
+export class TicketController {
+  constructor(
+    private readonly config: Config,
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly sessions: Sessions,
+    private readonly outbound: Outbound,
+    private readonly files: FileStore,
+    private readonly forms: ReplyForms,
+    private readonly sender: AttachmentSender,
+    private readonly visitors: Visitors,
+    private readonly writer: PageWriter,
+  ) {}
+
+  @Get()
+  async show(
+    @Param('id') id: string,
+    @Query('sent') sent: string | undefined,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const room = await this.enter(id, request, reply);
+    if (room) await this.showTicket(room, request, reply, 200, { sent });
+  }
+
+  @Post('replies')
+  async reply(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    this.visitors.checkOrigin(request);
+    const room = await this.enter(id, request, reply);
+    if (!room) return;
+    const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, room.session, token));
+    if (form.faults.length > 0) return this.refuse(room, request, reply, form, form.faults);
+    const accepted = await this.keep(room, form);
+    if (accepted.ok) {
+      await reply.status(303).header('location', `/tickets/${id}?sent=${accepted.reply.id}#newest`).header('cache-control', 'no-store').send();
+    } else if (accepted.reason === 'ticket-full') await this.refuse(room, request, reply, form, [{ field: 'files', key: 'ticket-full' }]);
+    else if (accepted.reason === 'closed')
+      await this.writer.notice(request, reply, 409, { kind: 'ticket-closed', href: `/tickets/${id}` }, room);
+    else await this.ended(request, reply);
+  }
+
+  @Get('attachments/:attachment')
+  async attachment(
+    @Param('id') id: string,
+    @Param('attachment') attachment: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const room = await this.enter(id, request, reply);
+    if (!room) return;
+    const answered = await this.sender.send(reply, room.ticket.id, attachment);
+    if (!answered) await this.writer.notice(request, reply, 404, { kind: 'file-gone', href: `/tickets/${id}` }, room);
+  }
+
+  @Post('logout')
+  async logout(
+    @Param('id') id: string,
+    @Body() form: { formToken?: string } | undefined,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    this.visitors.checkOrigin(request);
+    const room = await this.enter(id, request, reply);
+    if (!room) return;
+    this.visitors.checkFormToken(request, room.session, form?.formToken);
+    await this.sessions.end(room.session.id);
+    this.visitors.forgetSession(reply, id);
+    const { source, participant } = room;
+    await this.writer.notice(request, reply, 200, { kind: 'logged-out' }, { source, participant });
+  }
+
+  /** What this browser's session opens, or the page that says to open the mail again. */
+  private async enter(id: string, request: FastifyRequest, reply: FastifyReply): Promise<Room | null> {
+    const session = await this.visitors.session(request, id);
+    const conversation = session && (await this.database.read((manager) => findConversation(manager, session)));
+    const source = this.config.sources.find(({ name }) => name === conversation?.ticket.source);
+    if (session && conversation && source) return { ...conversation, source, session };
+    await this.ended(request, reply);
+    return null;
+  }
+
+  /** One answer for no session, an ended one and another ticket's: nothing tells which tickets there are. */
+  private ended(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    return this.writer.notice(request, reply, 404, { kind: 'session-ended' });
+  }
+
+  private async showTicket(
+    room: Room,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    status: number,
+    { sent, form, faults = [] }: { sent?: string; form?: ReplyForm; faults?: FormFault[] },
+  ): Promise<void> {
+    const { ticket, source } = room;
+    const entries = await this.database.read((manager) => listEntries(manager, room));
+    const states = await this.outbound.states(entries.flatMap(({ replyId }) => replyId ?? []));
+    const locale = this.writer.locale(request, reply, room);
+    const takesReplies = this.outbound.listens(source.name, 'ticket.guest_replied');
+    const view = ticketView(ticket, entries, states, {
+      takesReplies,
+      reply: replyView(ticket, form?.body ?? '', faults, (key, values) => this.writer.pages.sentence(locale, key, values)),
+      wasSent: entries.some(({ replyId, mine }) => mine && replyId === sent),
+    });
+    await this.writer.send(request, reply, status, 'ticket', view, room);
+  }
+
+  private async refuse(room: Room, request: FastifyRequest, reply: FastifyReply, form: ReplyForm, faults: FormFault[]): Promise<void> {
+    await this.discard(form);
+    await this.showTicket(room, request, reply, 422, { form, faults });
+  }
+
+  /** The reply and the message that brings it to the source, in one transaction. */
+  private async keep(room: Room, form: NewReply): Promise<AcceptedReply> {
+    const { accepted, news } = await this.database.write(async (tx) => {
+      const accepted = await acceptReply(tx, room.session, form, this.clock.now());
+      const isNew = accepted.ok && !accepted.isRepeat;
+      return { accepted, news: isNew ? await this.outbound.enqueue(tx, replyNews(room, accepted.reply, accepted.attachments)) : [] };
+    });
+    this.outbound.wake(news);
+    if (!accepted.ok || accepted.isRepeat) await this.discard(form);
+    return accepted;
+  }
+
+  private async discard({ files }: { files: NewReply['files'] }): Promise<void> {
+    for (const { file } of files) await this.files.remove(file);
+  }
+}
+
+function replyNews({ ticket, participant }: Conversation, reply: Reply, attachments: Attachment[]) {
+  const { id, body, createdAt } = reply;
+  return {
+    source: ticket.source,
+    type: 'ticket.guest_replied',
+    subjectId: id,
+    data: {
+      ticket: { id: ticket.sourceTicketId, number: ticket.number },
+      reply: {
+        id,
+        email: participant.email,
+        body,
+        createdAt: new Date(createdAt).toISOString(),
+        attachments: attachments.map(({ id: attachmentId, name, contentType, size, sha256 }) => ({ attachmentId, name, contentType, size, sha256 })),
+      },
+    },
+  };
+}

@@ -1,0 +1,152 @@
+/** How Postern looks under one name: read from `templates/brands/<name>/brand.json`, used by mails and pages alike. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const hex = z.string().regex(/^#[0-9a-f]{6}$/, 'must be a colour like #1f6f5c (six hexadecimal digits, lower case)');
+
+const paletteShape = z.strictObject({
+  /** behind everything */
+  ground: hex,
+  /** cards, fields */
+  surface: hex,
+  /** a quiet fill on a surface: the code's box, one's own messages */
+  soft: hex,
+  text: hex,
+  /** footers, times, hints */
+  quiet: hex,
+  line: hex,
+  accent: hex,
+  /** text on the accent */
+  onAccent: hex,
+  danger: hex,
+});
+
+const brandShape = z.strictObject({
+  name: z.string().trim().min(1).max(60),
+  /** Sender of this brand's mails, `Name <address>`; else MAIL_FROM. */
+  sender: z.string().min(3).max(200).optional(),
+  /** A PNG, JPEG, GIF or WebP beside brand.json, shown `width` × `height` CSS pixels large. Without it the name is set in type. */
+  logo: z
+    .strictObject({
+      file: z.string().regex(/^[\w-]+\.(?:png|jpg|gif|webp)$/),
+      width: z.int().min(8).max(320),
+      height: z.int().min(8).max(80),
+    })
+    .optional(),
+  /** CSS pixels */
+  radius: z.int().min(0).max(24),
+  light: paletteShape,
+  dark: paletteShape,
+});
+
+export type Palette = z.infer<typeof paletteShape>;
+export interface Brand extends z.infer<typeof brandShape> {
+  /** The folder's name. */
+  key: string;
+}
+
+// Pairs that must be readable: WCAG 2.2, 1.4.3 (AA) for text of any size.
+const READABLE: readonly (readonly [keyof Palette, keyof Palette])[] = [
+  ['text', 'ground'],
+  ['text', 'surface'],
+  ['text', 'soft'],
+  ['quiet', 'ground'],
+  ['quiet', 'surface'],
+  ['accent', 'surface'],
+  ['accent', 'ground'],
+  ['danger', 'surface'],
+  ['onAccent', 'accent'],
+];
+const CONTRAST = 4.5;
+
+/**
+ * Reads one brand. What its file leaves out (a colour, the radius) is taken from the default brand.
+ * @throws Error that names the file and every problem: no such brand, a wrong colour, a pair nobody could read.
+ */
+export function loadBrand(templatesDir: string, key: string): Brand {
+  const file = join(templatesDir, 'brands', key, 'brand.json');
+  if (!/^[a-z0-9][a-z0-9-]*$/.test(key) || !existsSync(file)) {
+    throw new Error(
+      `There is no brand "${key}": make ${join('templates', 'brands', key, 'brand.json')}, or name another brand.`,
+    );
+  }
+  const parsed = brandShape.safeParse(withDefaults(readJson(file), templatesDir, key));
+  const problems = parsed.success
+    ? unreadable(parsed.data)
+    : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  const logo = parsed.data?.logo;
+  if (logo && !existsSync(join(templatesDir, 'brands', key, logo.file)))
+    problems.push(`logo.file: ${logo.file} is not there`);
+  if (!parsed.success || problems.length) throw new Error(`${file} is not usable:\n  ${problems.join('\n  ')}`);
+  return { key, ...parsed.data };
+}
+
+/** Ratio of two colours' luminance, 1 to 21 (WCAG 2.2). */
+export function contrast(one: string, other: string): number {
+  const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (light + 0.05) / (dark + 0.05);
+}
+
+const LATIN = "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'Helvetica Neue', Arial";
+const SCRIPT_FONTS: Readonly<Record<string, string>> = {
+  Arab: "'Segoe UI', 'Geeza Pro', 'Noto Naskh Arabic', Tahoma",
+  Hebr: "'Segoe UI', 'Arial Hebrew', 'Noto Sans Hebrew'",
+  Thai: "'Leelawadee UI', Thonburi, 'Noto Sans Thai'",
+  Deva: "'Nirmala UI', 'Kohinoor Devanagari', 'Noto Sans Devanagari'",
+  Hans: "'PingFang SC', 'Microsoft YaHei', 'Noto Sans SC'",
+  Hant: "'PingFang TC', 'Microsoft JhengHei', 'Noto Sans TC'",
+  Jpan: "'Hiragino Sans', 'Yu Gothic', Meiryo, 'Noto Sans JP'",
+  Kore: "'Apple SD Gothic Neo', 'Malgun Gothic', 'Noto Sans KR'",
+};
+
+/** CSS font-family for a locale's script: fonts that the system has, none that must be fetched. */
+export function fontStack(locale: string): string {
+  const script = new Intl.Locale(locale).maximize().script ?? 'Latn';
+  return [LATIN, SCRIPT_FONTS[script], 'sans-serif'].filter(Boolean).join(', ');
+}
+
+/** Which way a locale is written. */
+export function textDirection(locale: string): 'ltr' | 'rtl' {
+  // Node 20 has the property, later ones the method; TypeScript's library knows neither.
+  const tag = new Intl.Locale(locale) as { textInfo?: TextInfo; getTextInfo?: () => TextInfo };
+  return (tag.getTextInfo?.() ?? tag.textInfo)?.direction === 'rtl' ? 'rtl' : 'ltr';
+}
+
+interface TextInfo {
+  direction?: string;
+}
+
+function readJson(file: string): Record<string, unknown> {
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    throw new Error(`${file} is not a JSON object: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function withDefaults(own: Record<string, unknown>, templatesDir: string, key: string): Record<string, unknown> {
+  if (key === 'default') return own;
+  const base = readJson(join(templatesDir, 'brands', 'default', 'brand.json'));
+  const { radius, light, dark } = base;
+  const over = (name: string, palette: unknown) => ({ ...(palette as object), ...(own[name] as object | undefined) });
+  return { radius, ...own, light: over('light', light), dark: over('dark', dark) };
+}
+
+function unreadable(brand: z.infer<typeof brandShape>): string[] {
+  return (['light', 'dark'] as const).flatMap((mode) =>
+    READABLE.flatMap(([front, back]) => {
+      const ratio = contrast(brand[mode][front], brand[mode][back]);
+      if (ratio >= CONTRAST) return [];
+      return [`${mode}.${front} on ${mode}.${back} has a contrast of ${ratio.toFixed(2)}, and needs ${CONTRAST}`];
+    }),
+  );
+}
+
+function luminance(colour: string): number {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+    const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}

@@ -1,0 +1,257 @@
+/** The door to all mails: which there are, in which languages, and how each reads with values filled in. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Brand, loadBrand } from './brand.js';
+import { type CompiledMail, compileMail, isCompiled, type Shell } from './compile.js';
+import type { Problem } from './mustache.js';
+import { readSamples } from './samples.js';
+import {
+  type LayoutName,
+  layoutVocabulary,
+  type MailValues,
+  templateContext,
+  type TemplateKey,
+  templateKeys,
+  templateLayouts,
+  wordsVocabulary,
+} from './values.js';
+import { frameParts, frameShape, readWords, type WordsFile, wordsShape } from './words.js';
+
+export type { CodeMailValues, MailValues, TemplateKey, TicketMailValues } from './values.js';
+
+export interface CatalogueOptions {
+  /** Folder with `content`, `brands` and `samples`. */
+  templatesDir: string;
+  /** Folder with the shells that the build made of the layouts. */
+  shellsDir: string;
+  /** Last step of every fallback. */
+  defaultLocale: string;
+  /** Plain http links may be written: only where PUBLIC_URL itself is http. */
+  allowHttp?: boolean;
+}
+
+export interface RenderedMail {
+  subject: string;
+  html: string;
+  text: string;
+  locale: string;
+  dir: 'ltr' | 'rtl';
+}
+
+export interface LocaleChoice {
+  locale: string;
+  /** `exact`: the one asked for; `language`: the same language without region or script; `default`: neither was there. */
+  reason: 'exact' | 'language' | 'default';
+}
+
+/** Words that cannot be used, every problem on a line of its own: `file:line: what is wrong, and the fix`. */
+export class TemplateProblems extends Error {
+  constructor(readonly problems: readonly Problem[]) {
+    const lines = problems.map(({ file, line, message }) => `${file}${line ? `:${line}` : ''}: ${message}`);
+    super(`The words of the mails cannot be used:\n  ${[...new Set(lines)].join('\n  ')}`);
+    this.name = 'TemplateProblems';
+  }
+}
+
+export class TemplateCatalogue {
+  private readonly mails = new Map<string, CompiledMail | Problem[]>();
+  private readonly frames = new Map<string, WordsFile>();
+  private readonly shells = new Map<LayoutName, Shell>();
+  private readonly defaultBrand: Brand;
+  /** Locales with their keys, as the files are. */
+  private readonly locales: ReadonlyMap<string, ReadonlySet<TemplateKey>>;
+
+  private constructor(private readonly options: CatalogueOptions) {
+    this.defaultBrand = loadBrand(options.templatesDir, 'default');
+    this.locales = findLocales(join(options.templatesDir, 'content'));
+  }
+
+  /**
+   * Opens the catalogue. Mails of the default locale are compiled and tried at once, the others when first wanted.
+   * @throws TemplateProblems with everything that is wrong in the default locale
+   */
+  static load(options: CatalogueOptions): TemplateCatalogue {
+    const catalogue = new TemplateCatalogue(options);
+    const problems = catalogue.check([options.defaultLocale]);
+    if (problems.length) throw new TemplateProblems(problems);
+    return catalogue;
+  }
+
+  /** Every locale that has words for at least one mail, sorted. */
+  get availableLocales(): string[] {
+    return [...this.locales.keys()].sort();
+  }
+
+  /** Renders every key with every sample in the given locales (all of them by default), and tells what is wrong. */
+  check(locales: readonly string[] = this.availableLocales): Problem[] {
+    return locales.flatMap((locale) => templateKeys.flatMap((key) => this.try(key, locale)));
+  }
+
+  /**
+   * The locale a mail will be written in: all of it, never half.
+   * @param wanted a BCP 47 tag as the source gave it; unknown or broken ones mean the default
+   * @param key with a key, a locale counts if it has usable words for that mail; without, if it has words for all
+   */
+  resolveLocale(wanted: string | null, key?: TemplateKey): LocaleChoice {
+    const usable = (locale: string) => (key ? [key] : templateKeys).every((each) => this.has(each, locale));
+    const [exact, ...wider] = fallbacks(wanted);
+    if (exact && usable(exact)) return { locale: exact, reason: 'exact' };
+    const language = wider.find(usable);
+    if (language) return { locale: language, reason: 'language' };
+    return { locale: this.options.defaultLocale, reason: 'default' };
+  }
+
+  /** Names the words and the layout that `render` will use: to be kept with what was sent. */
+  revision(key: TemplateKey, locale: string): string {
+    return this.mail(key, locale).revision;
+  }
+
+  /**
+   * Fills values in. The same words and values give the same bytes.
+   * @throws TemplateProblems if there are no usable words; `resolveLocale` names a locale that has them
+   * @throws RangeError if a URL is not one that a mail may carry
+   */
+  render<K extends TemplateKey>(key: K, locale: string, values: MailValues<K>): RenderedMail {
+    const mail = this.mail(key, locale);
+    const context = templateContext(values, locale, this.options.allowHttp ?? false);
+    return {
+      subject: mail.subject(context),
+      html: mail.html(context),
+      text: mail.text(context),
+      locale,
+      dir: mail.dir,
+    };
+  }
+
+  private mail(key: TemplateKey, locale: string): CompiledMail {
+    const mail = this.compiled(key, locale);
+    if (!isCompiled(mail)) throw new TemplateProblems(mail);
+    return mail;
+  }
+
+  /** True if the mail can be written in that locale. Broken words don't count: `check` tells what is wrong with them. */
+  private has(key: TemplateKey, locale: string): boolean {
+    return Boolean(this.locales.get(locale)?.has(key)) && isCompiled(this.compiled(key, locale));
+  }
+
+  private compiled(key: TemplateKey, locale: string): CompiledMail | Problem[] {
+    const id = `${key}/${locale}`;
+    const known = this.mails.get(id);
+    if (known) return known;
+    const made = this.compile(key, locale);
+    this.mails.set(id, made);
+    return made;
+  }
+
+  private compile(key: TemplateKey, locale: string): CompiledMail | Problem[] {
+    const file = contentFile(key, locale);
+    if (!this.locales.get(locale)?.has(key))
+      return [{ file, line: 0, message: 'is missing: write the words of this mail' }];
+    const layout = templateLayouts[key];
+    const frame = this.frame(locale);
+    const own = readWords(this.path(file), file, wordsShape[layout], wordsVocabulary(layout), frameParts);
+    const problems = [...frame.problems, ...own.problems];
+    if (problems.length) return problems;
+    const words = new Map([...frame.words, ...own.words]);
+    return compileMail(this.shell(layout), words, locale, layoutVocabulary(layout, this.defaultBrand), file);
+  }
+
+  private frame(locale: string): WordsFile {
+    const known = this.frames.get(locale);
+    if (known) return known;
+    const made = this.readFrame(locale);
+    this.frames.set(locale, made);
+    return made;
+  }
+
+  private readFrame(locale: string): WordsFile {
+    const file = contentFile('_frame', locale);
+    if (!existsSync(this.path(file))) {
+      return {
+        words: new Map(),
+        problems: [{ file, line: 0, message: 'is missing: write the words around the mails' }],
+      };
+    }
+    const vocabulary = { ...wordsVocabulary('notification'), ...wordsVocabulary('code') };
+    return readWords(this.path(file), file, frameShape, vocabulary, []);
+  }
+
+  private shell(layout: LayoutName): Shell {
+    const known = this.shells.get(layout);
+    if (known) return known;
+    const read = (extension: string) => {
+      const path = join(this.options.shellsDir, `${layout}.${extension}.hbs`);
+      if (!existsSync(path))
+        throw new Error(`${path} is not there: run "npm run build", which makes it from the layouts.`);
+      return readFileSync(path, 'utf8');
+    };
+    const shell = { html: read('html'), text: read('txt') };
+    this.shells.set(layout, shell);
+    return shell;
+  }
+
+  private try(key: TemplateKey, locale: string): Problem[] {
+    const mail = this.compiled(key, locale);
+    if (!isCompiled(mail)) return mail;
+    const samples = readSamples(this.options.templatesDir, key, this.defaultBrand);
+    return samples.flatMap(({ about, values }) => {
+      try {
+        const context = templateContext(values, locale, true);
+        const { subject, html, text } = {
+          subject: mail.subject(context),
+          html: mail.html(context),
+          text: mail.text(context),
+        };
+        return subject && html && text
+          ? []
+          : [{ file: contentFile(key, locale), line: 0, message: `is empty for "${about}"` }];
+      } catch (error) {
+        const message = `does not render for "${about}": ${error instanceof Error ? error.message : String(error)}`;
+        return [{ file: contentFile(key, locale), line: 0, message }];
+      }
+    });
+  }
+
+  /** `file` is named from the project's root, as people know it; the folder may be another one. */
+  private path(file: string): string {
+    return join(this.options.templatesDir, file.replace(/^templates\//, ''));
+  }
+}
+
+function contentFile(key: TemplateKey | '_frame', locale: string): string {
+  return `templates/content/${key}/${locale}.hbs`;
+}
+
+function findLocales(contentDir: string): Map<string, Set<TemplateKey>> {
+  const locales = new Map<string, Set<TemplateKey>>();
+  for (const key of templateKeys) {
+    const folder = join(contentDir, key);
+    for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+      if (!name.endsWith('.hbs')) continue;
+      const locale = name.slice(0, -'.hbs'.length);
+      locales.set(locale, (locales.get(locale) ?? new Set()).add(key));
+    }
+  }
+  return locales;
+}
+
+/** A tag and its wider ones, best first: `zh-TW` → `zh-Hant-TW`, `zh-Hant`, `zh`. None if it is no tag at all. */
+function fallbacks(wanted: string | null): string[] {
+  const [tag] = canonical(wanted ?? '');
+  if (!tag) return [];
+  const { language, script, region } = new Intl.Locale(tag).maximize();
+  const wider: string[] = [];
+  for (let shorter = tag; shorter.includes('-');) wider.push((shorter = shorter.slice(0, shorter.lastIndexOf('-'))));
+  // The script tells Taiwan's Chinese from Beijing's, so it goes before the bare language.
+  const scripted = [`${language}-${script}-${region}`, `${language}-${script}`];
+  return [...new Set([tag, ...wider.slice(0, -1), ...scripted, ...wider.slice(-1), language])];
+}
+
+function canonical(tag: string): string[] {
+  try {
+    return Intl.getCanonicalLocales(tag.replaceAll('_', '-'));
+  } catch {
+    // Sources send anything here; what is no language tag asks for nothing.
+    return [];
+  }
+}

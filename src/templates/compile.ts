@@ -1,0 +1,170 @@
+/** Puts a layout's shell and a locale's words together into templates that only want values. */
+import { createHash } from 'node:crypto';
+import { fontStack, textDirection } from './brand.js';
+import { compileTemplate, type Template } from './engine.js';
+import { brokenNesting, type ElementAttributes, escapeHtml, markdownToHtml, markdownToText } from './markdown.js';
+import {
+  checkSyntax,
+  isBlockTag,
+  partOf,
+  printedValue,
+  type Problem,
+  replaceMustaches,
+  type Vocabulary,
+} from './mustache.js';
+import type { Field, Words } from './words.js';
+
+/** What the build made of a layout. Its slots are parts: `{{> body p='…'}}`. */
+export interface Shell {
+  html: string;
+  text: string;
+}
+
+export interface CompiledMail {
+  /** First 16 hexadecimal digits of the SHA-256 over the three sources: the same words give the same revision. */
+  revision: string;
+  dir: 'ltr' | 'rtl';
+  subject: Template;
+  html: Template;
+  text: Template;
+}
+
+/** @returns the mail, or what is wrong with its merged sources */
+export function compileMail(
+  shell: Shell,
+  words: Words,
+  locale: string,
+  vocabulary: Vocabulary,
+  file: string,
+): CompiledMail | Problem[] {
+  const press = new Press(words, locale, vocabulary);
+  const sources = { subject: press.plain('subject'), html: press.page(shell.html), text: press.letter(shell.text) };
+  const problems: Problem[] = press.problems.map((message) => ({ file, line: 0, message }));
+  // Again, on what will really compile: nothing slipped through on the way.
+  for (const source of Object.values(sources)) problems.push(...checkSyntax(source, file, vocabulary, []));
+  if (problems.length) return problems;
+  const html = compileTemplate(sources.html, 'html');
+  const text = compileTemplate(sources.text, 'text');
+  const subject = compileTemplate(sources.subject, 'text');
+  return {
+    revision: createHash('sha256').update(JSON.stringify(sources)).digest('hex').slice(0, 16),
+    dir: press.dir,
+    subject: (context) => oneSpace(subject(context)),
+    html,
+    text: (context) => tidyLetter(text(context)),
+  };
+}
+
+/** Whether a compile gave a mail or its problems. */
+export function isCompiled(result: CompiledMail | Problem[]): result is CompiledMail {
+  return !Array.isArray(result);
+}
+
+/** Prints fields, each in the manner of the place it stands in. */
+class Press {
+  readonly problems: string[] = [];
+  private readonly constants: Readonly<Record<string, string>>;
+  readonly dir: 'ltr' | 'rtl';
+
+  constructor(
+    private readonly words: Words,
+    locale: string,
+    private readonly vocabulary: Vocabulary,
+  ) {
+    this.dir = textDirection(locale);
+    this.constants = { lang: locale, dir: this.dir, fonts: fontStack(locale) };
+  }
+
+  /** The HTML part: every slot of the shell filled. A slot with `as='plain'` stands where tags are not allowed. */
+  page(shell: string): string {
+    return replaceMustaches(shell, (mustache) => {
+      const slot = partOf(mustache);
+      if (!slot) return mustache;
+      const { as, ...attributes } = slot.hash;
+      const constant = this.constants[slot.name];
+      if (constant !== undefined) return constant;
+      if (as === 'plain') return this.attribute(slot.name);
+      return this.html(slot.name, attributes);
+    });
+  }
+
+  /** The text part. */
+  letter(shell: string): string {
+    return replaceMustaches(shell, (mustache) => {
+      const slot = partOf(mustache);
+      return slot ? this.plain(slot.name) : mustache;
+    });
+  }
+
+  /** A field as text: nothing escaped. */
+  plain(name: string): string {
+    const field = this.field(name);
+    const text = field.kind === 'markdown' ? markdownToText(field.source) : field.source;
+    return field.vault.restore(text, (mustache) => {
+      const part = partOf(mustache);
+      if (part) return this.plain(part.name);
+      // In a right-to-left sentence "ABC-12" would come apart without the isolates (UAX #9).
+      return this.dir === 'rtl' && this.isWord(mustache) ? `\u2068${mustache}\u2069` : mustache;
+    });
+  }
+
+  private html(name: string, attributes: ElementAttributes): string {
+    const field = this.field(name);
+    // The layout's attributes hold mustaches too: they take the same way through Markdown as the words' own.
+    const dress = Object.fromEntries(Object.entries(attributes).map(([tag, text]) => [tag, field.vault.hide(text)]));
+    const markup = field.kind === 'markdown' ? markdownToHtml(field.source, dress) : escapeHtml(field.source);
+    // Between tags a value is isolated from the other direction; inside a tag it is left alone.
+    const printed = markup.replace(/<[^>]*>|[^<]+/g, (piece) =>
+      field.vault.restore(piece, (mustache) => this.inHtml(mustache, piece.startsWith('<'))),
+    );
+    const html = freeBlocks(printed);
+    const broken = brokenNesting(html);
+    if (broken)
+      this.problems.push(`"${name}": a block and ${broken} overlap; close the one before the other begins or ends`);
+    return html;
+  }
+
+  private inHtml(mustache: string, inTag: boolean): string {
+    const part = partOf(mustache);
+    if (part) return this.html(part.name, {});
+    return !inTag && this.isWord(mustache) ? `<bdi>${mustache}</bdi>` : mustache;
+  }
+
+  private attribute(name: string): string {
+    const { source, vault } = this.field(name);
+    return vault.restore(escapeHtml(source), (mustache) => {
+      const part = partOf(mustache);
+      return part ? this.attribute(part.name) : mustache;
+    });
+  }
+
+  private isWord(mustache: string): boolean {
+    const name = printedValue(mustache);
+    return name !== null && this.vocabulary[name] === 'word';
+  }
+
+  private field(name: string): Field {
+    const field = this.words.get(name);
+    if (!field) throw new Error(`The layout has a slot "${name}", and no words have that name.`);
+    return field;
+  }
+}
+
+/** Markdown puts block tags that stand alone into a paragraph; it would stay behind, empty. */
+function freeBlocks(html: string): string {
+  return html.replace(/<p\b[^>]*>((?:\s*\{\{[^{}]*\}\})+\s*)<\/p>/g, (whole, inside: string) =>
+    (inside.match(/\{\{[^{}]*\}\}/g) ?? []).every(isBlockTag) ? inside : whole,
+  );
+}
+
+function oneSpace(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}
+
+/** Blocks that print nothing leave their blank lines behind. Values bring none: each is one line. */
+function tidyLetter(text: string): string {
+  return `${text
+    .replace(/[ \t]+$/gm, '')
+    .replace(/\n{3,}/g, '\n\n')
+    .trim()}\n`;
+}

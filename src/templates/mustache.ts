@@ -1,0 +1,256 @@
+/**
+ * Mustaches as a writer types them: found, hidden from tools that would change them, and held to an allow-list.
+ *
+ * Markdown turns quotes into entities, YAML takes `{{x}}` for a map, React escapes `{{> part}}`. So every mustache
+ * travels through them as an opaque word and is put back, byte for byte, at the end.
+ */
+import Handlebars from 'handlebars';
+
+/** One thing that is wrong with a file, in words that name the fix. `line` counts from 1; 0 means the whole file. */
+export interface Problem {
+  file: string;
+  line: number;
+  message: string;
+}
+
+/** What a value is decides how it may be written. `word`: shown as it is, kept from mixing with text of the other direction. */
+export type ValueKind = 'word' | 'text' | 'url' | 'flag' | 'count' | 'time';
+export type Vocabulary = Readonly<Record<string, ValueKind>>;
+
+/** The helpers of Postern's words. Everything else is refused before it compiles. */
+export const helperNames = ['eq', 'plural', 'datetime'] as const;
+
+const PLURALS = new Set(['zero', 'one', 'two', 'few', 'many', 'other']);
+
+// A comment, or anything between double braces where braces inside quotes don't count.
+const MUSTACHE =
+  /\{\{~?!--[^]*?--~?\}\}|\{\{~?![^]*?\}\}|\{\{(?:"(?:\\"|[^"])*"|'(?:\\'|[^'])*'|[^"'}]|\}(?!\}))*\}\}/g;
+
+/** Keeps mustaches safe behind words that no tool touches: ASCII letters and digits only. */
+export class Vault {
+  private readonly mustaches: string[] = [];
+  private readonly prefix: string;
+  private readonly words: RegExp;
+
+  /** @param around the text the words will stand in; they are chosen so that it contains none by chance. */
+  constructor(around = '') {
+    let prefix = 'zq';
+    while (around.includes(prefix)) prefix += 'q';
+    this.prefix = prefix;
+    this.words = new RegExp(`${prefix}(\\d+)x`, 'g');
+  }
+
+  /** The word that stands for `mustache` from now on. */
+  hide(mustache: string): string {
+    return `${this.prefix}${this.mustaches.push(mustache) - 1}x`;
+  }
+
+  /** `source` with a word for each mustache; comments are dropped. */
+  hideAll(source: string): string {
+    return source.replace(MUSTACHE, (mustache) => (/^\{\{~?!/.test(mustache) ? '' : this.hide(mustache)));
+  }
+
+  /**
+   * Puts the mustaches back, each as `print` writes it.
+   * @throws if a tool made braces out of something else (`{\{`, `&#123;`): they would become a mustache nobody checked.
+   */
+  restore(text: string, print: (mustache: string) => string = (mustache) => mustache): string {
+    if (text.includes('{{')) throw new Error('two braces that are not a mustache: leave one of them out');
+    return text.replace(this.words, (_word, index: string) => print(this.mustaches[Number(index)] ?? ''));
+  }
+
+  /** The pattern of one word, for those who must tell words from text. */
+  get pattern(): string {
+    return `${this.prefix}\\d+x`;
+  }
+}
+
+/** `name` of a mustache that prints one value, `{{name}}`; else null. */
+export function printedValue(mustache: string): string | null {
+  return /^\{\{~?\s*([\w.]+)\s*~?\}\}$/.exec(mustache)?.[1] ?? null;
+}
+
+/** A static part, `{{> name p='…'}}`: its name and its hash; else null. */
+export function partOf(mustache: string): { name: string; hash: Record<string, string> } | null {
+  if (!/^\{\{~?>/.test(mustache)) return null;
+  const [node] = Handlebars.parseWithoutProcessing(mustache).body;
+  if (node?.type !== 'PartialStatement') return null;
+  const partial = node as hbs.AST.PartialStatement;
+  const hash: Record<string, string> = {};
+  for (const pair of partial.hash?.pairs ?? []) hash[pair.key] = (pair.value as hbs.AST.StringLiteral).value;
+  return { name: (partial.name as hbs.AST.PathExpression).original, hash };
+}
+
+/** `{{#if}}`, `{{else}}`, `{{/if}}`: shapes what is printed and prints nothing itself. */
+export function isBlockTag(mustache: string): boolean {
+  return /^\{\{~?(?:[#/^]|\s*else\b)/.test(mustache);
+}
+
+/** Replaces each mustache of a template that is not a comment. */
+export function replaceMustaches(source: string, print: (mustache: string) => string): string {
+  const vault = new Vault(source);
+  return vault.restore(vault.hideAll(source), print);
+}
+
+/**
+ * Holds a template to the syntax that always ends, always escapes and names only known values.
+ * @param parts names that `{{> name}}` may use
+ * @returns every problem found; none means that it will compile
+ */
+export function checkSyntax(source: string, file: string, vocabulary: Vocabulary, parts: readonly string[]): Problem[] {
+  const raw = /\\\{\{|\{\{\{\{/.exec(source);
+  if (raw) {
+    const line = source.slice(0, raw.index).split('\n').length;
+    return [{ file, line, message: `"${raw[0]}" is not allowed: write values as {{name}}, and no braces otherwise` }];
+  }
+  try {
+    const check = new SyntaxCheck(file, vocabulary, parts);
+    check.program(Handlebars.parseWithoutProcessing(source));
+    return check.problems;
+  } catch (error) {
+    return [parseProblem(file, error)];
+  }
+}
+
+function parseProblem(file: string, error: unknown): Problem {
+  const text = error instanceof Error ? error.message : String(error);
+  const line = Number(/(?:line |- )(\d+)/.exec(text)?.[1] ?? 0);
+  const what = text.includes("doesn't match") ? text : 'a mustache is not closed, or a block lacks its end';
+  return { file, line, message: `${what}; each {{ needs its }}, each {{#if …}} its {{/if}}` };
+}
+
+/** Walks a syntax tree made from a string of ours. Whatever is not named here is refused. */
+class SyntaxCheck {
+  readonly problems: Problem[] = [];
+
+  constructor(
+    private readonly file: string,
+    private readonly vocabulary: Vocabulary,
+    private readonly parts: readonly string[],
+  ) {}
+
+  program(program: hbs.AST.Program | undefined): void {
+    if (!program) return;
+    if (program.blockParams?.length) this.refuse(program, 'block parameters (as |x|) are not allowed: remove them');
+    for (const node of program.body) this.statement(node);
+  }
+
+  private statement(node: hbs.AST.Statement): void {
+    switch (node.type) {
+      case 'ContentStatement':
+      case 'CommentStatement':
+        return;
+      case 'MustacheStatement':
+        return this.mustache(node as hbs.AST.MustacheStatement);
+      case 'BlockStatement':
+        return this.block(node as hbs.AST.BlockStatement);
+      case 'PartialStatement':
+        return this.partial(node as hbs.AST.PartialStatement);
+      case 'Decorator':
+      case 'DecoratorBlock':
+        return this.refuse(node, 'decorators ({{* …}}) are not allowed: remove it');
+      default:
+        return this.refuse(node, `${node.type} is not allowed: remove it`);
+    }
+  }
+
+  private mustache(node: hbs.AST.MustacheStatement): void {
+    const name = pathName(node.path);
+    if (!node.escaped) {
+      return this.refuse(node, `{{{${name}}}} puts a value in unescaped, which is not allowed: write {{${name}}}`);
+    }
+    if (node.params.length || node.hash?.pairs.length || isHelper(name)) return this.helper(node, name);
+    const kind = this.value(node.path);
+    if (kind === 'time') this.refuse(node, `{{${name}}} is a time: write {{datetime ${name}}}`);
+    if (kind === 'flag') this.refuse(node, `{{${name}}} is yes or no: write {{#if ${name}}}…{{/if}}`);
+  }
+
+  private block(node: hbs.AST.BlockStatement): void {
+    const name = pathName(node.path);
+    if (name !== 'if' && name !== 'unless') {
+      const why = name === 'each' ? ': no value of a mail is a list' : '';
+      this.refuse(node, `{{#${name}}} is not allowed${why}; only {{#if …}} and {{#unless …}} are`);
+    } else if (node.params.length !== 1 || node.hash?.pairs.length) {
+      this.refuse(node, `{{#${name}}} takes exactly one condition`);
+    } else {
+      this.argument(node.params[0]!);
+    }
+    this.program(node.program);
+    this.program(node.inverse);
+  }
+
+  private partial(node: hbs.AST.PartialStatement): void {
+    if (node.name.type !== 'PathExpression') {
+      return this.refuse(node, 'a part whose name is computed is not allowed: write {{> name}}');
+    }
+    const name = pathName(node.name);
+    if (node.params.length || node.hash?.pairs.length) this.refuse(node, `{{> ${name}}} takes no parameters`);
+    if (!this.parts.includes(name)) {
+      this.refuse(
+        node,
+        `there is no part "${name}"; ${this.parts.length ? `there are: ${this.parts.join(', ')}` : 'none can be used here'}`,
+      );
+    }
+  }
+
+  private helper(node: hbs.AST.MustacheStatement | hbs.AST.SubExpression, name: string): void {
+    const [first] = node.params;
+    if (name === 'datetime' && first && node.params.length === 1) return this.expect(first, 'time', '{{datetime …}}');
+    if (name === 'plural' && first && node.params.length === 1) return this.plural(node, first);
+    if (name === 'eq' && node.type === 'SubExpression' && node.params.length === 2) {
+      return node.params.forEach((param) => this.argument(param));
+    }
+    if (isHelper(name)) {
+      return this.refuse(
+        node,
+        `"${name}" is used wrongly: {{datetime time}}, {{plural count one="…" other="…"}} or {{#if (eq a 'b')}}`,
+      );
+    }
+    this.refuse(node, `there is no helper "${name}"; there are: ${helperNames.join(', ')}`);
+  }
+
+  private plural(node: hbs.AST.MustacheStatement | hbs.AST.SubExpression, count: hbs.AST.Expression): void {
+    this.expect(count, 'count', '{{plural …}}');
+    const pairs = node.hash?.pairs ?? [];
+    for (const { key, value } of pairs) {
+      if (!PLURALS.has(key))
+        this.refuse(node, `{{plural}} knows no form "${key}"; there are: ${[...PLURALS].join(', ')}`);
+      if (value.type !== 'StringLiteral') this.refuse(node, `{{plural}}: put the words of "${key}" in quotes`);
+    }
+    if (!pairs.some(({ key }) => key === 'other')) this.refuse(node, '{{plural}} needs the form other="…"');
+  }
+
+  private expect(node: hbs.AST.Expression, kind: ValueKind, where: string): void {
+    const found = node.type === 'PathExpression' ? this.value(node) : 'literal';
+    if (found && found !== kind) this.refuse(node, `${where} takes a ${kind}, and ${pathName(node)} is none`);
+  }
+
+  private argument(node: hbs.AST.Expression): void {
+    if (node.type === 'PathExpression') this.value(node);
+    else if (node.type === 'SubExpression') {
+      const call = node as hbs.AST.SubExpression;
+      this.helper(call, pathName(call.path));
+    }
+  }
+
+  private value(node: hbs.AST.Expression): ValueKind | null {
+    const name = pathName(node);
+    const known = Object.hasOwn(this.vocabulary, name) && !(node as hbs.AST.PathExpression).data;
+    if (known) return this.vocabulary[name] ?? null;
+    const names = Object.keys(this.vocabulary).filter((other) => !/^brand\.(?:light|dark|radius)/.test(other));
+    this.refuse(node, `there is no value "${name}" in this mail; there are: ${names.join(', ')}`);
+    return null;
+  }
+
+  private refuse(node: hbs.AST.Node, message: string): void {
+    this.problems.push({ file: this.file, line: node.loc?.start.line ?? 0, message });
+  }
+}
+
+function isHelper(name: string): boolean {
+  return (helperNames as readonly string[]).includes(name);
+}
+
+function pathName(node: hbs.AST.Node): string {
+  return String((node as hbs.AST.PathExpression).original ?? node.type);
+}

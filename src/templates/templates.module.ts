@@ -1,0 +1,20 @@
+import { Module } from '@nestjs/common';
+import { join } from 'node:path';
+import { Config, packageRoot } from '../config.js';
+import { TemplateCatalogue } from './catalogue.js';
+
+export const templatesDir = join(packageRoot, 'templates');
+const shellsDir = join(packageRoot, 'dist', 'templates', 'shells');
+
+@Module({
+  providers: [
+    {
+      provide: TemplateCatalogue,
+      inject: [Config],
+      useFactory: ({ defaultLocale, publicUrl }: Config) =>
+        TemplateCatalogue.load({ templatesDir, shellsDir, defaultLocale, allowHttp: publicUrl.startsWith('http:') }),
+    },
+  ],
+  exports: [TemplateCatalogue],
+})
+export class TemplatesModule {}

@@ -1,0 +1,107 @@
+import { fileTypeFromFile } from 'file-type';
+import { imageSizeFromFile } from 'image-size/fromFile';
+import { open } from 'node:fs/promises';
+import { isUtf8 } from 'node:buffer';
+
+export type FileFault = 'type' | 'mismatch' | 'empty' | 'too-large' | 'too-many-pixels' | 'unreadable';
+
+const MOST_PIXELS = 40_000_000;
+const MOST_NAME_SIGNS = 150;
+
+interface Kind {
+  contentType: string;
+  /** What the first bytes must say; null: plain text, which has none. */
+  magic: string | null;
+  isImage?: boolean;
+}
+
+const image = (contentType: string, magic: string): Kind => ({ contentType, magic, isImage: true });
+const binary = (contentType: string, magic: string): Kind => ({ contentType, magic });
+const plain = (contentType: string): Kind => ({ contentType, magic: null });
+
+/** By extension. No SVG, HTML, executable, archive, old Office or macro document: they can run or hide what runs. */
+const kinds: Record<string, Kind> = {
+  png: image('image/png', 'png'),
+  jpg: image('image/jpeg', 'jpg'),
+  jpeg: image('image/jpeg', 'jpg'),
+  gif: image('image/gif', 'gif'),
+  webp: image('image/webp', 'webp'),
+  heic: image('image/heic', 'heic'),
+  pdf: binary('application/pdf', 'pdf'),
+  mp4: binary('video/mp4', 'mp4'),
+  mov: binary('video/quicktime', 'mov'),
+  webm: binary('video/webm', 'webm'),
+  docx: binary('application/vnd.openxmlformats-officedocument.wordprocessingml.document', 'docx'),
+  xlsx: binary('application/vnd.openxmlformats-officedocument.spreadsheetml.sheet', 'xlsx'),
+  odt: binary('application/vnd.oasis.opendocument.text', 'odt'),
+  ods: binary('application/vnd.oasis.opendocument.spreadsheet', 'ods'),
+  txt: plain('text/plain'),
+  log: plain('text/plain'),
+  csv: plain('text/csv'),
+};
+
+/** For the file field's `accept` and for people. */
+export const acceptedExtensions = Object.keys(kinds);
+
+/** Extension and content must both be allowed and agree. */
+export async function checkFile(
+  path: string,
+  name: string,
+  size: number,
+): Promise<{ ok: true; contentType: string } | { ok: false; fault: FileFault }> {
+  const kind = kinds[name.split('.').at(-1)!.toLowerCase()];
+  if (!kind || !name.includes('.')) return { ok: false, fault: 'type' };
+  if (size === 0) return { ok: false, fault: 'empty' };
+  const found = await fileTypeFromFile(path);
+  if (kind.magic === null) {
+    if (found !== undefined || !(await looksLikeText(path))) return { ok: false, fault: 'mismatch' };
+  } else if (found?.ext !== kind.magic) return { ok: false, fault: 'mismatch' };
+  if (kind.isImage) {
+    const pixels = await countPixels(path);
+    if (pixels === null) return { ok: false, fault: 'unreadable' };
+    if (pixels > MOST_PIXELS) return { ok: false, fault: 'too-many-pixels' };
+  }
+  return { ok: true, contentType: kind.contentType };
+}
+
+/** A name that is only a name: no path, control, bidi or reserved signs, no leading dot, at most 150 signs. */
+export function cleanName(given: string): string {
+  const base = given.normalize('NFC').split(/[/\\]/).at(-1)!;
+  const clean = base
+    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '')
+    .replace(/[<>:"|?*;%]/g, '_')
+    .replace(/^[.\s]+|[.\s]+$/g, '');
+  const signs = [...clean];
+  if (signs.length <= MOST_NAME_SIGNS) return clean || 'file';
+  const extension = /\.[A-Za-z0-9]{1,8}$/.exec(clean)?.[0] ?? '';
+  return signs.slice(0, MOST_NAME_SIGNS - extension.length).join('') + extension;
+}
+
+/** `Content-Disposition` of a download (RFC 6266): an ASCII name for old readers, the real one beside it. */
+export function attachmentDisposition(name: string): string {
+  const ascii = name.replace(/[^\x20-\x7e]|["\\]/g, '_');
+  const encoded = encodeURIComponent(name).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+  return `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`;
+}
+
+async function looksLikeText(path: string): Promise<boolean> {
+  const handle = await open(path);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, 0);
+    const head = buffer.subarray(0, bytesRead);
+    if (head.includes(0)) return false;
+    // The last character may be cut in two.
+    return [0, 1, 2, 3].some((cut) => isUtf8(head.subarray(0, Math.max(0, bytesRead - cut))));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function countPixels(path: string): Promise<number | null> {
+  try {
+    const { width, height } = await imageSizeFromFile(path);
+    return width * height;
+  } catch {
+    return null; // not an image that can be measured, whatever its first bytes say
+  }
+}

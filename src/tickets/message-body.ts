@@ -1,0 +1,40 @@
+import MarkdownIt from 'markdown-it';
+import sanitize from 'sanitize-html';
+import type { MessageFormat } from '../events.js';
+
+// Pictures are left out: loading one would tell its server when and where a guest reads the ticket.
+const ALLOWED: sanitize.IOptions = {
+  allowedTags: [
+    ...['p', 'br', 'div', 'span', 'a', 'b', 'strong', 'i', 'em', 'u', 's', 'del', 'sub', 'sup', 'code', 'pre'],
+    ...['blockquote', 'ul', 'ol', 'li', 'hr', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6'],
+    ...['table', 'thead', 'tbody', 'tr', 'th', 'td'],
+  ],
+  allowedAttributes: { a: ['href'], ol: ['start'], td: ['colspan', 'rowspan'], th: ['colspan', 'rowspan'] },
+  allowedSchemes: ['https', 'http', 'mailto'],
+  allowProtocolRelative: false,
+  // Headings of a message must not compete with those of the page.
+  transformTags: Object.fromEntries(['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((tag) => [tag, 'h4'])),
+  nestingLimit: 50,
+};
+
+const markdown = new MarkdownIt({ html: false, linkify: true, breaks: true }).disable('image');
+// Plain text has no mark-up of its own: only addresses become links.
+const plain = new MarkdownIt('zero', { html: false, linkify: true, breaks: true }).enable(['linkify', 'newline']);
+
+/** What may be stored of a message in HTML: no script, style, form, picture, frame or foreign attribute. */
+export function sanitiseHtml(html: string): string {
+  return sanitize(html, ALLOWED);
+}
+
+/** A message as HTML for the ticket page: safe whatever was stored, with links that tell nothing of where they stand. */
+export function bodyAsHtml(body: string, format: MessageFormat): string {
+  const html = format === 'html' ? body : format === 'markdown' ? markdown.render(body) : plain.render(body);
+  return sanitize(html, {
+    ...ALLOWED,
+    allowedAttributes: { ...ALLOWED.allowedAttributes, a: ['href', 'rel', 'target'] },
+    transformTags: {
+      ...ALLOWED.transformTags,
+      a: sanitize.simpleTransform('a', { rel: 'noopener noreferrer nofollow ugc', target: '_blank' }),
+    },
+  });
+}

@@ -1,0 +1,72 @@
+import type { EntityManager } from 'typeorm';
+import { newId, type Id } from '../ids.js';
+import { sha256 } from '../platform/crypto.js';
+import type { Transaction } from '../platform/database/database.js';
+import { findConversation, type Access, type Conversation } from './conversation.js';
+import type { ReceivedFile } from './file-store.js';
+import { Attachment, Reply } from './ticket.entity.js';
+
+export const MOST_BYTES_PER_TICKET = 200 * 1024 * 1024;
+
+export interface NewReply {
+  body: string;
+  files: ReceivedFile[];
+  /** The form's hidden key. */
+  formKey: string;
+}
+
+export type AcceptedReply =
+  | ({ ok: true; isRepeat: boolean; reply: Reply; attachments: Attachment[] } & Conversation)
+  | { ok: false; reason: 'gone' | 'closed' | 'ticket-full' };
+
+/** Stores a reply, or finds the one that this form already brought. The caller sends it on in the same transaction. */
+export async function acceptReply(tx: Transaction, access: Access, given: NewReply, now: number): Promise<AcceptedReply> {
+  const conversation = await findConversation(tx, access);
+  if (conversation === null) return { ok: false, reason: 'gone' };
+  const { ticket, participant } = conversation;
+  const formKey = storedKey(access, given.formKey);
+  const earlier = await findByForm(tx, access, given.formKey);
+  if (earlier) return { ok: true, isRepeat: true, reply: earlier, attachments: [], ...conversation };
+  if (ticket.status === 'closed') return { ok: false, reason: 'closed' };
+  if ((await storedBytes(tx, ticket.id)) + sumOf(given.files) > MOST_BYTES_PER_TICKET) return { ok: false, reason: 'ticket-full' };
+
+  const reply: Reply = { id: newId('rpl', now), ticketId: ticket.id, participantId: participant.id, body: given.body, formKey, createdAt: now };
+  await tx.createQueryBuilder().insert().into(Reply).values(reply).orIgnore().execute();
+  const stored = await tx.findOneByOrFail(Reply, { formKey });
+  // Two submits at the same moment: the unique key let one in, and this is the other.
+  if (stored.id !== reply.id) return { ok: true, isRepeat: true, reply: stored, attachments: [], ...conversation };
+  const attachments = given.files.map(({ name, contentType, size, file, sha256: hash }, position) => ({
+    id: newId('att', now),
+    ticketId: ticket.id,
+    messageId: null,
+    replyId: reply.id,
+    position,
+    name,
+    contentType,
+    size,
+    url: null,
+    file,
+    sha256: hash,
+  }));
+  if (attachments.length > 0) await tx.insert(Attachment, attachments);
+  return { ok: true, isRepeat: false, reply, attachments, ...conversation };
+}
+
+/** The reply that a form brought, if it did. */
+export async function findByForm(manager: EntityManager, access: Access, formKey: string): Promise<Reply | null> {
+  return manager.findOneBy(Reply, { formKey: storedKey(access, formKey) });
+}
+
+/** Bound to the person, so that nobody's key can collide with somebody else's. */
+function storedKey({ participantId }: Access, formKey: string): string {
+  return sha256(`${participantId}:${formKey}`).toString('base64url');
+}
+
+async function storedBytes(tx: Transaction, ticketId: Id<'tkt'>): Promise<number> {
+  const files = await tx.find(Attachment, { where: { ticketId } });
+  return sumOf(files.filter(({ file }) => file !== null));
+}
+
+function sumOf(files: { size: number | null }[]): number {
+  return files.reduce((sum, { size }) => sum + (size ?? 0), 0);
+}

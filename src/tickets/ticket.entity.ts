@@ -1,0 +1,101 @@
+import { Entity } from 'typeorm';
+import type { AuthorKind, MessageFormat, TicketStatus } from '../events.js';
+import type { Id } from '../ids.js';
+import {
+  CountColumn,
+  IdColumn,
+  OptionalTextColumn,
+  OptionalTimeColumn,
+  TextColumn,
+  TimeColumn,
+} from '../platform/database/columns.js';
+
+/** Postern's own projection of an upstream ticket: only what the guest may see. Unique: (source, sourceTicketId). */
+@Entity('tickets')
+export class Ticket {
+  @IdColumn() id: Id<'tkt'>;
+  @TextColumn() source: string;
+  @TextColumn() sourceTicketId: string;
+  @TextColumn() number: string;
+  @TextColumn() subject: string;
+  @TextColumn() status: TicketStatus;
+  /** The source's own version, where it counts them; `updatedAt` orders the rest. */
+  @OptionalTimeColumn() version: number | null;
+  @OptionalTextColumn() url: string | null;
+  @TimeColumn() createdAt: number;
+  @TimeColumn() updatedAt: number;
+  @OptionalTimeColumn() deletedAt: number | null;
+  @OptionalTextColumn() mergedInto: string | null;
+}
+
+/** The requester or somebody who takes part, with mails and a link of their own. Unique: (ticketId, emailKey). */
+@Entity('participants')
+export class Participant {
+  @IdColumn() id: Id<'ptc'>;
+  @TextColumn() ticketId: Id<'tkt'>;
+  @TextColumn() role: 'requester' | 'participant';
+  @TextColumn() kind: 'guest' | 'account';
+  @OptionalTextColumn() accountId: string | null;
+  /** As mailed; `emailKey` is what is compared. */
+  @TextColumn() email: string;
+  @TextColumn() emailKey: string;
+  @TextColumn() name: string;
+  @OptionalTextColumn() locale: string | null;
+  @OptionalTextColumn() timeZone: string | null;
+  /** Links and sessions made for a lower generation are dead. */
+  @CountColumn() generation: number;
+  /** Set when the person no longer belongs to the ticket: no mail, no link, no session. */
+  @OptionalTimeColumn() endedAt: number | null;
+}
+
+/** One public message of the conversation. Unique: (ticketId, sourceMessageId). */
+@Entity('messages')
+export class Message {
+  @IdColumn() id: Id<'msg'>;
+  @TextColumn() ticketId: Id<'tkt'>;
+  @TextColumn() sourceMessageId: string;
+  @TextColumn() authorKind: AuthorKind;
+  @TextColumn() authorName: string;
+  /** Canonical address of a requester or participant, to show a message to its author as theirs. */
+  @OptionalTextColumn() authorKey: string | null;
+  /** Text and Markdown as given; HTML sanitised. Empty once retracted. */
+  @TextColumn() body: string;
+  @TextColumn() format: MessageFormat;
+  /** The guest's reply that this message is the echo of: the two are shown as one. */
+  @OptionalTextColumn() replyId: Id<'rpl'> | null;
+  @TimeColumn() createdAt: number;
+  @OptionalTimeColumn() editedAt: number | null;
+  @OptionalTimeColumn() retractedAt: number | null;
+  /** Order of the event that wrote this row: an older one changes nothing. */
+  @OptionalTimeColumn() version: number | null;
+  @TimeColumn() updatedAt: number;
+}
+
+/** A file of a message (at the source, by `url`) or of a reply (ours, by `file`). */
+@Entity('attachments')
+export class Attachment {
+  @IdColumn() id: Id<'att'>;
+  @TextColumn() ticketId: Id<'tkt'>;
+  @OptionalTextColumn() messageId: Id<'msg'> | null;
+  @OptionalTextColumn() replyId: Id<'rpl'> | null;
+  @CountColumn() position: number;
+  @TextColumn() name: string;
+  @TextColumn() contentType: string;
+  /** Bytes; null where the source did not say. */
+  @OptionalTimeColumn() size: number | null;
+  @OptionalTextColumn() url: string | null;
+  @OptionalTextColumn() file: string | null;
+  @OptionalTextColumn() sha256: string | null;
+}
+
+/** What a guest wrote back. Its way to the source is the outbound message with the same subject. Unique: formKey. */
+@Entity('replies')
+export class Reply {
+  @IdColumn() id: Id<'rpl'>;
+  @TextColumn() ticketId: Id<'tkt'>;
+  @TextColumn() participantId: Id<'ptc'>;
+  @TextColumn() body: string;
+  /** The hidden key of the form it came by: a second submit of the same form finds the first. */
+  @TextColumn() formKey: string;
+  @TimeColumn() createdAt: number;
+}

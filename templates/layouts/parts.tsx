@@ -1,0 +1,322 @@
+/**
+ * What the layouts are made of. React runs when the project is built; what comes out is a Handlebars shell:
+ * values (`{{brand.name}}`) are filled in for each mail, slots (`{{> heading}}`) once for each locale.
+ */
+import type { CSSProperties, FC, ReactNode } from 'react';
+import { Body, Container, Head, Html, render } from 'react-email';
+import { Vault } from '../../src/templates/mustache.js';
+
+// React would escape mustaches, so none ever meets it.
+const vault = new Vault();
+
+/** A value of the mail, in text or in an attribute. */
+const value = (path: string): string => vault.hide(`{{${path}}}`);
+
+/** Words that stand where tags cannot: titles, attributes. */
+const plainSlot = (name: string): string => vault.hide(`{{> ${name} as='plain'}}`);
+
+/** A colour of the brand in the light; dark mode replaces it by class. */
+const light = (name: string): string => value(`brand.light.${name}`);
+
+/** Markup for Outlook alone, which knows no max-width: React cannot say its conditional comments. */
+const outlook = (html: string): string => vault.hide(`<!--[if mso]>${html}<![endif]-->`);
+
+/** Shown only when the value is there. */
+const When: FC<{ value: string; children: ReactNode }> = (props) => (
+  <>
+    {vault.hide(`{{#if ${props.value}}}`)}
+    {props.children}
+    {vault.hide('{{/if}}')}
+  </>
+);
+
+interface Dress {
+  className?: string;
+  style: CSSProperties;
+}
+
+/** Words of one field. `dress` is worn by the elements that Markdown makes of them. */
+export const Slot: FC<{ name: string; dress?: Record<string, Dress> }> = ({ name, dress = {} }) => {
+  const hash = Object.entries(dress).map(([tag, { className, style }]) => {
+    const css = Object.entries(style).map(
+      ([key, text]) => `${key.replace(/[A-Z]/g, (sign) => `-${sign.toLowerCase()}`)}:${text}`,
+    );
+    return ` ${tag}='${className ? `class="${className}" ` : ''}style="${vault.restore(css.join(';'))}"'`;
+  });
+  return <>{vault.hide(`{{> ${name}${hash.join('')}}}`)}</>;
+};
+
+/** Hands over a finished layout as a shell. */
+export async function renderShell(Layout: FC): Promise<string> {
+  const html = await render(<Layout />);
+  // React marks its places with comments; only Outlook's, which the vault holds, are of use to a reader.
+  return `${vault.restore(html.replace(/<!--[^]*?-->/g, ''))}\n`;
+}
+
+const BODY_TEXT: CSSProperties = { fontSize: '16px', lineHeight: '24px' };
+const SMALL_TEXT: CSSProperties = { fontSize: '14px', lineHeight: '20px' };
+const RADIUS = `${value('brand.radius')}px`;
+
+/** What Markdown makes in the middle of a mail. */
+export const bodyDress = (): Record<string, Dress> => elements(BODY_TEXT, '0 0 16px', 'text');
+
+/** What Markdown makes in hints and footers. */
+export const smallDress = (): Record<string, Dress> => elements(SMALL_TEXT, '0 0 12px', 'quiet');
+
+function elements(text: CSSProperties, margin: string, colour: 'text' | 'quiet'): Record<string, Dress> {
+  const list = { className: colour, style: { margin, padding: '0 24px', color: light(colour), ...text } };
+  return {
+    p: { className: colour, style: { margin, color: light(colour), ...text } },
+    ul: list,
+    ol: list,
+    li: { style: { margin: '0 0 4px' } },
+    a: { className: colour, style: { color: light(colour), textDecoration: 'underline' } },
+    strong: { style: { fontWeight: 600 } },
+  };
+}
+
+/** @param above pixels to what follows: less to the line of the moment than to a paragraph */
+export const Heading: FC<{ above: 8 | 20 }> = ({ above }) => (
+  <h1
+    className="text"
+    style={{
+      margin: `0 0 ${above}px`,
+      color: light('text'),
+      fontSize: '24px',
+      lineHeight: '32px',
+      fontWeight: 600,
+      letterSpacing: '-0.2px',
+    }}
+  >
+    <Slot name="heading" />
+  </h1>
+);
+
+/** The quiet line under the heading. */
+export const Moment: FC = () => (
+  <p className="quiet" style={{ margin: '0 0 24px', color: light('quiet'), ...SMALL_TEXT }}>
+    <Slot name="when" />
+  </p>
+);
+
+/** A table cell with the colour, so that it is a button also where CSS on links is ignored. */
+export const LinkButton: FC = () => (
+  <table
+    role="presentation"
+    cellPadding={0}
+    cellSpacing={0}
+    border={0}
+    className="button"
+    style={{ margin: '8px 0 24px', borderCollapse: 'separate' }}
+  >
+    <tbody>
+      <tr>
+        <td className="accent" align="center" style={{ backgroundColor: light('accent'), borderRadius: RADIUS }}>
+          <a
+            href={value('link')}
+            className="onaccent"
+            style={{
+              display: 'inline-block',
+              padding: '13px 28px',
+              color: light('onAccent'),
+              fontSize: '16px',
+              lineHeight: '22px',
+              fontWeight: 600,
+              textDecoration: 'none',
+              borderRadius: RADIUS,
+            }}
+          >
+            <Slot name="button" />
+          </a>
+        </td>
+      </tr>
+    </tbody>
+  </table>
+);
+
+/** The button's address in letters: for those who want to see it, or whose program shows no buttons. */
+export const LinkAddress: FC = () => (
+  <p className="quiet" style={{ margin: '0 0 16px', color: light('quiet'), ...SMALL_TEXT }}>
+    <Slot name="copyAddress" />
+    <br />
+    <a
+      href={value('link')}
+      className="link"
+      dir="ltr"
+      style={{ color: light('accent'), textDecoration: 'underline', wordBreak: 'break-all' }}
+    >
+      {value('link')}
+    </a>
+  </p>
+);
+
+/** The code, large, and one word: nothing stands between its signs, so that it can be copied by a double click. */
+export const CodeBox: FC = () => (
+  <table
+    role="presentation"
+    width="100%"
+    cellPadding={0}
+    cellSpacing={0}
+    border={0}
+    style={{ margin: '8px 0 24px', borderCollapse: 'separate' }}
+  >
+    <tbody>
+      <tr>
+        <td
+          className="soft"
+          align="center"
+          style={{ padding: '20px 12px 16px', backgroundColor: light('soft'), borderRadius: RADIUS }}
+        >
+          <p
+            className="text"
+            dir="ltr"
+            style={{
+              margin: '0 0 4px',
+              color: light('text'),
+              fontFamily: "ui-monospace, SFMono-Regular, Menlo, Consolas, 'Liberation Mono', monospace",
+              fontSize: '32px',
+              lineHeight: '44px',
+              fontWeight: 600,
+              letterSpacing: '4px',
+              textIndent: '4px',
+            }}
+          >
+            <bdi>{value('code')}</bdi>
+          </p>
+          <p className="quiet" style={{ margin: 0, color: light('quiet'), ...SMALL_TEXT }}>
+            <Slot name="detail" />
+          </p>
+        </td>
+      </tr>
+    </tbody>
+  </table>
+);
+
+// Classes only: what is written inline wins everywhere that this is not understood.
+const STYLE = [
+  ':root{color-scheme:light dark;supported-color-schemes:light dark;}',
+  `body{margin:0;padding:0;background-color:${light('ground')};-webkit-text-size-adjust:100%;}`,
+  '@media (max-width:480px){.outer{padding:0 !important;}.card{border-radius:0 !important;border-left:0 !important;border-right:0 !important;}' +
+    '.inner{padding:28px 20px 12px !important;}.edge{padding-left:20px !important;padding-right:20px !important;}' +
+    '.button{width:100% !important;}.button a{display:block !important;padding:14px 16px !important;}}',
+  `@media (prefers-color-scheme:dark){${[
+    ['body,.ground', `background-color:${value('brand.dark.ground')}`],
+    ['.surface', `background-color:${value('brand.dark.surface')}`],
+    ['.soft', `background-color:${value('brand.dark.soft')}`],
+    ['.surface', `border-color:${value('brand.dark.line')}`],
+    ['.text', `color:${value('brand.dark.text')}`],
+    ['.quiet', `color:${value('brand.dark.quiet')}`],
+    ['.accent', `background-color:${value('brand.dark.accent')}`],
+    ['.onaccent', `color:${value('brand.dark.onAccent')}`],
+    ['.link', `color:${value('brand.dark.accent')}`],
+  ]
+    .map(([where, what]) => `${where}{${what} !important;}`)
+    .join('')}}`,
+].join('');
+
+// Blank signs after the preheader, or the inbox shows the mail's first lines behind it.
+const BLANKS = '\u2007\u034f\u00ad'.repeat(60);
+
+/** The whole mail around its middle: brand above, footer below. */
+export const Frame: FC<{ footer: string; children: ReactNode }> = ({ footer, children }) => {
+  const lang = plainSlot('lang');
+  const dir = plainSlot('dir');
+  return (
+    <Html lang={lang} dir={dir}>
+      <Head>
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <meta name="supported-color-schemes" content="light dark" />
+        <meta name="format-detection" content="telephone=no, date=no, address=no, email=no, url=no" />
+        <title>{plainSlot('subject')}</title>
+        <style dangerouslySetInnerHTML={{ __html: STYLE }} />
+      </Head>
+      <Body lang={lang} dir={dir} style={{ margin: 0, padding: 0 }}>
+        <div
+          aria-hidden="true"
+          style={{
+            display: 'none',
+            maxHeight: 0,
+            maxWidth: 0,
+            overflow: 'hidden',
+            opacity: 0,
+            lineHeight: '1px',
+          }}
+        >
+          {plainSlot('preheader')}
+          {BLANKS}
+        </div>
+        <Row className="ground outer" style={{ padding: '0 12px', backgroundColor: light('ground') }}>
+          {outlook('<table role="presentation" width="600" align="center" cellpadding="0" cellspacing="0"><tr><td>')}
+          <Container dir={dir} lang={lang} style={{ maxWidth: '600px', fontFamily: plainSlot('fonts') }}>
+            <BrandLine />
+            <Card>{children}</Card>
+            <Footer name={footer} />
+          </Container>
+          {outlook('</td></tr></table>')}
+        </Row>
+      </Body>
+    </Html>
+  );
+};
+
+const BrandLine: FC = () => (
+  <Row className="edge text" style={{ padding: '28px 4px 16px', color: light('text'), fontWeight: 600, ...BODY_TEXT }}>
+    {vault.hide('{{#if logoUrl}}')}
+    <img
+      src={value('logoUrl')}
+      width={value('brand.logo.width')}
+      height={value('brand.logo.height')}
+      alt={value('brand.name')}
+      style={{ display: 'block', border: 0 }}
+    />
+    {vault.hide('{{else}}')}
+    {value('brand.name')}
+    {vault.hide('{{/if}}')}
+  </Row>
+);
+
+const Card: FC<{ children: ReactNode }> = ({ children }) => (
+  <Row
+    className="card surface inner"
+    style={{
+      padding: '40px 40px 24px',
+      backgroundColor: light('surface'),
+      border: `1px solid ${light('line')}`,
+      borderRadius: RADIUS,
+      // A ticket number may be one long word.
+      wordBreak: 'break-word',
+    }}
+  >
+    {children}
+  </Row>
+);
+
+const Footer: FC<{ name: string }> = ({ name }) => (
+  <Row className="edge" style={{ padding: '20px 4px 32px' }}>
+    <Slot name={name} dress={smallDress()} />
+    <When value="checkUrl">
+      <Slot name="check" dress={smallDress()} />
+    </When>
+  </Row>
+);
+
+/** A table of one cell: the only box that every mail program draws. */
+const Row: FC<{ className: string; style: CSSProperties; children: ReactNode }> = ({ className, style, children }) => (
+  <table
+    role="presentation"
+    width="100%"
+    cellPadding={0}
+    cellSpacing={0}
+    border={0}
+    style={{ borderCollapse: 'separate' }}
+  >
+    <tbody>
+      <tr>
+        <td className={className} style={style}>
+          {children}
+        </td>
+      </tr>
+    </tbody>
+  </table>
+);

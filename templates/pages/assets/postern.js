@@ -1,0 +1,205 @@
+// Comfort only: every page works without this file. No value from the page is ever put back as markup, except the
+// page's own HTML when it is fetched again.
+(() => {
+  'use strict';
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  const lang = document.documentElement.lang;
+
+  /** Calls `tick(secondsLeft)` every second until nothing is left. The page's own clock may be wrong; a span is not. */
+  function countDown(seconds, tick) {
+    const end = performance.now() + seconds * 1000;
+    const step = () => {
+      const left = Math.max(0, Math.ceil((end - performance.now()) / 1000));
+      tick(left);
+      if (left > 0) setTimeout(step, 1000);
+    };
+    step();
+  }
+
+  /** 75 → 1:15, in the digits of the page's language. */
+  function span(seconds) {
+    const digits = (n, least) =>
+      new Intl.NumberFormat(lang, { minimumIntegerDigits: least, useGrouping: false }).format(n);
+    return `${digits(Math.floor(seconds / 60), 1)}:${digits(seconds % 60, 2)}`;
+  }
+
+  for (const button of all('[data-wait]')) {
+    const label = button.textContent;
+    countDown(Number(button.dataset.wait), (left) => {
+      button.disabled = left > 0;
+      button.textContent = left > 0 ? fill(button.dataset.waitText, { time: span(left) }) : label;
+    });
+  }
+
+  for (const line of all('[data-expires-in]')) {
+    countDown(Number(line.dataset.expiresIn), (left) => {
+      line.textContent = left > 0 ? fill(line.dataset.left, { time: span(left) }) : line.dataset.over;
+      if (left === 0) line.setAttribute('role', 'status');
+    });
+  }
+
+  /** A form is sent once, and its button says so; coming back by the browser's button frees it again. */
+  for (const form of all('form[data-once]')) {
+    form.addEventListener('submit', (event) => {
+      if (form.dataset.sent) return event.preventDefault();
+      form.dataset.sent = 'yes';
+      const button = event.submitter;
+      if (!button?.dataset.busy) return;
+      button.dataset.label = button.textContent;
+      button.textContent = button.dataset.busy;
+      button.setAttribute('aria-disabled', 'true');
+    });
+  }
+  addEventListener('pageshow', (event) => {
+    if (!event.persisted) return;
+    for (const form of all('form[data-sent]')) delete form.dataset.sent;
+    for (const button of all('[data-label]')) {
+      button.textContent = button.dataset.label;
+      button.removeAttribute('aria-disabled');
+    }
+  });
+
+  /** Without a known zone the server writes UTC: the browser knows better. */
+  function localTimes() {
+    if (!('localTimes' in document.body.dataset)) return;
+    const short = new Intl.DateTimeFormat(lang, { day: 'numeric', month: 'short', hour: 'numeric', minute: '2-digit' });
+    const full = new Intl.DateTimeFormat(lang, { dateStyle: 'full', timeStyle: 'long' });
+    for (const time of all('time')) {
+      const at = new Date(time.dateTime);
+      time.textContent = short.format(at);
+      time.title = full.format(at);
+    }
+  }
+  localTimes();
+
+  /** What was typed outlives a closed tab's reload; it stays in this tab and goes when the reply was taken. */
+  const reply = document.querySelector('[data-draft]');
+  if (reply) {
+    const body = reply.querySelector('textarea');
+    const place = `draft ${reply.dataset.draft}`;
+    try {
+      if (document.querySelector('.flash--done')) sessionStorage.removeItem(place);
+      else if (!body.value) body.value = sessionStorage.getItem(place) ?? '';
+      body.addEventListener('input', () => sessionStorage.setItem(place, body.value));
+    } catch {
+      // Storage may be switched off or full: then there is no draft, and nothing else changes.
+    }
+    if (!CSS.supports('field-sizing', 'content')) {
+      const grow = () => {
+        body.style.height = 'auto';
+        body.style.height = `${body.scrollHeight + 2}px`;
+      };
+      body.addEventListener('input', grow);
+      grow();
+    }
+  }
+
+  const picker = document.querySelector('[data-picker]');
+  if (picker) {
+    const input = picker.querySelector('input');
+    const limits = picker.dataset;
+    const hint = picker.querySelector('.hint');
+    const make = (tag, className) => Object.assign(document.createElement(tag), { className });
+    const chips = make('ul', 'chips');
+    const total = make('p', 'hint');
+    const error = make('div', 'error');
+    error.setAttribute('role', 'alert');
+    hint.after(error, chips, total);
+    picker.classList.add('picker--enhanced');
+    let files = [];
+
+    const bytes = (size) => {
+      const mega = size >= 1024 * 1024;
+      const value = mega ? Math.round((size / 1024 / 1024) * 10) / 10 : Math.max(1, Math.round(size / 1024));
+      const unit = mega ? 'megabyte' : 'kilobyte';
+      return new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay: 'short' }).format(value);
+    };
+    const kinds = input.accept.split(',').map((kind) => kind.trim().toLowerCase());
+    const faultOf = (file) => {
+      if (file.size > Number(limits.maxFileBytes)) return fill(limits.tooLarge, { name: file.name });
+      const name = file.name.toLowerCase();
+      return kinds.some((kind) => name.endsWith(kind)) ? '' : fill(limits.wrongKind, { name: file.name });
+    };
+
+    /** The input holds what the chips show, so a plain submit sends exactly that. */
+    function show() {
+      const held = new DataTransfer();
+      files.forEach((file) => held.items.add(file));
+      input.files = held.files;
+      const sum = files.reduce((size, file) => size + file.size, 0);
+      const faults = files.map(faultOf).filter(Boolean);
+      if (files.length > Number(limits.maxFiles)) faults.push(limits.tooMany);
+      if (sum > Number(limits.maxTotalBytes)) faults.push(limits.tooLargeTogether);
+      error.replaceChildren(...faults.map((text) => Object.assign(make('p', ''), { textContent: text })));
+      chips.replaceChildren(...files.map(chip));
+      total.textContent = files.length > 1 ? fill(limits.picked, { count: files.length, size: bytes(sum) }) : '';
+      return faults.length === 0;
+    }
+
+    function chip(file, index) {
+      const item = make('li', faultOf(file) ? 'chip chip--bad' : 'chip');
+      const name = Object.assign(make('bdi', 'chip__name'), { textContent: file.name });
+      const size = Object.assign(make('span', 'chip__size'), { textContent: bytes(file.size) });
+      const remove = make('button', 'chip__remove');
+      remove.type = 'button';
+      remove.setAttribute('aria-label', fill(limits.remove, { name: file.name }));
+      remove.addEventListener('click', () => {
+        files.splice(index, 1);
+        show();
+        (chips.querySelectorAll('button')[Math.min(index, files.length - 1)] ?? input).focus();
+      });
+      item.append(name, size, remove);
+      return item;
+    }
+
+    input.addEventListener('change', () => {
+      // A second choice adds to the first: on a phone pictures are often picked one by one.
+      const known = new Set(files.map((file) => `${file.name}|${file.size}|${file.lastModified}`));
+      files.push(...[...input.files].filter((file) => !known.has(`${file.name}|${file.size}|${file.lastModified}`)));
+      show();
+    });
+    // Before the form's own listener, so that a refused form does not count as sent.
+    reply.addEventListener(
+      'submit',
+      (event) => {
+        if (files.length === 0 || show()) return;
+        event.preventDefault();
+        event.stopImmediatePropagation();
+        input.focus();
+      },
+      { capture: true },
+    );
+  }
+
+  const newest = document.querySelector('.flash--done') ?? document.getElementById('newest');
+  if (newest && !location.hash && !document.querySelector('[autofocus]')) newest.scrollIntoView({ block: 'nearest' });
+
+  /** News: the page is fetched again and its conversation and status are put in place; the reply box is left alone. */
+  const conversation = document.querySelector('[data-stream]');
+  if (conversation && 'EventSource' in window) {
+    const news = Object.assign(document.createElement('p'), { className: 'hidden' });
+    news.setAttribute('role', 'status');
+    document.body.append(news);
+    const refresh = async () => {
+      // A page that cannot be had (session over, network away) is left as it is: a reload could lose what was typed.
+      const answer = await fetch(location.pathname, { credentials: 'same-origin' }).catch(() => null);
+      if (!answer?.ok) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+      const opened = conversation.querySelector('.earlier')?.open;
+      for (const id of ['conversation', 'status']) {
+        const [here, there] = [document.getElementById(id), fresh.getElementById(id)];
+        if (!here || !there) return;
+        here.className = there.className;
+        here.replaceChildren(...there.childNodes);
+      }
+      const earlier = conversation.querySelector('.earlier');
+      if (earlier && opened) earlier.open = true;
+      localTimes();
+      news.textContent = conversation.dataset.updated;
+    };
+    const stream = new EventSource(conversation.dataset.stream);
+    stream.addEventListener('update', refresh);
+    addEventListener('pagehide', () => stream.close());
+  }
+})();

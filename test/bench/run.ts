@@ -1,0 +1,163 @@
+// npm run bench: Postern next to what it is measured against, on this machine, in one run. npm run bench -- --help says more.
+import { parseArgs } from 'node:util';
+import { cleanUpOnExit } from './processes.js';
+import { prepareReference } from './reference.js';
+import {
+  type Machine,
+  type Result,
+  describeMachine,
+  intakeTable,
+  jsonLines,
+  machineFacts,
+  mailTable,
+} from './report.js';
+import { Sink } from './sink.js';
+import { SYSTEMS, type System, missing } from './systems.js';
+
+const HELP = `npm run bench -- [--rounds 3] [--mails 1500] [--only name,name]
+
+Measures each system in turn, round after round, and shows the median (lowest–highest) of the rounds:
+${SYSTEMS.map(({ name, title }) => `  ${name.padEnd(20)}${title}`).join('\n')}
+
+--mails is what a whole system sends in a round; a bare nodemailer loop sends twice and smtp-source four times as many.
+The table comes at the end, after it one JSON line per figure. What happens meanwhile is told on stderr.`;
+
+const SLOW_SINK =
+  'Mails go to a small SMTP server in node, because smtp-sink was not found (Debian: apt install postfix).\n' +
+  'It works on the same cores and costs far more, so all figures are lower than with smtp-sink.';
+
+interface Options {
+  rounds: number;
+  mails: number;
+  systems: System[];
+}
+
+/** Reads the command line; undefined when help was asked for. Throws in words for a person. */
+function readOptions(): Options | undefined {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string', default: '3' },
+      mails: { type: 'string', default: '1500' },
+      only: { type: 'string', multiple: true },
+      help: { type: 'boolean' },
+    },
+  });
+  if (values.help) return undefined;
+  const names = values.only?.flatMap((list) => list.split(',')) ?? SYSTEMS.map(({ name }) => name);
+  const unknown = names.find((name) => !SYSTEMS.some((system) => system.name === name));
+  if (unknown !== undefined) {
+    throw new Error(`--only ${unknown} is none of ${SYSTEMS.map(({ name }) => name).join(', ')}`);
+  }
+  const systems = SYSTEMS.filter(({ name }) => names.includes(name));
+  return { rounds: positive('rounds', values.rounds), mails: positive('mails', values.mails), systems };
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} ${text} is not a whole number above 0`);
+  return value;
+}
+
+/** One line of progress: rewritten in place on a terminal; elsewhere only what does not change all the time is kept. */
+class Progress {
+  private readonly terminal = process.stderr.isTTY;
+  private writtenAt = 0;
+
+  /** A line that stays. */
+  note(text: string): void {
+    this.clear();
+    process.stderr.write(`${text}\n`);
+  }
+
+  /** A line that the next one replaces. */
+  show(text: string): void {
+    const now = performance.now();
+    // Ten a second are enough to see it move, and cost the cores that are being measured nothing to speak of.
+    if (!this.terminal || now - this.writtenAt < 100) return;
+    this.writtenAt = now;
+    process.stderr.write(`\r\x1b[K${text}`);
+  }
+
+  clear(): void {
+    if (this.terminal) process.stderr.write('\r\x1b[K');
+  }
+}
+
+/** The systems that can be measured here. Those that cannot are named, with the reason and the way to get them. */
+async function available(systems: readonly System[], progress: Progress): Promise<System[]> {
+  const left = systems.filter((system) => {
+    const reason = missing(system);
+    if (reason) progress.note(`Left out: ${system.title}. ${reason}`);
+    return !reason;
+  });
+  if (!left.some(({ reference }) => reference)) return left;
+  try {
+    await prepareReference((text) => progress.note(text));
+    return left;
+  } catch (error) {
+    progress.note(
+      `Left out: everything on nodemailer or NestJS, whose packages could not be made ready. ${said(error)}`,
+    );
+    return left.filter(({ reference }) => !reference);
+  }
+}
+
+/** Every system once per round, so that what the machine does meanwhile falls on all of them. One that fails is not tried again. */
+async function measureAll({ rounds, mails }: Options, systems: readonly System[], sink: Sink, progress: Progress) {
+  const results: Result[] = systems.map((system) => ({ system, rounds: [] }));
+  const failed = new Set<System>();
+  for (let round = 1; round <= rounds; round++) {
+    for (const { system, rounds: measured } of results.filter((result) => !failed.has(result.system))) {
+      const label = `round ${round} of ${rounds}  ${system.title}`;
+      const show = (text: string) => progress.show(`${label}  ${text}`);
+      show('starting');
+      try {
+        const figures = await system.measure({ sink, mails: mails * system.times, progress: show });
+        measured.push(figures);
+        progress.note(`${label}  ${Math.round(figures.mails_per_s ?? 0)} mails/s`);
+      } catch (error) {
+        failed.add(system);
+        progress.note(`${label}  failed: ${said(error)}`);
+      }
+    }
+  }
+  return { results: results.filter(({ system }) => !failed.has(system)), failed };
+}
+
+const said = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (!options) {
+    console.log(HELP);
+    return 0;
+  }
+  const progress = new Progress();
+  const systems = await available(options.systems, progress);
+  const sink = await Sink.start();
+  const machine = machineFacts(sink.kind);
+  if (sink.kind === 'node') progress.note(SLOW_SINK);
+  progress.note(describeMachine(machine));
+  const { results, failed } = await measureAll(options, systems, sink, progress);
+  await sink.stop();
+  if (results.length) print(options, machine, results);
+  return failed.size || !results.length ? 1 : 0;
+}
+
+function print({ rounds, mails }: Options, machine: Machine, results: readonly Result[]): void {
+  const sections = [
+    `${describeMachine(machine)}\nrounds of ${mails} mails, ${rounds} each: median (lowest–highest)`,
+    mailTable(results),
+    intakeTable(results),
+    'CPU is that of the system’s own process; Redis, where it needs one, comes on top. 2.00× is twice this line’s figure.',
+    jsonLines(machine, results),
+  ];
+  console.log(`\n${sections.filter(Boolean).join('\n\n')}`);
+}
+
+cleanUpOnExit();
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(said(error));
+  return 1;
+});
+process.exit();

@@ -1,0 +1,587 @@
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  GuestPages,
+  argumentNames,
+  brandCss,
+  loadAssets,
+  type MessageView,
+  type NoticeView,
+  type PageName,
+  type PageViews,
+  type ReplyView,
+  type SharedView,
+  type TicketView,
+} from '../../src/portal/pages.js';
+
+const TEMPLATES = join(import.meta.dirname, '../../templates');
+const NOW = new Date('2026-11-23T03:20:00Z');
+const HOSTILE = `<img src=x onerror="alert(1)">'&amp;{{t "x"}}{name}`;
+
+const pages = GuestPages.load({ templatesDir: TEMPLATES, defaultLocale: 'en' });
+const locales = pages.locales().map(({ tag }) => tag);
+
+const shared = (more: Partial<SharedView> = {}): SharedView => ({
+  brand: { name: 'Acme', accent: '#2453d6', accentDark: '#7d9dff', logo: null },
+  assets: {
+    style: '/assets/1/postern.css',
+    script: '/assets/1/postern.js',
+    icon: '/assets/1/favicon.svg',
+    brandStyle: '/assets/brand/acme.css',
+  },
+  formToken: 'form-token-1',
+  path: '/t/token?x=1',
+  languageAction: '/t/token/language',
+  helpHref: '/help',
+  now: NOW,
+  timeZone: 'Asia/Jakarta',
+  ...more,
+});
+
+const message = (more: Partial<MessageView> = {}): MessageView => ({
+  author: { name: 'Rina', kind: 'agent' },
+  mine: false,
+  at: new Date('2026-11-23T02:15:00Z'),
+  bodyHtml: '<p>Mohon kirim <b>ID</b>.</p>',
+  edited: false,
+  retracted: false,
+  attachments: [],
+  state: null,
+  ...more,
+});
+
+const replyBox = (more: Partial<ReplyView> = {}): ReplyView => ({
+  action: '/tickets/tkt_1/replies',
+  formKey: 'key-1',
+  body: '',
+  errors: [],
+  accept: '.pdf,.png',
+  maxFiles: 5,
+  maxFileBytes: 10 * 1024 * 1024,
+  maxTotalBytes: 25 * 1024 * 1024,
+  ...more,
+});
+
+const ticket = (more: Partial<TicketView> = {}): TicketView => ({
+  number: '12345',
+  subject: 'Penarikan tertunda',
+  status: 'open',
+  messages: [
+    message({ mine: true, state: 'delivered' }),
+    message({ author: { name: null, kind: 'system' } }),
+    message(),
+  ],
+  reply: replyBox(),
+  logoutAction: '/tickets/tkt_1/logout',
+  ...more,
+});
+
+const landing = { ticketNumber: '12345', maskedAddress: 's***i@e***.com', sendAction: '/t/token/code' };
+const code = {
+  ticketNumber: '12345',
+  maskedAddress: 's***i@e***.com',
+  reference: 'K7P',
+  verifyAction: '/t/token/verify',
+  resendAction: '/t/token/code',
+  resendInSeconds: 42.4,
+  expiresAt: new Date('2026-11-23T03:29:30Z'),
+};
+
+const notices: NoticeView[] = [
+  ...(['not-found', 'session-ended', 'too-many-tries', 'logged-out', 'not-mine', 'stopped', 'home'] as const).map(
+    (kind) => ({ kind }),
+  ),
+  ...(['expired', 'code-dead'] as const).map((kind) => ({ kind, action: '/t/token/again' })),
+  ...(['ticket-closed', 'form-refused', 'too-large', 'file-gone', 'unavailable'] as const).map((kind) => ({
+    kind,
+    href: '/tickets/tkt_1',
+  })),
+  { kind: 'renewed', maskedAddress: 's***i@e***.com' },
+  { kind: 'wait', seconds: 2400, href: '/t/token/code' },
+  { kind: 'error', errorId: 'err_1', href: '/' },
+];
+
+type Sample = { [K in PageName]: [name: string, page: K, view: PageViews[K]] }[PageName];
+const attachments = [
+  { name: 'form.pdf', size: 18233, href: '/tickets/tkt_1/attachments/1', contentType: 'application/pdf' },
+];
+const samples: Sample[] = [
+  ['landing', 'landing', landing],
+  ['landing with ways out', 'landing', { ...landing, notMineAction: '/t/token/not-mine', stopAction: '/t/token/stop' }],
+  ['code', 'code', code],
+  ['code, expiry unknown', 'code', { ...code, expiresAt: null }],
+  ...(['sent', 'already-sent', 'not-sent-wait'] as const).map((notice): Sample => [
+    `code, ${notice}`,
+    'code',
+    { ...code, notice },
+  ]),
+  ['code, wrong', 'code', { ...code, error: 'wrong', triesLeft: 3 }],
+  ['code, malformed', 'code', { ...code, error: 'malformed' }],
+  ...(['open', 'pending', 'resolved'] as const).map((status): Sample => [
+    `ticket, ${status}`,
+    'ticket',
+    ticket({ status }),
+  ]),
+  ['ticket, solved?', 'ticket', ticket({ status: 'resolved', solvedAction: '/tickets/tkt_1/solved' })],
+  ['ticket, closed', 'ticket', ticket({ status: 'closed', reply: null })],
+  ['ticket, empty', 'ticket', ticket({ messages: [], subject: null })],
+  [
+    'ticket, long',
+    'ticket',
+    ticket({ messages: Array.from({ length: 30 }, () => message({ attachments, edited: true })) }),
+  ],
+  ...(['reply-sent', 'solved', 'unsolved'] as const).map((flash): Sample => [
+    `ticket, ${flash}`,
+    'ticket',
+    ticket({ flash }),
+  ]),
+  ...(['sending', 'delivered', 'failed'] as const).map((state): Sample => [
+    `ticket, ${state}`,
+    'ticket',
+    ticket({ messages: [message({ mine: true, state })] }),
+  ]),
+  ['ticket, withdrawn', 'ticket', ticket({ messages: [message({ retracted: true })] })],
+  [
+    'ticket, errors',
+    'ticket',
+    ticket({
+      reply: replyBox({
+        body: 'Halo',
+        errors: [
+          { field: 'files', text: 'Too large.' },
+          { field: 'body', text: 'Too long.' },
+        ],
+      }),
+    }),
+  ],
+  ...notices.map((view): Sample => [`notice, ${view.kind}`, 'notice', view]),
+  ['help', 'help', {}],
+];
+
+function render([, page, view]: Sample, locale = 'en', more: Partial<SharedView> = {}): string {
+  return pages.render(page, locale, view as never, shared(more));
+}
+
+const everyOutput = (): [string, string][] =>
+  locales.flatMap((locale) =>
+    samples.map((sample): [string, string] => [`${sample[0]} (${locale})`, render(sample, locale)]),
+  );
+
+/** What a reader sees: tags out, the five escapes back. */
+const textOf = (html: string): string =>
+  html
+    .replace(/<[^>]*>/g, '')
+    .replaceAll('&#x27;', "'")
+    .replaceAll('&quot;', '"')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&#x3D;', '=')
+    .replaceAll('&amp;', '&');
+
+/** The same view with every text replaced, but those that choose a branch and the one that is HTML by contract. */
+function poisoned<T>(value: T, key = ''): T {
+  if (typeof value === 'string') {
+    const kept = ['kind', 'status', 'state', 'error', 'notice', 'flash', 'bodyHtml', 'field'].includes(key);
+    return (kept ? value : HOSTILE) as T;
+  }
+  if (Array.isArray(value)) return value.map((each) => poisoned(each, key)) as T;
+  if (value instanceof Date || typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, poisoned(each, name)])) as T;
+}
+
+/** A copy of the pages in which one locale's sentences are changed. */
+function loadWith(locale: string, change: (sentences: Record<string, string>) => void): GuestPages {
+  const dir = mkdtempSync(join(tmpdir(), 'pages-'));
+  try {
+    cpSync(join(TEMPLATES, 'pages'), join(dir, 'pages'), { recursive: true });
+    const file = join(dir, 'pages', `${locale}.json`);
+    const sentences = JSON.parse(readFileSync(file, 'utf8'));
+    change(sentences);
+    writeFileSync(file, JSON.stringify(sentences));
+    return GuestPages.load({ templatesDir: dir, defaultLocale: 'en' });
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+const sentencesOf = (locale: string): Record<string, string> =>
+  JSON.parse(readFileSync(join(TEMPLATES, 'pages', `${locale}.json`), 'utf8'));
+
+describe('every page in every language', () => {
+  it.each(everyOutput())('%s is a whole document that says its language and title', (_, html) => {
+    expect(html).toMatch(/^<!doctype html>\n<html lang="[a-z-]+" dir="ltr">/);
+    expect(html.match(/<h1[ >]/g)).toHaveLength(1);
+    expect(html).toMatch(/<title>[^<]*\S[^<]* – Acme<\/title>/);
+    expect(html).not.toMatch(/undefined|\[object|NaN|Invalid Date/);
+  });
+
+  it.each(everyOutput())('%s has no inline script or style and asks nobody else for anything', (_, html) => {
+    expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|javascript:/i);
+    expect(html.match(/<script[^>]*>/g)).toEqual(['<script src="/assets/1/postern.js" defer>']);
+    expect(html).not.toMatch(/(?:src|href|action|srcset|poster)="(?:[a-z]+:|\/\/)/i);
+  });
+
+  it.each(everyOutput())('%s has the form token in every form, before any file', (_, html) => {
+    const forms = html.match(/<form[^>]*>[\s\S]*?<\/form>/g) ?? [];
+    expect(forms.length).toBeGreaterThan(0);
+    for (const form of forms) {
+      expect(form).toMatch(/^<form[^>]*method="post"/);
+      expect(form).toMatch(/^<form[^>]*>\s*<input type="hidden" name="formToken" value="form-token-1">/);
+    }
+  });
+
+  it('never offers a field for an address', () => {
+    for (const [, html] of everyOutput()) {
+      const names = [...html.matchAll(/<(?:input|textarea|select)[^>]*\sname="([^"]*)"/g)].map((found) => found[1]!);
+      expect(names.filter((name) => !['formToken', 'formKey', 'path', 'code', 'body', 'files'].includes(name))).toEqual(
+        [],
+      );
+    }
+  });
+});
+
+describe('values', () => {
+  it.each(samples.map((sample) => [sample[0], sample] as const))(
+    '%s escapes every hostile value',
+    (_, [name, page, view]) => {
+      const html = render([name, page, poisoned(view)] as Sample, 'en', { ...poisoned(shared()), timeZone: HOSTILE });
+      expect(html).not.toContain('<img src=x');
+      expect(html).not.toContain('onerror="');
+      expect(textOf(html)).toContain(HOSTILE);
+      // Were a value compiled or read as an ICU message, its braces would be gone.
+      expect(html).toContain('{{t &quot;x&quot;}}{name}');
+    },
+  );
+
+  it('passes a message body through as the HTML it is', () => {
+    expect(render(['', 'ticket', ticket()])).toContain('<p>Mohon kirim <b>ID</b>.</p>');
+  });
+
+  it('isolates addresses and numbers in sentences', () => {
+    const html = render(['', 'landing', landing]);
+    expect(html).toContain('<bdi>s***i@e***.com</bdi>');
+    expect(textOf(html)).toContain('Ticket 12345');
+  });
+
+  it('gives back what was typed, character by character', () => {
+    const body = '\n  two blanks\n\n</textarea><b>& end  ';
+    const html = render(['', 'ticket', ticket({ reply: replyBox({ body }) })]);
+    const inside = /<textarea[^>]*>\n([\s\S]*?)<\/textarea>/.exec(html)![1]!;
+    expect(textOf(inside)).toBe(body);
+  });
+});
+
+describe('sentences', () => {
+  it.each(locales)('in %s are the same, with the same values, as in the default locale', (locale) => {
+    const [own, standard] = [sentencesOf(locale), sentencesOf('en')];
+    expect(Object.keys(own)).toEqual(Object.keys(standard));
+    for (const key of Object.keys(standard)) {
+      expect([key, argumentNames(own[key]!)]).toEqual([key, argumentNames(standard[key]!)]);
+    }
+  });
+
+  it('are all used somewhere: in the markup or by name from the code', () => {
+    const dir = join(TEMPLATES, 'pages');
+    const markup = [dir, join(dir, 'parts')].flatMap((each) =>
+      readdirSync(each)
+        .filter((file) => file.endsWith('.hbs'))
+        .map((file) => readFileSync(join(each, file), 'utf8')),
+    );
+    const families = /^(notice|help|status|author|message\.state|ticket\.flash|code\.(notice|error)|reply\.error)\./;
+    const inCode = ['language.name', 'time.dayAndClock', 'ticket.noSubject'];
+    const unused = Object.keys(sentencesOf('en')).filter(
+      (key) => !families.test(key) && !inCode.includes(key) && !markup.some((text) => text.includes(`"${key}"`)),
+    );
+    expect(unused).toEqual([]);
+  });
+
+  it('missing in the default locale stop the start, each one named', () => {
+    const load = (): GuestPages =>
+      loadWith('en', (sentences) => {
+        delete sentences['landing.action'];
+        delete sentences['notice.wait.title'];
+        delete sentences['status.pending'];
+      });
+    expect(load).toThrow(/"landing\.action" is missing/);
+    expect(load).toThrow(/"notice\.wait\.title" is missing/);
+    expect(load).toThrow(/"status\.pending" is missing/);
+  });
+
+  it('missing in another locale are said in the default one', () => {
+    const some = loadWith('id', (sentences) => delete sentences['landing.action']);
+    const html = some.render('landing', 'id', landing, shared());
+    expect(html).toContain('Send code');
+    expect(html).toContain('Tiket <bdi>12345</bdi>');
+  });
+
+  it('that cannot be read, or want a value nobody gives, stop the start in any locale', () => {
+    expect(() => loadWith('id', (sentences) => (sentences['landing.lead'] = 'Kode ke {address'))).toThrow(
+      /id\.json: "landing\.lead"/,
+    );
+    expect(() => loadWith('id', (sentences) => (sentences['landing.lead'] = 'Kode ke {alamat}'))).toThrow(/\{alamat\}/);
+  });
+
+  it('count in the way of the language', () => {
+    expect(textOf(render(['', 'code', { ...code, error: 'wrong', triesLeft: 1 }]))).toContain(
+      'You can try 1 more time.',
+    );
+    expect(textOf(render(['', 'code', { ...code, error: 'wrong', triesLeft: 3 }]))).toContain(
+      'You can try 3 more times.',
+    );
+    expect(pages.sentence('id-ID', 'reply.error.too-long', { max: 20000 })).toContain('20.000');
+  });
+});
+
+describe('locales', () => {
+  it('go from what is wanted to its language to the default, and never fail', () => {
+    const wanted = ['id-ID', 'id', 'ID_id', 'in', 'en-GB', 'fr-FR', '', 'not a tag', '../id', null];
+    expect(wanted.map((tag) => pages.resolveLocale(tag))).toEqual([
+      'id',
+      'id',
+      'id',
+      'id',
+      'en',
+      'en',
+      'en',
+      'en',
+      'en',
+      'en',
+    ]);
+  });
+
+  it('are named in their own language, and the current one is marked', () => {
+    expect(pages.locales()).toEqual(
+      expect.arrayContaining([
+        { tag: 'en', name: 'English' },
+        { tag: 'id', name: 'Bahasa Indonesia' },
+      ]),
+    );
+    expect(render(['', 'landing', landing], 'id')).toMatch(
+      /value="id" lang="id" dir="ltr" aria-current="true">Bahasa Indonesia/,
+    );
+  });
+
+  it('are chosen by link where no form is given, keeping the rest of the path', () => {
+    expect(render(['', 'landing', landing], 'en', { languageAction: null })).toContain(
+      'href="/t/token?x&#x3D;1&amp;lang&#x3D;id"',
+    );
+  });
+
+  it('written from right to left say so', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pages-'));
+    try {
+      cpSync(join(TEMPLATES, 'pages'), join(dir, 'pages'), { recursive: true });
+      cpSync(join(dir, 'pages', 'en.json'), join(dir, 'pages', 'ar.json'));
+      const some = GuestPages.load({ templatesDir: dir, defaultLocale: 'en' });
+      expect(some.render('landing', 'ar-EG', landing, shared())).toContain('<html lang="ar" dir="rtl">');
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
+
+describe('times', () => {
+  const timesIn = (at: string, locale: string, timeZone: string | null): string => {
+    const html = render(['', 'ticket', ticket({ messages: [message({ at: new Date(at) })] })], locale, { timeZone });
+    return textOf(/<time[^>]*>[^<]*<\/time>/.exec(html)![0]).replace(/\s/g, ' ');
+  };
+
+  it('are the guest’s own: the day changes where the guest is', () => {
+    expect(timesIn('2026-11-23T02:15:00Z', 'id', 'Asia/Jakarta')).toBe('Hari ini pukul 09.15');
+    expect(timesIn('2026-11-22T16:59:00Z', 'id', 'Asia/Jakarta')).toBe('Kemarin pukul 23.59');
+    expect(timesIn('2026-11-22T17:00:00Z', 'id', 'Asia/Jakarta')).toBe('Hari ini pukul 00.00');
+    expect(timesIn('2026-11-23T02:15:00Z', 'en', 'America/New_York')).toBe('Today, 9:15 PM');
+  });
+
+  it('name the year when it is another one', () => {
+    expect(timesIn('2026-03-02T10:00:00Z', 'en', 'UTC')).toBe('Mar 2, 10:00 AM');
+    expect(timesIn('2025-03-02T10:00:00Z', 'en', 'UTC')).toBe('Mar 2, 2025, 10:00 AM');
+  });
+
+  it.each([null, 'Mars/Olympus', ''])(
+    'in zone %j are UTC, say so, and are left to the script to better',
+    (timeZone) => {
+      expect(timesIn('2026-11-23T02:15:00Z', 'en', timeZone)).toBe('Today, 2:15 AM UTC');
+      expect(render(['', 'ticket', ticket()], 'en', { timeZone })).toMatch(/<body[^>]* data-local-times/);
+    },
+  );
+
+  it('carry their exact moment', () => {
+    expect(render(['', 'ticket', ticket()])).toContain(
+      'datetime="2026-11-23T02:15:00.000Z" title="Monday, November 23, 2026',
+    );
+  });
+});
+
+describe('the code page', () => {
+  it('says that a code was sent only when it was', () => {
+    for (const view of [code, { ...code, notice: 'not-sent-wait' as const }, { ...code, error: 'wrong' as const }]) {
+      expect(textOf(render(['', 'code', view]))).not.toMatch(/We sent a code|should arrive/);
+    }
+    expect(textOf(render(['', 'code', { ...code, notice: 'sent' }]))).toContain('We sent a code to s***i@e***.com.');
+  });
+
+  it('has one real input that phones fill by themselves', () => {
+    const inputs = render(['', 'code', code]).match(/<input (?!type="hidden")[^>]*>/g)!;
+    expect(inputs).toHaveLength(1);
+    expect(inputs[0]).toMatch(/name="code".*inputmode="numeric".*autocomplete="one-time-code"/);
+  });
+
+  it('announces an error at the field and in the title', () => {
+    const html = render(['', 'code', { ...code, error: 'malformed' }]);
+    expect(html).toMatch(/<title>Error: /);
+    expect(html).toMatch(/id="code-error" role="alert"/);
+    expect(html).toMatch(/name="code".*aria-describedby="code-hint code-error" aria-invalid="true"/);
+    expect(render(['', 'code', code])).not.toMatch(/role="alert"|aria-invalid|<title>Error/);
+  });
+
+  it('hands spans, not moments, to the script, whose clock may be wrong', () => {
+    const html = render(['', 'code', code]);
+    expect(html).toContain('data-expires-in="570"');
+    expect(html).toContain('data-wait="43"');
+  });
+});
+
+describe('the ticket page', () => {
+  const messageTags = (html: string): string[] => html.match(/<li class="message [^>]*>/g) ?? [];
+
+  it('marks the newest message, and only that', () => {
+    const tags = messageTags(render(['', 'ticket', ticket()]));
+    expect(tags.map((tag) => tag.includes('id="newest"'))).toEqual([false, false, true]);
+  });
+
+  it('folds a long past away without losing any of it', () => {
+    const messages = Array.from({ length: 30 }, (_, index) => message({ bodyHtml: `<p>nr ${index}.</p>` }));
+    const html = render(['', 'ticket', ticket({ messages })]);
+    const [folded = '', open = ''] = html.split('</details>');
+    expect(messageTags(folded)).toHaveLength(27);
+    expect(messageTags(open)).toHaveLength(3);
+    expect(textOf(folded)).toContain('Show 27 earlier messages');
+    expect(messages.every((each) => html.includes(each.bodyHtml))).toBe(true);
+  });
+
+  it('never shows what was withdrawn', () => {
+    const secret = message({ retracted: true, edited: true, bodyHtml: '<p>secret</p>', attachments });
+    const html = render(['', 'ticket', ticket({ messages: [secret] })]);
+    expect(html).not.toMatch(/secret|form\.pdf|Edited/);
+    expect(html).toContain('This message was withdrawn.');
+  });
+
+  it('says plainly that support has not received a failed reply', () => {
+    const failed = ticket({ messages: [message({ mine: true, state: 'failed' })] });
+    expect(render(['', 'ticket', failed])).toContain('Support has not received this reply.');
+    expect(render(['', 'ticket', ticket()])).not.toContain('has not received');
+  });
+
+  it('puts each error at its field, the field in focus, and keeps the text', () => {
+    const errors = [
+      { field: 'files' as const, text: 'F-error.' },
+      { field: 'body' as const, text: 'B-error.' },
+    ];
+    const html = render(['', 'ticket', ticket({ reply: replyBox({ body: 'Halo', errors }) })]);
+    expect(html).toMatch(/id="body-error"><p>B-error\.<\/p>/);
+    expect(html).toMatch(/id="files-error"><p>F-error\.<\/p>/);
+    expect(html).toMatch(
+      /<textarea id="body"[^>]*aria-invalid="true" aria-describedby="body-error reply-kept" autofocus>\nHalo</,
+    );
+    expect(html).toMatch(/<input [^>]*id="files"[^>]*aria-describedby="files-hint files-error" aria-invalid="true">/);
+    expect(html).toMatch(/role="alert">[\s\S]*href="#body">B-error\.[\s\S]*href="#files">F-error\./);
+    expect(html).toMatch(/<title>Error: /);
+  });
+
+  it('sends text, files and the key in one multipart form', () => {
+    const form = /<form class="reply"[\s\S]*?<\/form>/.exec(render(['', 'ticket', ticket()]))![0];
+    expect(form).toContain('enctype="multipart/form-data"');
+    const order = [
+      'name="formToken"',
+      'name="formKey" value="key-1"',
+      'name="body"',
+      'name="files" type="file" multiple accept=".pdf,.png"',
+    ];
+    const places = order.map((part) => form.indexOf(part));
+    expect(places).toEqual([...places].sort((a, b) => a - b));
+    expect(places).not.toContain(-1);
+  });
+
+  it('has no reply box when the ticket is closed, and says what to do', () => {
+    const html = render(['', 'ticket', ticket({ status: 'closed', reply: null })]);
+    expect(html).not.toMatch(/<textarea|href="#body"/);
+    expect(textOf(html)).toContain('write to support again and mention ticket 12345');
+  });
+
+  it('asks whether it is solved only when resolved', () => {
+    const solvedAction = '/tickets/tkt_1/solved';
+    expect(render(['', 'ticket', ticket({ status: 'resolved', solvedAction })])).toMatch(
+      /name="solved" value="yes"[\s\S]*name="solved" value="no"/,
+    );
+    expect(render(['', 'ticket', ticket({ status: 'open', solvedAction })])).not.toContain('name="solved"');
+    expect(render(['', 'ticket', ticket({ status: 'resolved' })])).toContain(
+      'If you reply, we open this ticket again.',
+    );
+  });
+});
+
+describe('notices', () => {
+  it.each(notices.map((view) => [view.kind, view] as const))('%s offers at most one way on', (_, view) => {
+    const html = render(['', 'notice', view]);
+    expect((html.match(/class="primary"/g) ?? []).length).toBe('action' in view || 'href' in view ? 1 : 0);
+  });
+
+  it('not-found tells nothing about tickets or addresses', () => {
+    expect(textOf(render(['', 'notice', { kind: 'not-found' }]))).not.toMatch(/12345|@/);
+  });
+
+  it('wait tells how long, in words', () => {
+    const wait = (seconds: number): string => textOf(render(['', 'notice', { kind: 'wait', seconds }]));
+    expect(wait(20)).toContain('in less than a minute');
+    expect(wait(2400)).toContain('in about 40 minutes');
+  });
+});
+
+describe('assets', () => {
+  it('have a path that changes with their content, and a type', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'pages-'));
+    try {
+      cpSync(join(TEMPLATES, 'pages'), join(dir, 'pages'), { recursive: true });
+      const before = loadAssets(dir).get('postern.css')!;
+      expect(before).toMatchObject({
+        type: 'text/css; charset=utf-8',
+        path: expect.stringMatching(/^\/assets\/[0-9a-f]{16}\/postern\.css$/),
+      });
+      expect(loadAssets(dir).get('postern.css')!.path).toBe(before.path);
+      writeFileSync(join(dir, 'pages', 'assets', 'postern.css'), 'a{}');
+      expect(loadAssets(dir).get('postern.css')!.path).not.toBe(before.path);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  it('and the first page weigh at most 50 KB together', () => {
+    const bytes = [...loadAssets(TEMPLATES).values()].reduce((sum, asset) => sum + asset.content.length, 0);
+    expect(bytes + Buffer.byteLength(render(['', 'landing', landing]))).toBeLessThan(50 * 1024);
+  });
+
+  it('ask nobody else for anything', () => {
+    const { content } = loadAssets(TEMPLATES).get('postern.css')!;
+    expect(content.toString()).not.toMatch(/@import|url\((?!"data:image\/svg\+xml,)/);
+  });
+});
+
+describe('the brand’s stylesheet', () => {
+  it('puts readable words on the accent, whatever it is', () => {
+    const css = brandCss({ accent: '#ffd400', accentDark: '#1a1a80' });
+    expect(css).toContain('--accent:#ffd400;--on-accent:#111214;--accent-text:#18191b');
+    expect(css).toContain('--accent:#1a1a80;--on-accent:#ffffff;--accent-text:#ececef');
+  });
+
+  it('keeps an accent that is readable as text', () => {
+    expect(brandCss({ accent: '#2453d6', accentDark: '#7d9dff' })).toContain('--accent-text:#2453d6');
+  });
+
+  it('takes nothing but a colour', () => {
+    for (const accent of ['red', '#fff', '#ffffff;}body{display:none', 'url(https://x.example)']) {
+      expect(() => brandCss({ accent, accentDark: '#ffffff' })).toThrow(/not a colour/);
+    }
+  });
+});
