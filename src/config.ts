@@ -67,7 +67,9 @@ export abstract class Config {
 /** Every fault of the settings at once; each names its variable and the fix. */
 export class ConfigError extends Error {
   constructor(readonly problems: string[]) {
-    super(`The settings have ${problems.length} problem${problems.length === 1 ? '' : 's'}:\n  - ${problems.join('\n  - ')}`);
+    super(
+      `The settings have ${problems.length} problem${problems.length === 1 ? '' : 's'}:\n  - ${problems.join('\n  - ')}`,
+    );
     this.name = 'ConfigError';
   }
 }
@@ -95,7 +97,9 @@ export const settings = {
     sentence: 'production makes keys, mail and sources required and turns every convenience off',
   },
   PUBLIC_URL: {
-    schema: text.refine(isPublicUrl, { message: 'must be an http(s) URL without query, for example https://support.example' }),
+    schema: text.refine(isPublicUrl, {
+      message: 'must be an http(s) URL without query, for example https://support.example',
+    }),
     default: 'http://localhost:3000',
     sentence: 'what links begin with; production wants https',
   },
@@ -147,7 +151,8 @@ export const settings = {
   OUTBOUND_SECRET: { schema: text, sentence: 'Standard Webhooks secret they are signed with' },
   ALLOW_PRIVATE_HOSTS: {
     schema: text,
-    sentence: 'hosts that outbound calls may reach though private, and by plain http; outside production 127.0.0.1,localhost',
+    sentence:
+      'hosts that outbound calls may reach though private, and by plain http; outside production 127.0.0.1,localhost',
   },
   DEFAULT_LOCALE: {
     schema: text.refine(isLocale, { message: 'must be a BCP 47 tag, for example en or id' }),
@@ -160,10 +165,22 @@ export const settings = {
     sentence: 'least level that is logged',
   },
   CODE_DIGITS: { schema: wholeNumber(6, 10), default: '6', sentence: 'digits of an emailed code, 6 to 10' },
-  CODE_LIFETIME_SECONDS: { schema: wholeNumber(60, 600), default: '600', sentence: 'how long a code lives, at most 600' },
+  CODE_LIFETIME_SECONDS: {
+    schema: wholeNumber(60, 600),
+    default: '600',
+    sentence: 'how long a code lives, at most 600',
+  },
   LINK_LIFETIME_DAYS: { schema: wholeNumber(1, 90), default: '30', sentence: 'how long a link lives, at most 90' },
-  SESSION_IDLE_MINUTES: { schema: wholeNumber(1, 30), default: '30', sentence: 'a session ends after this long unused' },
-  SESSION_LIFETIME_HOURS: { schema: wholeNumber(1, 8), default: '8', sentence: 'a session ends after this long, used or not' },
+  SESSION_IDLE_MINUTES: {
+    schema: wholeNumber(1, 30),
+    default: '30',
+    sentence: 'a session ends after this long unused',
+  },
+  SESSION_LIFETIME_HOURS: {
+    schema: wholeNumber(1, 8),
+    default: '8',
+    sentence: 'a session ends after this long, used or not',
+  },
 } as const satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof settings;
@@ -246,7 +263,8 @@ function readValues(environment: NodeJS.ProcessEnv, problems: string[]): Values 
     if (value === undefined) continue;
     const parsed = setting.schema.safeParse(value);
     if (parsed.success) values[name as SettingName] = parsed.data;
-    else problems.push(`${name} ${parsed.error.issues[0]!.message} (it ${sensitive(name) ? 'is not' : `is "${value}"`})`);
+    else
+      problems.push(`${name} ${parsed.error.issues[0]!.message} (it ${sensitive(name) ? 'is not' : `is "${value}"`})`);
   }
   return values;
 }
@@ -310,9 +328,15 @@ const sourceSchema = z.strictObject({
   name: sourceName,
   adapter: z.literal('standard', { error: 'this version knows the adapter standard only' }).default('standard'),
   secrets: z.array(webhookSecret).min(1),
-  brand: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a folder in templates/brands').default('default'),
+  brand: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a folder in templates/brands')
+    .default('default'),
   defaultLocale: z.string().refine(isLocale, { message: 'must be a BCP 47 tag' }).optional(),
-  accountTicketPage: z.string().refine((page) => URL.canParse(page.replace(/\{(id|number)\}/g, 'x')), 'must be a URL').optional(),
+  accountTicketPage: z
+    .string()
+    .refine((page) => URL.canParse(page.replace(/\{(id|number)\}/g, 'x')), 'must be a URL')
+    .optional(),
   accountHosts: z.array(z.string().min(1)).default([]),
   outbound: z
     .strictObject({
@@ -333,7 +357,10 @@ function readSources(
   const file = values.SOURCES_FILE ?? (existsSync('sources.yaml') ? 'sources.yaml' : null);
   const { label, raw } =
     file === null
-      ? { label: () => 'SOURCE_SECRET, OUTBOUND_URL, OUTBOUND_SECRET', raw: defaultSource(values, development, problems) }
+      ? {
+          label: () => 'SOURCE_SECRET, OUTBOUND_URL, OUTBOUND_SECRET',
+          raw: defaultSource(values, development, problems),
+        }
       : { label: (path: string) => `${file}: ${path}`, raw: readSourcesFile(file, environment, problems) };
   const parsed = z.array(sourceSchema).safeParse(raw);
   if (!parsed.success) {
@@ -345,7 +372,9 @@ function readSources(
   return parsed.data.map((source) => {
     const outbound = source.outbound ?? null;
     if (outbound && !isOutboundUrl(outbound.url, allowPrivateHosts))
-      problems.push(`${label(`${source.name}.outbound.url`)}: must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`);
+      problems.push(
+        `${label(`${source.name}.outbound.url`)}: must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`,
+      );
     return {
       name: source.name,
       secrets: source.secrets,
@@ -368,7 +397,11 @@ function defaultSource(values: Values, development: DevelopmentSecrets | null, p
     problems.push('OUTBOUND_URL and OUTBOUND_SECRET are set together or not at all');
   const outbound =
     values.OUTBOUND_URL && values.OUTBOUND_SECRET
-      ? { url: values.OUTBOUND_URL, secret: values.OUTBOUND_SECRET, events: ['ticket.*', 'guest.*', 'link.*', 'requester.*', 'notification.*'] }
+      ? {
+          url: values.OUTBOUND_URL,
+          secret: values.OUTBOUND_SECRET,
+          events: ['ticket.*', 'guest.*', 'link.*', 'requester.*', 'notification.*'],
+        }
       : undefined;
   return [{ name: 'default', secrets: [secret], outbound }];
 }
@@ -439,7 +472,13 @@ function list(value: string): string[] {
 function isPublicUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const url = new URL(value);
-  return /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '' && url.username === '' && url.pathname === '/';
+  return (
+    /^https?:$/.test(url.protocol) &&
+    url.search === '' &&
+    url.hash === '' &&
+    url.username === '' &&
+    url.pathname === '/'
+  );
 }
 
 function isOutboundUrl(value: string, allowPrivateHosts: string[]): boolean {

@@ -37,7 +37,9 @@ export function newId<P extends IdPrefix>(prefix: P, now: number): Id<P> {
 
 /** True if `text` is an id of that prefix, written as `newId` writes it. */
 export function isId<P extends IdPrefix>(prefix: P, text: unknown): text is Id<P> {
-  return typeof text === 'string' && text.startsWith(`${prefix}_`) && /^[0-7][0-9a-hjkmnp-tv-z]{25}$/.test(text.slice(4));
+  return (
+    typeof text === 'string' && text.startsWith(`${prefix}_`) && /^[0-7][0-9a-hjkmnp-tv-z]{25}$/.test(text.slice(4))
+  );
 }
 
 /** The 16 bytes of an id, for tokens that must be short. */

@@ -13,8 +13,13 @@ try {
   tellStart(config, gateway.url);
 } catch (error) {
   // What an operator can mend is said in its own words; only a fault of ours shows where it happened.
-  const isExpected = error instanceof ConfigError || error instanceof TemplateProblems || (error as { code?: string }).code === 'EADDRINUSE';
-  process.stderr.write(`Postern did not start. ${isExpected ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`);
+  const isExpected =
+    error instanceof ConfigError ||
+    error instanceof TemplateProblems ||
+    (error as { code?: string }).code === 'EADDRINUSE';
+  process.stderr.write(
+    `Postern did not start. ${isExpected ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`,
+  );
   process.exit(1);
 }
 
@@ -23,7 +28,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => 
 async function stop(signal: string): Promise<void> {
   gateway!.logger.info('stopping: no new work, finishing what runs', { signal });
   const late = setTimeout(() => {
-    gateway!.logger.warn('some work did not end in time; it is taken up again after its lease', { seconds: SHUTDOWN_MS / 1000 });
+    gateway!.logger.warn('some work did not end in time; it is taken up again after its lease', {
+      seconds: SHUTDOWN_MS / 1000,
+    });
     process.exit(1);
   }, SHUTDOWN_MS);
   late.unref();
@@ -42,5 +49,7 @@ function tellStart(config: Config, url: string): void {
   });
   if (config.environment === 'production') return;
   for (const { name, value } of config.generated)
-    process.stdout.write(`${name}=${value}\n  made for this machine and kept in ${config.dataDir}; sign events with it\n`);
+    process.stdout.write(
+      `${name}=${value}\n  made for this machine and kept in ${config.dataDir}; sign events with it\n`,
+    );
 }

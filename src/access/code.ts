@@ -116,7 +116,8 @@ export class Codes {
   /** What a code mail still to be sent shows; null once it was used, replaced, sent or is too old: then no mail leaves. */
   async forMail(challengeId: Id<'chl'>): Promise<(IssuedCode & { code: string }) | null> {
     const challenge = await this.database.read((manager) => manager.findOneBy(Challenge, { id: challengeId }));
-    if (!challenge || challenge.sealedCode === null || challenge.supersededAt !== null || challenge.usedAt !== null) return null;
+    if (!challenge || challenge.sealedCode === null || challenge.supersededAt !== null || challenge.usedAt !== null)
+      return null;
     if (challenge.expiresAt <= this.clock.now()) return null;
     const code = this.config.secretKeys.decrypt('code-mail', challenge.sealedCode, challengeId);
     if (code === null) return null;
@@ -132,7 +133,11 @@ export class Codes {
   /** Forgets the readable codes that expired unsent. */
   async wipeExpired(): Promise<void> {
     await this.database.write((tx) =>
-      tx.update(Challenge, { sealedCode: Not(IsNull()), expiresAt: LessThanOrEqual(this.clock.now()) }, { sealedCode: null }),
+      tx.update(
+        Challenge,
+        { sealedCode: Not(IsNull()), expiresAt: LessThanOrEqual(this.clock.now()) },
+        { sealedCode: null },
+      ),
     );
   }
 

@@ -23,7 +23,10 @@ export async function takeLimits(tx: Transaction, rules: LimitRule[], now: numbe
     }
     for (const { key } of taken) await tx.decrement(Limit, { key }, 'count', 1);
     const row = await tx.findOneByOrFail(Limit, { key: rule.key });
-    return { ok: false, retryAfterSeconds: Math.max(1, Math.ceil((row.windowStartedAt + rule.seconds * 1000 - now) / 1000)) };
+    return {
+      ok: false,
+      retryAfterSeconds: Math.max(1, Math.ceil((row.windowStartedAt + rule.seconds * 1000 - now) / 1000)),
+    };
   }
   return { ok: true };
 }

@@ -20,7 +20,14 @@ export interface TicketLink {
 }
 
 export type OpenedLink =
-  | { ok: true; ticketId: Id<'tkt'>; participantId: Id<'ptc'>; generation: number; expired: boolean; isOf(source: string): boolean }
+  | {
+      ok: true;
+      ticketId: Id<'tkt'>;
+      participantId: Id<'ptc'>;
+      generation: number;
+      expired: boolean;
+      isOf(source: string): boolean;
+    }
   | { ok: false };
 
 /** Makes and opens the signed links of the mails. No address, name or subject is in them. */

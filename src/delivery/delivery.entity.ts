@@ -24,10 +24,7 @@ export interface DeliveryInputs {
   occurredAt: number;
   updateCount: number;
   /** A guest's link is signed anew at each render, with the key named here, and so is never stored. */
-  link:
-    | { kind: 'guest'; source: string; expiresAt: number; kid: string }
-    | { kind: 'account'; url: string }
-    | null;
+  link: { kind: 'guest'; source: string; expiresAt: number; kid: string } | { kind: 'account'; url: string } | null;
 }
 
 /**

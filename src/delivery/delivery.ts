@@ -82,7 +82,11 @@ export class Deliveries {
     };
   }
 
-  private inputs({ ticket, participant, occurredAt, accountUrl, challenge }: MailPlan, source: Source | undefined, now: number): DeliveryInputs {
+  private inputs(
+    { ticket, participant, occurredAt, accountUrl, challenge }: MailPlan,
+    source: Source | undefined,
+    now: number,
+  ): DeliveryInputs {
     const guestLink = { kind: 'guest' as const, source: ticket.source, ...this.links.terms(now) };
     return {
       ticketNumber: ticket.number,
@@ -98,7 +102,11 @@ export class Deliveries {
   }
 
   /** The person's language, else the source's, else the default: for the whole mail. */
-  private locale({ locale }: Participant, source: Source | undefined, key: TemplateKey): { locale: string; reason: string } {
+  private locale(
+    { locale }: Participant,
+    source: Source | undefined,
+    key: TemplateKey,
+  ): { locale: string; reason: string } {
     const own = this.catalogue.resolveLocale(locale, key);
     if (own.reason !== 'default') return own;
     const ofSource = this.catalogue.resolveLocale(source?.defaultLocale ?? null, key);

@@ -58,7 +58,11 @@ export class MailRenderer {
     return { deliveryId: delivery.id, from: this.config.mail.returnPath.given, to: delivery.recipient, bytes };
   }
 
-  private fill({ templateKey, locale, inputs, ticketId, participantId }: Delivery, brand: Brand, code: CodeForMail | null): RenderedMail {
+  private fill(
+    { templateKey, locale, inputs, ticketId, participantId }: Delivery,
+    brand: Brand,
+    code: CodeForMail | null,
+  ): RenderedMail {
     const { ticketNumber, recipientName, timeZone, occurredAt, guest, updateCount, link } = inputs;
     const common = { ticketNumber, recipientName, timeZone, occurredAt, brand };
     if (templateKey === 'access-code') {
@@ -68,7 +72,9 @@ export class MailRenderer {
     }
     if (link === null) throw new Error('a ticket mail is rendered with its link');
     const url =
-      link.kind === 'account' ? link.url : this.links.url({ ...link, ticketId, participantId, generation: inputs.generation }, link.kid);
+      link.kind === 'account'
+        ? link.url
+        : this.links.url({ ...link, ticketId, participantId, generation: inputs.generation }, link.kid);
     return this.catalogue.render(templateKey, locale, { ...common, guest, updateCount, link: url });
   }
 

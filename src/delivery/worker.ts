@@ -102,7 +102,11 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
       const rows = await tx.find(Delivery, { where: { id: In(ids), endedAt: IsNull() }, order: { id: 'ASC' } });
       for (const row of rows) {
         const next = { state: 'leased' as const, attempts: row.attempts + 1, nextAttemptAt: now + LEASE_MS };
-        const taken = await tx.update(Delivery, { id: row.id, endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(now) }, next);
+        const taken = await tx.update(
+          Delivery,
+          { id: row.id, endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(now) },
+          next,
+        );
         if (taken.affected === 1) mine.push({ ...row, ...next });
       }
       return mine;
@@ -113,7 +117,9 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     const until = this.clock.now() + LEASE_MS;
     const ids = leased.map(({ id }) => id);
     try {
-      await this.database.write((tx) => tx.update(Delivery, { id: In(ids), endedAt: IsNull() }, { nextAttemptAt: until }));
+      await this.database.write((tx) =>
+        tx.update(Delivery, { id: In(ids), endedAt: IsNull() }, { nextAttemptAt: until }),
+      );
     } catch (error) {
       this.logger.warn('a lease could not be extended; the mail may be sent twice if this goes on', { error });
     }
@@ -136,8 +142,15 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
       return { delivery, mail: await this.renderer.render(delivery, code) };
     } catch (error) {
       // One mail that cannot be rendered must not hold up the others; it is kept for a person to look at.
-      this.logger.error('a mail could not be rendered and is parked', { id: delivery.id, template: delivery.templateKey, error });
-      return { ...end('parked'), outcome: { outcome: 'rejected', detail: `not rendered: ${(error as Error).message}` } };
+      this.logger.error('a mail could not be rendered and is parked', {
+        id: delivery.id,
+        template: delivery.templateKey,
+        error,
+      });
+      return {
+        ...end('parked'),
+        outcome: { outcome: 'rejected', detail: `not rendered: ${(error as Error).message}` },
+      };
     }
   }
 

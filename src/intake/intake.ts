@@ -72,7 +72,10 @@ export class Intake {
     await tx.createQueryBuilder().insert().into(Event).values(row).orIgnore().execute();
     const kept = await tx.findOneByOrFail(Event, { source: source.name, sourceEventId });
     if (kept.bodyHash !== bodyHash)
-      throw new PosternError('event-conflict', 'This webhook-id came before with another body. Give each event an id of its own.');
+      throw new PosternError(
+        'event-conflict',
+        'This webhook-id came before with another body. Give each event an id of its own.',
+      );
     if (kept.id !== row.id) return { eventId: kept.id, duplicate: true, planned: [], orphanedFiles: [] };
     const applied = await applyEvent(tx, source.name, event, now);
     const planned = applied ? await this.planner.plan(tx, source, row.id, event, applied) : [];

@@ -42,16 +42,14 @@ export class Planner {
     const rule = (rules as Partial<Record<TicketEvent['type'], Rule>>)[event.type];
     if (!rule || !isNews(rule, event, applied)) return [];
     const told = applied.participants.filter((one) => !rule.isAboutMessage || one.id !== applied.author?.id);
-    const plans = told.map(
-      (participant): MailPlan => ({
-        ticket: applied.ticket,
-        participant,
-        templateKey: rule.templateKey,
-        occurredAt: event.timestamp,
-        eventId,
-        accountUrl: participant.kind === 'account' ? accountPage(source, applied.ticket) : null,
-      }),
-    );
+    const plans = told.map((participant): MailPlan => ({
+      ticket: applied.ticket,
+      participant,
+      templateKey: rule.templateKey,
+      occurredAt: event.timestamp,
+      eventId,
+      accountUrl: participant.kind === 'account' ? accountPage(source, applied.ticket) : null,
+    }));
     return this.deliveries.plan(tx, plans);
   }
 }
@@ -73,4 +71,3 @@ export function accountPage(source: Source, ticket: Pick<Ticket, 'sourceTicketId
   const { host, protocol, username } = new URL(ticket.url);
   return protocol === 'https:' && username === '' && source.accountHosts.includes(host) ? ticket.url : null;
 }
-

@@ -15,7 +15,17 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 /** Waits before each further try (Standard Webhooks 1.0, "Retry schedule", with one more step): about 75 hours in all. */
-const RETRY_AFTER_MS = [5 * SECOND, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR];
+const RETRY_AFTER_MS = [
+  5 * SECOND,
+  5 * MINUTE,
+  30 * MINUTE,
+  2 * HOUR,
+  5 * HOUR,
+  10 * HOUR,
+  14 * HOUR,
+  20 * HOUR,
+  24 * HOUR,
+];
 const JITTER = 0.1;
 const LONGEST_RETRY_AFTER_MS = 24 * HOUR;
 /** Longer than a call may take (15 s), so that nobody takes a message that is on its way. */
@@ -127,7 +137,11 @@ export class Outbound implements OnApplicationBootstrap {
     });
   }
 
-  private post(message: OutboundMessage, { url, secret }: NonNullable<Source['outbound']>, now: number): Promise<HttpOutcome> {
+  private post(
+    message: OutboundMessage,
+    { url, secret }: NonNullable<Source['outbound']>,
+    now: number,
+  ): Promise<HttpOutcome> {
     const data = this.withSignedFiles(message);
     const body = JSON.stringify({ type: message.type, timestamp: new Date(message.createdAt).toISOString(), data });
     const headers = signWebhook({ secret, id: message.id, timestamp: Math.floor(now / 1000), body });
@@ -161,9 +175,18 @@ export class Outbound implements OnApplicationBootstrap {
       const next = { state: verdict.state, attempts: number, nextAttemptAt: verdict.nextAttemptAt, ...ended };
       await tx.update(OutboundMessage, { id: message.id, state: 'leased' }, next);
     });
-    const fields = { id: message.id, source: message.source, type: message.type, attempt: number, outcome: verdict.outcome };
+    const fields = {
+      id: message.id,
+      source: message.source,
+      type: message.type,
+      attempt: number,
+      outcome: verdict.outcome,
+    };
     if (verdict.state === 'parked')
-      this.logger.error('an outbound message is parked: the source did not take it; mend the endpoint and replay it', fields);
+      this.logger.error(
+        'an outbound message is parked: the source did not take it; mend the endpoint and replay it',
+        fields,
+      );
     else if (verdict.state === 'queued') this.logger.warn('an outbound message was not taken; trying again', fields);
     else this.logger.debug('an outbound message was taken', fields);
   }

@@ -52,5 +52,7 @@ export class Logger implements LoggerService {
 function asFields(fields: object | string): object {
   if (typeof fields === 'string') return { context: fields };
   const { error, ...rest } = fields as { error?: unknown };
-  return error instanceof Error ? { ...rest, error: { name: error.name, message: error.message, stack: error.stack } } : fields;
+  return error instanceof Error
+    ? { ...rest, error: { name: error.name, message: error.message, stack: error.stack } }
+    : fields;
 }

@@ -18,7 +18,8 @@ export function signToken(keys: KeyRing, purpose: string, payload: Buffer, kid?:
 export function openToken(keys: KeyRing, purpose: string, token: string): Buffer | null {
   if (token.length > MOST_SIGNS) return null;
   const [version, kid, encoded, mac, ...rest] = token.split('.');
-  if (version !== VERSION || kid === undefined || encoded === undefined || mac === undefined || rest.length > 0) return null;
+  if (version !== VERSION || kid === undefined || encoded === undefined || mac === undefined || rest.length > 0)
+    return null;
   const payload = decodeBase64UrlStrict(encoded);
   const given = decodeBase64UrlStrict(mac);
   if (payload === null || given === null) return null;

@@ -47,11 +47,19 @@ export class LinkController {
   ) {}
 
   @Get()
-  async landing(@Param('token') token: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+  async landing(
+    @Param('token') token: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
     const door = await this.open(token, request, reply);
     if (!door) return;
     const { ticket, participant } = door;
-    const view = { ticketNumber: ticket.number, maskedAddress: maskAddress(participant.email), sendAction: `/t/${token}/code` };
+    const view = {
+      ticketNumber: ticket.number,
+      maskedAddress: maskAddress(participant.email),
+      sendAction: `/t/${token}/code`,
+    };
     await this.writer.send(request, reply, 200, 'landing', view, door);
   }
 
@@ -68,10 +76,15 @@ export class LinkController {
     if (!door) return;
     const { ticket, participant, source, holder } = door;
     const result = await this.database.write(async (tx) => {
-      const challenge = await this.codes.issue(tx, holder, { addressKey: participant.emailKey, ip: canonicalIp(request.ip) });
+      const challenge = await this.codes.issue(tx, holder, {
+        addressKey: participant.emailKey,
+        ip: canonicalIp(request.ip),
+      });
       if (!challenge.ok) return challenge;
       const occurredAt = challenge.createdAt;
-      const mails = await this.deliveries.plan(tx, [{ ticket, participant, templateKey: 'access-code', occurredAt, challenge }]);
+      const mails = await this.deliveries.plan(tx, [
+        { ticket, participant, templateKey: 'access-code', occurredAt, challenge },
+      ]);
       const data = { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email: participant.email };
       const news = await this.outbound.enqueue(tx, { source: source.name, type: 'link.opened', data });
       return { ok: true as const, mails, news };
@@ -83,7 +96,8 @@ export class LinkController {
     }
     const latest = await this.codes.latest(holder);
     // Pressed twice: the code on its way still works, and the page says that no second one was sent.
-    if (latest?.alive && result.retryAfterSeconds <= RESEND_AFTER_MS / 1000) return this.goTo(reply, `/t/${token}/code?again=1`);
+    if (latest?.alive && result.retryAfterSeconds <= RESEND_AFTER_MS / 1000)
+      return this.goTo(reply, `/t/${token}/code?again=1`);
     void reply.header('retry-after', String(result.retryAfterSeconds));
     const href = latest?.alive ? `/t/${token}/code` : null;
     await this.writer.notice(request, reply, 429, { kind: 'wait', seconds: result.retryAfterSeconds, href }, door);
@@ -156,7 +170,13 @@ export class LinkController {
       return this.writer.notice(request, reply, 429, { kind: 'renew-wait', seconds: planned.retryAfterSeconds }, door);
     }
     this.deliveries.wake(planned.mails);
-    await this.writer.notice(request, reply, 200, { kind: 'renewed', maskedAddress: maskAddress(participant.email) }, door);
+    await this.writer.notice(
+      request,
+      reply,
+      200,
+      { kind: 'renewed', maskedAddress: maskAddress(participant.email) },
+      door,
+    );
   }
 
   private checkForm(request: FastifyRequest, form: CodeForm | undefined): void {
@@ -168,7 +188,8 @@ export class LinkController {
   private async open(token: string, request: FastifyRequest, reply: FastifyReply): Promise<Door | null> {
     const door = await this.find(token);
     if (!door) await this.writer.notice(request, reply, 404, { kind: 'not-found' });
-    else if (door.expired) await this.writer.notice(request, reply, 410, { kind: 'expired', action: `/t/${token}/renew` }, door);
+    else if (door.expired)
+      await this.writer.notice(request, reply, 410, { kind: 'expired', action: `/t/${token}/renew` }, door);
     else return door;
     return null;
   }
@@ -225,6 +246,10 @@ export function canonicalIp(ip: string): string {
   const [head = '', tail] = ip.toLowerCase().split('%')[0]!.split('::');
   const left = head ? head.split(':') : [];
   const right = tail ? tail.split(':') : [];
-  const groups = tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
-  return `${groups.slice(0, 4).map((group) => parseInt(group, 16).toString(16)).join(':')}::/64`;
+  const groups =
+    tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
 }

@@ -25,12 +25,14 @@ export class PageErrorFilter implements ExceptionFilter {
   }
 
   private explain(thrown: unknown, href: string | null): { status: number; notice: NoticeView } {
-    if (thrown instanceof PosternError && thrown.code === 'forbidden') return { status: 403, notice: { kind: 'form-refused', href } };
+    if (thrown instanceof PosternError && thrown.code === 'forbidden')
+      return { status: 403, notice: { kind: 'form-refused', href } };
     if (isDatabaseUnavailable(thrown)) {
       this.logger.error('a page could not be answered: the database is not available', { error: thrown });
       return { status: 503, notice: { kind: 'unavailable', href } };
     }
-    const status = (thrown as { statusCode?: number; status?: number }).statusCode ?? (thrown as { status?: number }).status;
+    const status =
+      (thrown as { statusCode?: number; status?: number }).statusCode ?? (thrown as { status?: number }).status;
     if (status === 413) return { status, notice: { kind: 'too-large', href } };
     if (status !== undefined && status >= 400 && status < 500) return { status, notice: { kind: 'not-found' } };
     const errorId = randomToken(6);

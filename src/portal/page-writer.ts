@@ -9,7 +9,15 @@ import { sha256 } from '../platform/crypto.js';
 import { loadBrand, type Brand } from '../templates/brand.js';
 import { templatesDir } from '../templates/templates.module.js';
 import type { Participant } from '../tickets/ticket.entity.js';
-import { brandCss, GuestPages, loadAssets, type Asset, type NoticeView, type PageName, type PageViews } from './pages.js';
+import {
+  brandCss,
+  GuestPages,
+  loadAssets,
+  type Asset,
+  type NoticeView,
+  type PageName,
+  type PageViews,
+} from './pages.js';
 import { acceptedLanguage, Visitors } from './visitor.js';
 
 /** What a page is about, as far as it is known: it gives brand, language and time zone. */
@@ -47,7 +55,11 @@ export class PageWriter {
 
   /** The language of a page: chosen here, else the person's, else the browser's, else the source's. */
   locale(request: FastifyRequest, reply: FastifyReply, { participant, source }: PageSubject): string {
-    const wanted = [this.visitors.language(request, reply), participant?.locale ?? acceptedLanguage(request), source?.defaultLocale];
+    const wanted = [
+      this.visitors.language(request, reply),
+      participant?.locale ?? acceptedLanguage(request),
+      source?.defaultLocale,
+    ];
     return this.pages.resolveLocale(wanted.find((tag) => tag != null) ?? null);
   }
 
@@ -85,7 +97,13 @@ export class PageWriter {
       .send(html);
   }
 
-  notice(request: FastifyRequest, reply: FastifyReply, status: number, view: NoticeView, subject: PageSubject = {}): Promise<void> {
+  notice(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    status: number,
+    view: NoticeView,
+    subject: PageSubject = {},
+  ): Promise<void> {
     return this.send(request, reply, status, 'notice', view, subject);
   }
 
@@ -108,5 +126,8 @@ function logoUrl(brand: string, file: string): string {
 /** The path that shows this page again by GET. */
 function pagePath(request: FastifyRequest): string {
   const path = request.url.split('?', 1)[0]!;
-  return path.replace(/^(\/t\/[^/]+)\/verify$/, '$1/code').replace(/^(\/t\/[^/]+)\/renew$/, '$1').replace(/^(\/tickets\/[^/]+)\/\w+$/, '$1');
+  return path
+    .replace(/^(\/t\/[^/]+)\/verify$/, '$1/code')
+    .replace(/^(\/t\/[^/]+)\/renew$/, '$1')
+    .replace(/^(\/tickets\/[^/]+)\/\w+$/, '$1');
 }

@@ -24,6 +24,9 @@ export class PublicController {
   async asset(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const asset = this.writer.assets.get(request.url.split('?', 1)[0]!);
     if (!asset) return this.writer.notice(request, reply, 404, { kind: 'not-found' });
-    await reply.header('content-type', asset.type).header('cache-control', 'public, max-age=31536000, immutable').send(asset.content);
+    await reply
+      .header('content-type', asset.type)
+      .header('cache-control', 'public, max-age=31536000, immutable')
+      .send(asset.content);
   }
 }

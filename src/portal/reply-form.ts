@@ -8,7 +8,15 @@ import type { NewReply } from '../tickets/replies.js';
 
 export const MOST_SIGNS = 20_000;
 /** Bounds on what is read at all; what is refused politely is counted below them. */
-const LIMITS = { parts: 40, files: 30, fields: 10, fieldSize: 256 * 1024, fieldNameSize: 64, headerPairs: 20, fileSize: MOST_BYTES_PER_FILE + 1 };
+const LIMITS = {
+  parts: 40,
+  files: 30,
+  fields: 10,
+  fieldSize: 256 * 1024,
+  fieldNameSize: 64,
+  headerPairs: 20,
+  fileSize: MOST_BYTES_PER_FILE + 1,
+};
 
 /** What is wrong with a reply, by field; `key` names the sentence. */
 export interface FormFault {
@@ -80,7 +88,8 @@ export class ReplyForms {
     const room = MOST_BYTES_PER_REPLY - form.files.reduce((sum, { size }) => sum + size, 0);
     const receipt = await this.files.receive(part.file, part.filename, Math.min(room, MOST_BYTES_PER_FILE));
     if (receipt.ok) form.files.push(receipt.received);
-    else if (receipt.fault === 'too-large' && room < MOST_BYTES_PER_FILE) addOnce(form, { field: 'files', key: 'files-too-large' });
+    else if (receipt.fault === 'too-large' && room < MOST_BYTES_PER_FILE)
+      addOnce(form, { field: 'files', key: 'files-too-large' });
     else form.faults.push({ field: 'files', key: sentenceOf[receipt.fault], name: receipt.name });
   }
 }

@@ -60,7 +60,10 @@ function messageView(ticket: Ticket, entry: Entry, states: Map<string, OutboundS
   };
 }
 
-function replyState({ replyId, echoed }: Entry, states: Map<string, OutboundState>): 'sending' | 'delivered' | 'failed' {
+function replyState(
+  { replyId, echoed }: Entry,
+  states: Map<string, OutboundState>,
+): 'sending' | 'delivered' | 'failed' {
   const state = states.get(replyId!);
   if (echoed || state === 'delivered') return 'delivered';
   // Without its outbound message nothing will ever carry the reply.

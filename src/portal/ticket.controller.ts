@@ -59,8 +59,13 @@ export class TicketController {
     if (form.faults.length > 0) return this.refuse(room, request, reply, form, form.faults);
     const accepted = await this.keep(room, form);
     if (accepted.ok) {
-      await reply.status(303).header('location', `/tickets/${id}?sent=${accepted.reply.id}#newest`).header('cache-control', 'no-store').send();
-    } else if (accepted.reason === 'ticket-full') await this.refuse(room, request, reply, form, [{ field: 'files', key: 'ticket-full' }]);
+      await reply
+        .status(303)
+        .header('location', `/tickets/${id}?sent=${accepted.reply.id}#newest`)
+        .header('cache-control', 'no-store')
+        .send();
+    } else if (accepted.reason === 'ticket-full')
+      await this.refuse(room, request, reply, form, [{ field: 'files', key: 'ticket-full' }]);
     else if (accepted.reason === 'closed')
       await this.writer.notice(request, reply, 409, { kind: 'ticket-closed', href: `/tickets/${id}` }, room);
     else await this.ended(request, reply);
@@ -125,13 +130,21 @@ export class TicketController {
     const takesReplies = this.outbound.listens(source.name, 'ticket.guest_replied');
     const view = ticketView(ticket, entries, states, {
       takesReplies,
-      reply: replyView(ticket, form?.body ?? '', faults, (key, values) => this.writer.pages.sentence(locale, key, values)),
+      reply: replyView(ticket, form?.body ?? '', faults, (key, values) =>
+        this.writer.pages.sentence(locale, key, values),
+      ),
       wasSent: entries.some(({ replyId, mine }) => mine && replyId === sent),
     });
     await this.writer.send(request, reply, status, 'ticket', view, room);
   }
 
-  private async refuse(room: Room, request: FastifyRequest, reply: FastifyReply, form: ReplyForm, faults: FormFault[]): Promise<void> {
+  private async refuse(
+    room: Room,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    form: ReplyForm,
+    faults: FormFault[],
+  ): Promise<void> {
     await this.discard(form);
     await this.showTicket(room, request, reply, 422, { form, faults });
   }
@@ -141,7 +154,10 @@ export class TicketController {
     const { accepted, news } = await this.database.write(async (tx) => {
       const accepted = await acceptReply(tx, room.session, form, this.clock.now());
       const isNew = accepted.ok && !accepted.isRepeat;
-      return { accepted, news: isNew ? await this.outbound.enqueue(tx, replyNews(room, accepted.reply, accepted.attachments)) : [] };
+      return {
+        accepted,
+        news: isNew ? await this.outbound.enqueue(tx, replyNews(room, accepted.reply, accepted.attachments)) : [],
+      };
     });
     this.outbound.wake(news);
     if (!accepted.ok || accepted.isRepeat) await this.discard(form);
@@ -166,7 +182,13 @@ function replyNews({ ticket, participant }: Conversation, reply: Reply, attachme
         email: participant.email,
         body,
         createdAt: new Date(createdAt).toISOString(),
-        attachments: attachments.map(({ id: attachmentId, name, contentType, size, sha256 }) => ({ attachmentId, name, contentType, size, sha256 })),
+        attachments: attachments.map(({ id: attachmentId, name, contentType, size, sha256 }) => ({
+          attachmentId,
+          name,
+          contentType,
+          size,
+          sha256,
+        })),
       },
     },
   };

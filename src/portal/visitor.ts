@@ -52,7 +52,10 @@ export class Visitors {
     const [kid, encoded, ...rest] = typeof given === 'string' ? given.split('.') : [];
     const mac = encoded === undefined || rest.length > 0 ? null : decodeBase64UrlStrict(encoded);
     const genuine =
-      visitor !== undefined && kid !== undefined && mac !== null && this.config.secretKeys.verify('form', kid, formBytes(visitor, session), mac);
+      visitor !== undefined &&
+      kid !== undefined &&
+      mac !== null &&
+      this.config.secretKeys.verify('form', kid, formBytes(visitor, session), mac);
     if (!genuine) throw new PosternError('forbidden', 'The form is too old or not from this browser.');
   }
 
@@ -88,7 +91,13 @@ export class Visitors {
   }
 
   private setCookie(reply: FastifyReply, name: string, value: string, maxAge: number): void {
-    void reply.setCookie(this.cookieName(name), value, { path: '/', httpOnly: true, sameSite: 'lax', secure: this.secure, maxAge });
+    void reply.setCookie(this.cookieName(name), value, {
+      path: '/',
+      httpOnly: true,
+      sameSite: 'lax',
+      secure: this.secure,
+      maxAge,
+    });
   }
 }
 

@@ -121,7 +121,9 @@ function readJson(file: string): Record<string, unknown> {
   try {
     return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch (error) {
-    throw new Error(`${file} is not a JSON object: ${error instanceof Error ? error.message : String(error)}`);
+    throw new Error(`${file} is not a JSON object: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
 }
 

@@ -65,12 +65,16 @@ export async function listEntries(manager: EntityManager, { ticket, participant 
       attachments: attachments.filter((one) => one.messageId === message.id),
     }));
   const ofReplies = replies.map((reply) => ({
-    ...fromReply(reply, echoes.get(reply.id), writers.find((one) => one.id === reply.participantId), participant),
+    ...fromReply(
+      reply,
+      echoes.get(reply.id),
+      writers.find((one) => one.id === reply.participantId),
+      participant,
+    ),
     attachments: echoes.get(reply.id)?.retractedAt ? [] : attachments.filter((one) => one.replyId === reply.id),
   }));
   return [...ofMessages, ...ofReplies].sort((a, b) => a.at - b.at || (a.id.slice(4) < b.id.slice(4) ? -1 : 1));
 }
-
 
 function fromMessage(message: Message, reader: Participant): Omit<Entry, 'attachments'> {
   return {

@@ -40,7 +40,8 @@ export class FileStore {
     const file = randomBytes(24).toString('hex');
     const name = cleanName(givenName);
     const { size, sha256 } = await this.write(file, stream, mostBytes);
-    const checked = size > mostBytes ? ({ ok: false, fault: 'too-large' } as const) : await checkFile(this.path(file), name, size);
+    const checked =
+      size > mostBytes ? ({ ok: false, fault: 'too-large' } as const) : await checkFile(this.path(file), name, size);
     if (checked.ok) return { ok: true, received: { name, contentType: checked.contentType, size, sha256, file } };
     await this.remove(file);
     return { ok: false, name, fault: checked.fault };

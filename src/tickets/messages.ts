@@ -38,7 +38,13 @@ export async function storeMessage(
     return false;
   }
   const replyId = await echoedReply(tx, ticket, given);
-  const message = { ...blank(ticket, given, now), ...content(given), ...order, replyId, authorKey: author?.emailKey ?? null };
+  const message = {
+    ...blank(ticket, given, now),
+    ...content(given),
+    ...order,
+    replyId,
+    authorKey: author?.emailKey ?? null,
+  };
   await tx.insert(Message, message);
   // The files of an echo are those that the reply already shows.
   if (replyId === null) await insertAttachments(tx, message, given, now);
@@ -73,7 +79,12 @@ function blank(ticket: Ticket, given: EventMessage, now: number) {
   };
 }
 
-async function retract(tx: Transaction, { id }: Message, order: Pick<Message, 'version' | 'updatedAt'>, now: number): Promise<void> {
+async function retract(
+  tx: Transaction,
+  { id }: Message,
+  order: Pick<Message, 'version' | 'updatedAt'>,
+  now: number,
+): Promise<void> {
   await tx.update(Message, { id }, { ...order, body: '', format: 'text', retractedAt: now });
   await tx.delete(Attachment, { messageId: id });
 }

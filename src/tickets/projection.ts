@@ -135,9 +135,11 @@ async function syncPeople(
   }
   // A list that is not given says nothing about participants; the requester is always given.
   const gone = known.filter(
-    (one) => one.endedAt === null && !named.has(one.emailKey) && (one.role === 'requester' || participants !== undefined),
+    (one) =>
+      one.endedAt === null && !named.has(one.emailKey) && (one.role === 'requester' || participants !== undefined),
   );
-  for (const one of gone) await tx.update(Participant, { id: one.id }, { endedAt: now, generation: one.generation + 1 });
+  for (const one of gone)
+    await tx.update(Participant, { id: one.id }, { endedAt: now, generation: one.generation + 1 });
 }
 
 function details(person: EventPerson, known?: Participant) {
@@ -155,7 +157,8 @@ function authorOf({ author }: EventMessage, everybody: Participant[]): Participa
   if (author.kind === 'agent' || author.kind === 'system') return null;
   const byAddress = author.email && everybody.find((one) => one.emailKey === author.email!.key);
   const byAccount = author.id && everybody.find((one) => one.accountId === author.id);
-  const requester = author.kind === 'requester' && everybody.find((one) => one.role === 'requester' && one.endedAt === null);
+  const requester =
+    author.kind === 'requester' && everybody.find((one) => one.role === 'requester' && one.endedAt === null);
   return byAddress || byAccount || requester || null;
 }
 
@@ -174,7 +177,11 @@ async function authorOrReplier(
 }
 
 /** Keeps the row, so that a late event cannot bring the ticket back; everything that was said is removed. */
-async function deleteTicket(tx: Transaction, ticket: Ticket, now: number): Promise<Omit<AppliedEvent, 'isNewTicket' | 'isNewest'>> {
+async function deleteTicket(
+  tx: Transaction,
+  ticket: Ticket,
+  now: number,
+): Promise<Omit<AppliedEvent, 'isNewTicket' | 'isNewest'>> {
   const ticketId = ticket.id;
   const files = await tx.findBy(Attachment, { ticketId });
   await tx.delete(Attachment, { ticketId });

@@ -20,7 +20,12 @@ export type AcceptedReply =
   | { ok: false; reason: 'gone' | 'closed' | 'ticket-full' };
 
 /** Stores a reply, or finds the one that this form already brought. The caller sends it on in the same transaction. */
-export async function acceptReply(tx: Transaction, access: Access, given: NewReply, now: number): Promise<AcceptedReply> {
+export async function acceptReply(
+  tx: Transaction,
+  access: Access,
+  given: NewReply,
+  now: number,
+): Promise<AcceptedReply> {
   const conversation = await findConversation(tx, access);
   if (conversation === null) return { ok: false, reason: 'gone' };
   const { ticket, participant } = conversation;
@@ -28,9 +33,17 @@ export async function acceptReply(tx: Transaction, access: Access, given: NewRep
   const earlier = await findByForm(tx, access, given.formKey);
   if (earlier) return { ok: true, isRepeat: true, reply: earlier, attachments: [], ...conversation };
   if (ticket.status === 'closed') return { ok: false, reason: 'closed' };
-  if ((await storedBytes(tx, ticket.id)) + sumOf(given.files) > MOST_BYTES_PER_TICKET) return { ok: false, reason: 'ticket-full' };
+  if ((await storedBytes(tx, ticket.id)) + sumOf(given.files) > MOST_BYTES_PER_TICKET)
+    return { ok: false, reason: 'ticket-full' };
 
-  const reply: Reply = { id: newId('rpl', now), ticketId: ticket.id, participantId: participant.id, body: given.body, formKey, createdAt: now };
+  const reply: Reply = {
+    id: newId('rpl', now),
+    ticketId: ticket.id,
+    participantId: participant.id,
+    body: given.body,
+    formKey,
+    createdAt: now,
+  };
   await tx.createQueryBuilder().insert().into(Reply).values(reply).orIgnore().execute();
   const stored = await tx.findOneByOrFail(Reply, { formKey });
   // Two submits at the same moment: the unique key let one in, and this is the other.

@@ -66,7 +66,8 @@ function judge({ code, command, responseCode, message }: SmtpError, handedOver: 
   const detail = message.slice(0, 500);
   // A refusal of ourselves (login, greeting) says nothing about this mail: the operator can mend it.
   const isAboutMail = command === 'MAIL FROM' || command === 'RCPT TO' || command === 'DATA';
-  if (responseCode !== undefined) return { outcome: responseCode >= 500 && isAboutMail ? 'rejected' : 'deferred', detail };
+  if (responseCode !== undefined)
+    return { outcome: responseCode >= 500 && isAboutMail ? 'rejected' : 'deferred', detail };
   if (code === 'EENVELOPE' && command === 'API') return { outcome: 'rejected', detail };
   return { outcome: handedOver ? 'uncertain' : 'deferred', detail };
 }

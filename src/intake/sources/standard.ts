@@ -16,7 +16,12 @@ export interface ReceivedEvent {
  * The native format: Standard Webhooks 1.0 over the raw bytes, then strict JSON, then the schema.
  * Nothing is parsed before the signature is good. Throws `PosternError` with the answer the sender gets.
  */
-export function readStandardEvent(source: Source, headers: WebhookHeaders, rawBody: Buffer, now: number): ReceivedEvent {
+export function readStandardEvent(
+  source: Source,
+  headers: WebhookHeaders,
+  rawBody: Buffer,
+  now: number,
+): ReceivedEvent {
   const verdict = verifyWebhook({ secrets: source.secrets, headers, rawBody, now });
   // One text for every reason: what exactly was wrong helps a forger more than an integrator.
   if (!verdict.ok)
@@ -28,7 +33,9 @@ export function readStandardEvent(source: Source, headers: WebhookHeaders, rawBo
   if (!json.ok) throw jsonError(json);
   const parsed = parseEvent(json.value);
   if (!parsed.ok)
-    throw new PosternError('invalid-event', 'The event does not fit the schema; see errors.', { errors: parsed.errors });
+    throw new PosternError('invalid-event', 'The event does not fit the schema; see errors.', {
+      errors: parsed.errors,
+    });
   return { sourceEventId: verdict.id, event: parsed.event };
 }
 

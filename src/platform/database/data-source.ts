@@ -10,7 +10,13 @@ const BUSY_TIMEOUT_MS = 5000;
 
 /** Options of a connection that may write; also what the TypeORM command line uses. */
 export function writerOptions(settings: DatabaseSettings, entities: EntityClass[]): DataSourceOptions {
-  const shared = { entities, migrations, namingStrategy: new SnakeCaseNames(), synchronize: false, logging: false } as const;
+  const shared = {
+    entities,
+    migrations,
+    namingStrategy: new SnakeCaseNames(),
+    synchronize: false,
+    logging: false,
+  } as const;
   if (settings.kind === 'postgres')
     return { ...shared, type: 'postgres', url: settings.url, extra: { max: 20 }, applicationName: 'postern' };
   return {
@@ -49,7 +55,9 @@ export async function assertSqliteDurable(writer: DataSource): Promise<void> {
   for (const [name, value] of Object.entries(expected)) {
     const actual = await read(name);
     if (actual !== value)
-      throw new Error(`SQLite has ${name}=${String(actual)} instead of ${value}: is DATA_DIR on a network file system?`);
+      throw new Error(
+        `SQLite has ${name}=${String(actual)} instead of ${value}: is DATA_DIR on a network file system?`,
+      );
   }
 }
 

@@ -1,6 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { DataSource, type EntityManager } from 'typeorm';
-import { assertSqliteDurable, sqliteReader, writerOptions, type DatabaseSettings, type EntityClass } from './data-source.js';
+import {
+  assertSqliteDurable,
+  sqliteReader,
+  writerOptions,
+  type DatabaseSettings,
+  type EntityClass,
+} from './data-source.js';
 
 /** A transaction: what is written with it is durable, all or nothing, when `write` returns. */
 export type Transaction = EntityManager;
@@ -39,7 +45,8 @@ export class Database {
 
   /** Runs `work` in one transaction; rolls back if it throws. No network call inside: on SQLite everybody waits. */
   write<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    if (this.inside.getStore()) throw new Error('a write inside a write would wait for itself: hand the transaction on');
+    if (this.inside.getStore())
+      throw new Error('a write inside a write would wait for itself: hand the transaction on');
     const run = () => this.inside.run(true, () => this.writer.transaction(work));
     if (this.kind === 'postgres') return retrySerialisation(run);
     const result = this.tail.then(run, run);
@@ -69,5 +76,9 @@ async function retrySerialisation<T>(run: () => Promise<T>): Promise<T> {
 export function isDatabaseUnavailable(error: unknown): boolean {
   const code = String((error as { code?: unknown; driverError?: { code?: unknown } } | null)?.code ?? '');
   // SQLITE_FULL, _BUSY, _READONLY, _IOERR…; Postgres classes 08 (connection), 53 (resources), 57 (shutdown), and sockets.
-  return /^SQLITE_(FULL|BUSY|READONLY|IOERR|CANTOPEN|LOCKED)/.test(code) || /^(08|53|57)\w{3}$/.test(code) || /^(ECONN|ETIMEDOUT)/.test(code);
+  return (
+    /^SQLITE_(FULL|BUSY|READONLY|IOERR|CANTOPEN|LOCKED)/.test(code) ||
+    /^(08|53|57)\w{3}$/.test(code) ||
+    /^(ECONN|ETIMEDOUT)/.test(code)
+  );
 }

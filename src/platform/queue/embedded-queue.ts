@@ -46,7 +46,7 @@ export class EmbeddedQueue extends Queue {
   }
 
   async drain(): Promise<void> {
-    for (let busy = true; busy; ) {
+    for (let busy = true; busy;) {
       busy = false;
       for (const lane of lanes) {
         const state = this.state(lane);

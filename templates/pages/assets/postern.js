@@ -107,7 +107,7 @@
     error.setAttribute('role', 'alert');
     hint.after(error, chips, total);
     picker.classList.add('picker--enhanced');
-    let files = [];
+    const files = [];
 
     const bytes = (size) => {
       const mega = size >= 1024 * 1024;

@@ -213,7 +213,10 @@ export class FirstTables1795392000000 implements MigrationInterface {
     for (const [name, { columns, unique = [], indexes = [] }] of Object.entries(tables)) {
       await runner.createTable(new Table({ name, columns }));
       for (const columnNames of unique)
-        await runner.createIndex(name, new TableIndex({ name: `${name}_${columnNames.join('_')}_key`, columnNames, isUnique: true }));
+        await runner.createIndex(
+          name,
+          new TableIndex({ name: `${name}_${columnNames.join('_')}_key`, columnNames, isUnique: true }),
+        );
       for (const { on, where } of indexes)
         await runner.createIndex(name, new TableIndex({ name: `${name}_${on.join('_')}_idx`, columnNames: on, where }));
     }

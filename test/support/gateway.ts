@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startInbox, type Inbox, type InboxOptions } from '../../demo/inbox.js';
+import { loadConfig } from '../../src/config.js';
+import { startGateway, type Gateway } from '../../src/gateway.js';
+import { generateKey } from '../../src/platform/crypto.js';
+import { Logger } from '../../src/platform/logger.js';
+import { EmbeddedQueue } from '../../src/platform/queue/embedded-queue.js';
+import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
+import { TestClock } from './clock.js';
+import { databases, type DatabaseKind, type TestDatabase } from './databases.js';
+import { TestSource } from './source.js';
+
+export interface TestGatewayOptions {
+  database?: DatabaseKind;
+  /** Settings over the usual ones of a test. */
+  settings?: Record<string, string>;
+  /** Runs before the inbox answers each mail: see `startInbox`. */
+  onMail?: InboxOptions['onMail'];
+  /** The worker sweeps by itself, as in production; without it only `drain()` looks for what is due. */
+  sweeps?: boolean;
+}
+
+/** The real gateway in this process, with a real SMTP server, a clock that can be moved and a log that can be read. */
+export interface TestGateway {
+  readonly gateway: Gateway;
+  url: string;
+  clock: TestClock;
+  inbox: Inbox;
+  source: TestSource;
+  /** Everything it logged, one line each. */
+  logs: string[];
+  /** Works until nothing is due. */
+  drain(): Promise<void>;
+  /** Stops it, as SIGTERM does, and starts it anew on the same data. */
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts one. Close it in `afterAll` or `afterEach`: it removes its data. */
+export async function createGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-test-'));
+  const database: TestDatabase = await (options.database ?? databases[0]!).create(folder);
+  const inbox = await startInbox({ smtpPort: 0, httpPort: 0, onMail: options.onMail });
+  const port = await freePort();
+  const secret = generateWebhookSecret();
+  const clock = new TestClock();
+  const logs: string[] = [];
+  const config = loadConfig({
+    NODE_ENV: 'test',
+    PUBLIC_URL: `http://127.0.0.1:${port}`,
+    PORT: String(port),
+    DATA_DIR: folder,
+    DATABASE_URL: database.url,
+    MAIL_URL: inbox.smtpUrl,
+    MAIL_FROM: 'Support <no-reply@support.example>',
+    LINK_KEYS: `l1:${generateKey()}`,
+    SECRET_KEYS: `s1:${generateKey()}`,
+    SOURCE_SECRET: secret,
+    LOG_LEVEL: 'debug',
+    ...options.settings,
+  });
+  const start = () =>
+    startGateway(config, {
+      clock,
+      logger: new Logger(config.logLevel, { write: (line) => logs.push(line) }),
+      queue: (logger) => new EmbeddedQueue(logger, options.sweeps ? undefined : 0),
+    });
+
+  const test = {
+    gateway: await start(),
+    url: `http://127.0.0.1:${port}`,
+    clock,
+    inbox,
+    source: new TestSource(`http://127.0.0.1:${port}`, secret, clock),
+    logs,
+    drain: () => test.gateway.queue.drain(),
+    restart: async () => {
+      await test.gateway.close();
+      test.gateway = await start();
+    },
+    close: async () => {
+      await test.gateway.close();
+      await inbox.close();
+      await database.drop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+  return test;
+}
+
+/** Links begin with PUBLIC_URL, so the port must be known before the gateway listens. */
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,107 @@
+// One Postgres for the whole run, where there is one: POSTERN_TEST_POSTGRES names a running server (any database that
+// may create others), else the machine's own binaries are started in a temporary folder.
+import { execFileSync, spawn } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+
+export default async function setup() {
+  const missing = [];
+  if (!process.env.POSTERN_TEST_POSTGRES) {
+    const bin = findPostgres();
+    if (bin) process.env.POSTERN_TEST_POSTGRES = await startPostgres(bin);
+    else
+      missing.push(
+        'Postgres (apt-get install postgresql, or set POSTERN_TEST_POSTGRES=postgres://…): its tests are left out',
+      );
+  }
+  if (!process.env.POSTERN_TEST_CHROMIUM) {
+    const found = [
+      '/usr/bin/chromium',
+      '/usr/bin/chromium-browser',
+      '/usr/bin/google-chrome',
+      '/usr/bin/google-chrome-stable',
+    ].find(existsSync);
+    if (found) process.env.POSTERN_TEST_CHROMIUM = found;
+    else
+      missing.push(
+        'Chromium (apt-get install chromium, or set POSTERN_TEST_CHROMIUM=/path): the journeys in a browser are left out',
+      );
+  }
+  for (const line of missing) process.stdout.write(`\nNot found: ${line}\n`);
+}
+
+function findPostgres() {
+  const root = '/usr/lib/postgresql';
+  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
+  return versions.map((version) => join(root, version, 'bin')).find((bin) => existsSync(join(bin, 'initdb')));
+}
+
+async function startPostgres(bin) {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-postgres-'));
+  // initdb refuses to run as root.
+  const owner = process.getuid?.() === 0 ? idsOf('postgres') : {};
+  if (owner.uid !== undefined) chownSync(folder, owner.uid, owner.gid);
+  execFileSync(
+    join(bin, 'initdb'),
+    ['-D', folder, '-U', 'postern', '--auth=trust', '--no-sync', '-E', 'UTF8', '--locale=C'],
+    {
+      ...owner,
+      cwd: folder,
+      stdio: 'ignore',
+    },
+  );
+  const port = await freePort();
+  const server = spawn(
+    join(bin, 'postgres'),
+    [
+      '-D',
+      folder,
+      '-p',
+      String(port),
+      '-c',
+      'listen_addresses=127.0.0.1',
+      '-c',
+      `unix_socket_directories=${folder}`,
+      '-c',
+      'max_connections=300',
+      '-c',
+      'fsync=off',
+    ],
+    { ...owner, cwd: folder, stdio: 'ignore' },
+  );
+  globalThis.posternTestPostgres = { server, folder };
+  const url = `postgres://postern@127.0.0.1:${port}/postgres`;
+  await untilReady(url);
+  return url;
+}
+
+async function untilReady(url) {
+  for (let attempt = 0; ; attempt++) {
+    const client = new pg.Client({ connectionString: url });
+    try {
+      await client.connect();
+      await client.end();
+      return;
+    } catch (error) {
+      if (attempt === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100)); // the server's own start, before any test
+    }
+  }
+}
+
+function idsOf(user) {
+  const read = (flag) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));
+  return { uid: read('-u'), gid: read('-g') };
+}
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
