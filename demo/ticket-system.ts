@@ -122,6 +122,8 @@ export class TicketSystem {
       requester: { ...conversation.requester, ...input.requester },
       language,
       messages: [],
+      mergedInto: null,
+      deleted: false,
     };
     this.tickets.push(ticket);
     const message = this.write(ticket, 'requester', input.body ?? conversation.opening);
@@ -180,6 +182,32 @@ export class TicketSystem {
     const message = lastOfAgent(ticket);
     message.retracted = true;
     return this.send('message.retracted', ticket, message);
+  }
+
+  /** Hands the ticket to somebody else: the former requester's links end. Without `email`, to a colleague of theirs. */
+  changeRequester(ticketId: string, email?: string): Promise<Sent> {
+    const ticket = this.ticket(ticketId);
+    const { requester } = ticket;
+    const next = email?.trim() || `colleague.${requester.email}`;
+    ticket.requester = { ...requester, email: next, name: next.split('@')[0] ?? next };
+    return this.send('requester.changed', ticket, null);
+  }
+
+  /** Merges it into the newest other ticket that still stands. @throws if there is none */
+  mergeTicket(ticketId: string): Promise<Sent> {
+    const ticket = this.ticket(ticketId);
+    const other = this.tickets.findLast((each) => each !== ticket && !each.deleted && each.mergedInto === null);
+    if (!other) throw new Error('There is no other ticket to merge it into: create one first.');
+    ticket.mergedInto = other.id;
+    ticket.status = 'closed';
+    return this.send('ticket.merged', ticket, null);
+  }
+
+  deleteTicket(ticketId: string): Promise<Sent> {
+    const ticket = this.ticket(ticketId);
+    ticket.deleted = true;
+    ticket.status = 'closed';
+    return this.send('ticket.deleted', ticket, null);
   }
 
   /** Sends an event once more, under its own id: the gateway must say that it knows it. */
@@ -372,6 +400,9 @@ const acts: Record<string, Act> = {
   'update-subject': (desk, id, text) => desk.updateSubject(id, text),
   'edit-last': (desk, id, text) => desk.editLastMessage(id, text),
   'retract-last': (desk, id) => desk.retractLastMessage(id),
+  'change-requester': (desk, id, text) => desk.changeRequester(id, text),
+  merge: (desk, id) => desk.mergeTicket(id),
+  delete: (desk, id) => desk.deleteTicket(id),
 };
 
 const newTicket = z.object({ language: z.enum(['en', 'id', 'ja', 'ar', 'es']) });

@@ -27,6 +27,9 @@ export interface Ticket {
   requester: Requester;
   language: Language;
   messages: TicketMessage[];
+  /** The ticket it was merged into. */
+  mergedInto: string | null;
+  deleted: boolean;
 }
 
 /** A file of a reply; `check` tells whether the bytes behind the signed URL are those that the webhook announced. */
@@ -58,7 +61,10 @@ export type EventType =
   | 'ticket.closed'
   | 'ticket.updated'
   | 'message.updated'
-  | 'message.retracted';
+  | 'message.retracted'
+  | 'requester.changed'
+  | 'ticket.merged'
+  | 'ticket.deleted';
 
 /** A new id of the ticket system's own. */
 export function newId(prefix: string): string {
@@ -74,7 +80,7 @@ export function lastOfAgent(ticket: Ticket): TicketMessage {
 
 /** The body of an event, as the gateway's native format wants it. */
 export function toEvent(type: EventType, ticket: Ticket, message: TicketMessage | null): object {
-  const { id, number, subject, status, version, createdAt, updatedAt, requester } = ticket;
+  const { id, number, subject, status, version, createdAt, updatedAt, requester, mergedInto } = ticket;
   return {
     type,
     timestamp: updatedAt,
@@ -82,6 +88,7 @@ export function toEvent(type: EventType, ticket: Ticket, message: TicketMessage 
       ticket: { id, number, subject, status, version, createdAt, updatedAt },
       requester,
       ...(message && { message: toEventMessage(message) }),
+      ...(mergedInto && { into: mergedInto }),
     },
   };
 }

@@ -1,28 +1,15 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { parseMailbox, type EmailAddress } from './platform/address.js';
 import { generateKey, KeyRing, parseKeyList } from './platform/crypto.js';
-import { generateWebhookSecret, isWebhookSecret } from './platform/webhook-signature.js';
+import { canonicalLocale } from './platform/locale.js';
+import { generateWebhookSecret } from './platform/webhook-signature.js';
+import { readSources, readSourcesFile, type Source, type SourcesInput } from './sources.js';
 
 /** The folder of the package: where `templates/` and `package.json` are, from `src/` as from `dist/src/`. */
 export const packageRoot = findPackageRoot(import.meta.dirname);
-
-/** One upstream ticket system. */
-export interface Source {
-  name: string;
-  /** Standard Webhooks secrets: the first is current, the others verify during a rotation. */
-  secrets: string[];
-  brand: string;
-  defaultLocale: string;
-  /** Where mails of signed-in users lead; `{id}` and `{number}` are the source's own. */
-  accountTicketPage: string | null;
-  /** Hosts on which `data.ticket.url` is believed to be the account's ticket page. */
-  accountHosts: string[];
-  outbound: { url: string; secret: string; events: string[] } | null;
-}
 
 export interface SmtpTransportSettings {
   kind: 'smtp';
@@ -155,7 +142,9 @@ export const settings = {
       'hosts that outbound calls may reach though private, and by plain http; outside production 127.0.0.1,localhost',
   },
   DEFAULT_LOCALE: {
-    schema: text.refine(isLocale, { message: 'must be a BCP 47 tag, for example en or id' }),
+    schema: text.refine((tag) => canonicalLocale(tag) !== null, {
+      message: 'must be a BCP 47 tag, for example en or id',
+    }),
     default: 'en',
     sentence: 'last step of every fallback of languages',
   },
@@ -196,6 +185,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
   const development = production ? null : new DevelopmentSecrets(dataDir, generated);
 
   const allowPrivateHosts = list(values.ALLOW_PRIVATE_HOSTS ?? (production ? '' : '127.0.0.1,localhost'));
+  const defaultLocale = values.DEFAULT_LOCALE ?? 'en';
   const from = readMailbox('MAIL_FROM', values.MAIL_FROM ?? '', production, problems);
   const returnPath = values.MAIL_RETURN_PATH
     ? readMailbox('MAIL_RETURN_PATH', values.MAIL_RETURN_PATH, production, problems)
@@ -216,9 +206,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     },
     linkKeys: readKeys('LINK_KEYS', values.LINK_KEYS ?? development?.key('LINK_KEYS'), problems),
     secretKeys: readKeys('SECRET_KEYS', values.SECRET_KEYS ?? development?.key('SECRET_KEYS'), problems),
-    sources: readSources(environment, values, allowPrivateHosts, development, problems),
+    sources: readSources(
+      { ...findSources(environment, values, development, problems), defaultLocale, allowPrivateHosts },
+      problems,
+    ),
     allowPrivateHosts,
-    defaultLocale: values.DEFAULT_LOCALE ?? 'en',
+    defaultLocale,
     logLevel: values.LOG_LEVEL ?? 'info',
     codeDigits: Number(values.CODE_DIGITS),
     codeLifetimeSeconds: Number(values.CODE_LIFETIME_SECONDS),
@@ -322,110 +315,24 @@ function readKeys(name: string, value: string | undefined, problems: string[]): 
   return new KeyRing([{ kid: 'none', key: Buffer.alloc(32) }]); // never used: the problem ends the start
 }
 
-const sourceName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be a-z, 0-9 and -, at most 32 signs');
-const webhookSecret = z.string().refine(isWebhookSecret, { message: 'must be whsec_ and base64 of 24 to 64 bytes' });
-const sourceSchema = z.strictObject({
-  name: sourceName,
-  adapter: z.literal('standard', { error: 'this version knows the adapter standard only' }).default('standard'),
-  secrets: z.array(webhookSecret).min(1),
-  brand: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a folder in templates/brands')
-    .default('default'),
-  defaultLocale: z.string().refine(isLocale, { message: 'must be a BCP 47 tag' }).optional(),
-  accountTicketPage: z
-    .string()
-    .refine((page) => URL.canParse(page.replace(/\{(id|number)\}/g, 'x')), 'must be a URL')
-    .optional(),
-  accountHosts: z.array(z.string().min(1)).default([]),
-  outbound: z
-    .strictObject({
-      url: z.string(),
-      secret: webhookSecret,
-      events: z.array(z.string().regex(/^[a-z]+\.([a-z_]+|\*)$/)).default(['ticket.guest_replied']),
-    })
-    .optional(),
-});
-
-function readSources(
+/** The sources of the file, else the one that the three variables describe. */
+function findSources(
   environment: NodeJS.ProcessEnv,
   values: Values,
-  allowPrivateHosts: string[],
   development: DevelopmentSecrets | null,
   problems: string[],
-): Source[] {
+): Pick<SourcesInput, 'raw' | 'place'> {
   const file = values.SOURCES_FILE ?? (existsSync('sources.yaml') ? 'sources.yaml' : null);
-  const { label, raw } =
-    file === null
-      ? {
-          label: () => 'SOURCE_SECRET, OUTBOUND_URL, OUTBOUND_SECRET',
-          raw: defaultSource(values, development, problems),
-        }
-      : { label: (path: string) => `${file}: ${path}`, raw: readSourcesFile(file, environment, problems) };
-  const parsed = z.array(sourceSchema).safeParse(raw);
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues) problems.push(`${label(issue.path.join('.'))}: ${issue.message}`);
-    return [];
-  }
-  const names = parsed.data.map((source) => source.name);
-  if (new Set(names).size !== names.length) problems.push(`${label('sources')}: two sources have the same name`);
-  return parsed.data.map((source) => {
-    const outbound = source.outbound ?? null;
-    if (outbound && !isOutboundUrl(outbound.url, allowPrivateHosts))
-      problems.push(
-        `${label(`${source.name}.outbound.url`)}: must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`,
-      );
-    return {
-      name: source.name,
-      secrets: source.secrets,
-      brand: source.brand,
-      defaultLocale: source.defaultLocale ?? values.DEFAULT_LOCALE ?? 'en',
-      accountTicketPage: source.accountTicketPage ?? null,
-      accountHosts: source.accountHosts,
-      outbound,
-    };
-  });
-}
-
-function defaultSource(values: Values, development: DevelopmentSecrets | null, problems: string[]): unknown[] {
-  const secret = values.SOURCE_SECRET ?? development?.webhookSecret('SOURCE_SECRET');
-  if (secret === undefined) {
-    problems.push('SOURCE_SECRET is required in production (or a sources.yaml): whsec_ and base64 of 32 random bytes');
-    return [];
-  }
-  if ((values.OUTBOUND_URL === undefined) !== (values.OUTBOUND_SECRET === undefined))
+  if (file !== null) return { place: file, raw: readSourcesFile(file, environment, problems) };
+  const { OUTBOUND_URL: url, OUTBOUND_SECRET: outboundSecret } = values;
+  if ((url === undefined) !== (outboundSecret === undefined))
     problems.push('OUTBOUND_URL and OUTBOUND_SECRET are set together or not at all');
-  const outbound =
-    values.OUTBOUND_URL && values.OUTBOUND_SECRET
-      ? {
-          url: values.OUTBOUND_URL,
-          secret: values.OUTBOUND_SECRET,
-          events: ['ticket.*', 'guest.*', 'link.*', 'requester.*', 'notification.*'],
-        }
-      : undefined;
-  return [{ name: 'default', secrets: [secret], outbound }];
-}
-
-function readSourcesFile(file: string, environment: NodeJS.ProcessEnv, problems: string[]): unknown {
-  let content: string;
-  try {
-    content = readFileSync(file, 'utf8');
-  } catch {
-    problems.push(`SOURCES_FILE: ${file} cannot be read`);
-    return [];
-  }
-  const filled = content.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
-    const value = environment[name];
-    if (value === undefined || value === '') problems.push(`${file}: the environment has no ${name}`);
-    return JSON.stringify(value ?? '');
-  });
-  try {
-    return (parseYaml(filled) as { sources?: unknown } | null)?.sources ?? [];
-  } catch {
-    // The parser's own message quotes the line, and that may hold a secret.
-    problems.push(`${file} is not valid YAML`);
-    return [];
-  }
+  const secret = values.SOURCE_SECRET ?? development?.webhookSecret('SOURCE_SECRET');
+  if (secret === undefined)
+    problems.push('SOURCE_SECRET is required in production (or a sources.yaml): whsec_ and base64 of 32 random bytes');
+  const outbound = url && outboundSecret ? { url, secret: outboundSecret } : undefined;
+  const raw = [{ name: 'default', secrets: [secret ?? generateWebhookSecret()], outbound }];
+  return { place: 'SOURCE_SECRET, OUTBOUND_URL, OUTBOUND_SECRET', raw };
 }
 
 /** Keys and secrets of a development machine, kept in `DATA_DIR` so that links survive a restart. */
@@ -481,23 +388,9 @@ function isPublicUrl(value: string): boolean {
   );
 }
 
-function isOutboundUrl(value: string, allowPrivateHosts: string[]): boolean {
-  if (!URL.canParse(value)) return false;
-  const url = new URL(value);
-  return url.protocol === 'https:' || (url.protocol === 'http:' && allowPrivateHosts.includes(url.hostname));
-}
-
 function isAddressOrSubnet(value: string): boolean {
   const [address = '', bits, ...rest] = value.split('/');
   return rest.length === 0 && isIP(address) !== 0 && (bits === undefined || /^\d{1,3}$/.test(bits));
-}
-
-function isLocale(tag: string): boolean {
-  try {
-    return Intl.getCanonicalLocales(tag).length === 1;
-  } catch {
-    return false; // Intl answers a malformed tag by a throw
-  }
 }
 
 function findPackageRoot(start: string): string {

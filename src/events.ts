@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { FieldError } from './errors.js';
 import { parseAddress } from './platform/address.js';
+import { canonicalLocale, isTimeZone } from './platform/locale.js';
 
 /** Types that tell people, in the native event's words. */
 export const tellingTypes = [
@@ -146,28 +147,4 @@ export function parseEvent(body: unknown): { ok: true; event: TicketEvent } | { 
       detail: issue.message,
     })),
   };
-}
-
-/** The canonical form of a BCP 47 tag, or null if it is none. */
-function canonicalLocale(tag: string): string | null {
-  try {
-    return Intl.getCanonicalLocales(tag.replaceAll('_', '-'))[0] ?? null;
-  } catch {
-    return null; // Intl has no other way to ask whether a tag is well formed.
-  }
-}
-
-const timeZones = new Map<string, boolean>();
-function isTimeZone(name: string): boolean {
-  let known = timeZones.get(name);
-  if (known === undefined) {
-    try {
-      known = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '';
-    } catch {
-      known = false; // the same: Intl answers an unknown zone by a throw
-    }
-    // Bounded: a sender could name endless zones.
-    if (timeZones.size < 1000) timeZones.set(name, known);
-  }
-  return known;
 }

@@ -7,7 +7,7 @@ import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { Challenge } from './access.entity.js';
 import { takeLimits, type LimitRule, type Taken } from './limits.js';
-import { Sessions } from './session.js';
+import { Sessions, type Holder } from './session.js';
 
 const PURPOSE = 'open-ticket';
 const MAX_TRIES = 5;
@@ -16,13 +16,6 @@ const HOUR = 3600;
 const DAY = 86_400;
 /** Signs that nobody takes for another one. */
 const REFERENCE_SIGNS = 'ABCDEFGHJKMNPQRSTVWXYZ23456789';
-
-/** Whose mailbox is to be proven: a participant of a ticket, by a link of this generation. */
-export interface Holder {
-  ticketId: Id<'tkt'>;
-  participantId: Id<'ptc'>;
-  generation: number;
-}
 
 export interface IssuedCode {
   challengeId: Id<'chl'>;

@@ -6,11 +6,17 @@ import { Clock } from '../platform/clock.js';
 import { randomToken, sha256 } from '../platform/crypto.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { Session } from './access.entity.js';
-import type { Holder } from './code.js';
 
 const TOKEN_BYTES = 32;
 /** The last use is written at most this often: a page view must not cost a commit. */
 const TOUCH_EVERY_MS = 60_000;
+
+/** Whose mailbox was, or is to be, proven: a participant of a ticket, by a link of this generation. */
+export interface Holder {
+  ticketId: Id<'tkt'>;
+  participantId: Id<'ptc'>;
+  generation: number;
+}
 
 /** What a valid session opens: this ticket, as this participant, while that generation stands. */
 export interface OpenSession extends Holder {

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { IssuedCode } from '../access/code.js';
 import { Links } from '../access/link.js';
-import { Config, type Source } from '../config.js';
+import { Config } from '../config.js';
+import type { Source } from '../sources.js';
 import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import type { Transaction } from '../platform/database/database.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Source } from '../config.js';
+import type { Source } from '../sources.js';
 import { Deliveries, type MailPlan, type PlannedMail } from '../delivery/delivery.js';
 import type { TellingType, TicketEvent } from '../events.js';
 import type { Id } from '../ids.js';

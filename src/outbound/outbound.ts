@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { In, IsNull, LessThanOrEqual } from 'typeorm';
-import { Config, type Source } from '../config.js';
+import { Config } from '../config.js';
+import type { Source } from '../sources.js';
 import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';

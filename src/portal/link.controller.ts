@@ -1,9 +1,11 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Codes, type Holder } from '../access/code.js';
+import { Codes } from '../access/code.js';
 import { Links } from '../access/link.js';
 import { takeLimits } from '../access/limits.js';
-import { Config, type Source } from '../config.js';
+import type { Holder } from '../access/session.js';
+import { Config } from '../config.js';
+import type { Source } from '../sources.js';
 import { Deliveries } from '../delivery/delivery.js';
 import { accountPage } from '../notifications/planner.js';
 import { Outbound } from '../outbound/outbound.js';

@@ -2,7 +2,8 @@ import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters } from 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { OpenSession } from '../access/session.js';
 import { Sessions } from '../access/session.js';
-import { Config, type Source } from '../config.js';
+import { Config } from '../config.js';
+import type { Source } from '../sources.js';
 import { Outbound } from '../outbound/outbound.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';

@@ -106,17 +106,6 @@ export function fontStack(locale: string): string {
   return [LATIN, SCRIPT_FONTS[script], 'sans-serif'].filter(Boolean).join(', ');
 }
 
-/** Which way a locale is written. */
-export function textDirection(locale: string): 'ltr' | 'rtl' {
-  // Node 20 has the property, later ones the method; TypeScript's library knows neither.
-  const tag = new Intl.Locale(locale) as { textInfo?: TextInfo; getTextInfo?: () => TextInfo };
-  return (tag.getTextInfo?.() ?? tag.textInfo)?.direction === 'rtl' ? 'rtl' : 'ltr';
-}
-
-interface TextInfo {
-  direction?: string;
-}
-
 function readJson(file: string): Record<string, unknown> {
   try {
     return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(file, 'utf8')));

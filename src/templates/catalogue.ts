@@ -1,6 +1,7 @@
 /** The door to all mails: which there are, in which languages, and how each reads with values filled in. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { localeChain, textDirection } from '../platform/locale.js';
 import { type Brand, loadBrand } from './brand.js';
 import { type CompiledMail, compileMail, isCompiled, type Shell } from './compile.js';
 import type { Problem } from './mustache.js';
@@ -94,7 +95,7 @@ export class TemplateCatalogue {
    */
   resolveLocale(wanted: string | null, key?: TemplateKey): LocaleChoice {
     const usable = (locale: string) => (key ? [key] : templateKeys).every((each) => this.has(each, locale));
-    const [exact, ...wider] = fallbacks(wanted);
+    const [exact, ...wider] = localeChain(wanted);
     if (exact && usable(exact)) return { locale: exact, reason: 'exact' };
     const language = wider.find(usable);
     if (language) return { locale: language, reason: 'language' };
@@ -233,25 +234,4 @@ function findLocales(contentDir: string): Map<string, Set<TemplateKey>> {
     }
   }
   return locales;
-}
-
-/** A tag and its wider ones, best first: `zh-TW` → `zh-Hant-TW`, `zh-Hant`, `zh`. None if it is no tag at all. */
-function fallbacks(wanted: string | null): string[] {
-  const [tag] = canonical(wanted ?? '');
-  if (!tag) return [];
-  const { language, script, region } = new Intl.Locale(tag).maximize();
-  const wider: string[] = [];
-  for (let shorter = tag; shorter.includes('-');) wider.push((shorter = shorter.slice(0, shorter.lastIndexOf('-'))));
-  // The script tells Taiwan's Chinese from Beijing's, so it goes before the bare language.
-  const scripted = [`${language}-${script}-${region}`, `${language}-${script}`];
-  return [...new Set([tag, ...wider.slice(0, -1), ...scripted, ...wider.slice(-1), language])];
-}
-
-function canonical(tag: string): string[] {
-  try {
-    return Intl.getCanonicalLocales(tag.replaceAll('_', '-'));
-  } catch {
-    // Sources send anything here; what is no language tag asks for nothing.
-    return [];
-  }
 }

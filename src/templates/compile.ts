@@ -1,6 +1,7 @@
 /** Puts a layout's shell and a locale's words together into templates that only want values. */
 import { createHash } from 'node:crypto';
-import { fontStack, textDirection } from './brand.js';
+import { textDirection } from '../platform/locale.js';
+import { fontStack } from './brand.js';
 import { compileTemplate, type Template } from './engine.js';
 import { brokenNesting, type ElementAttributes, escapeHtml, markdownToHtml, markdownToText } from './markdown.js';
 import {

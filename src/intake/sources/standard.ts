@@ -1,4 +1,4 @@
-import type { Source } from '../../config.js';
+import type { Source } from '../../sources.js';
 import { PosternError } from '../../errors.js';
 import { parseEvent, type TicketEvent } from '../../events.js';
 import { parseStrictJson, type StrictJson } from '../../platform/strict-json.js';

@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { canonicalLocale } from './platform/locale.js';
+import { isWebhookSecret } from './platform/webhook-signature.js';
+
+/** One upstream ticket system. */
+export interface Source {
+  name: string;
+  /** Standard Webhooks secrets: the first is current, the others verify during a rotation. */
+  secrets: string[];
+  /** A folder of `templates/brands`. */
+  brand: string;
+  defaultLocale: string;
+  /** Where mails of signed-in users lead; `{id}` and `{number}` are the source's own. */
+  accountTicketPage: string | null;
+  /** Hosts on which `data.ticket.url` is believed to be the account's ticket page. */
+  accountHosts: string[];
+  /** Where news goes; `events` are types or patterns such as `notification.*`. */
+  outbound: { url: string; secret: string; events: string[] } | null;
+}
+
+const EVERY_TYPE = ['ticket.*', 'guest.*', 'link.*', 'requester.*', 'notification.*'];
+
+const webhookSecret = z.string().refine(isWebhookSecret, { message: 'must be whsec_ and base64 of 24 to 64 bytes' });
+const sourceSchema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be a-z, 0-9 and -, at most 32 signs'),
+  adapter: z.literal('standard', { error: 'this version knows the adapter standard only' }).default('standard'),
+  secrets: z.array(webhookSecret).min(1),
+  brand: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a folder in templates/brands')
+    .default('default'),
+  defaultLocale: z
+    .string()
+    .refine((tag) => canonicalLocale(tag) !== null, { message: 'must be a BCP 47 tag' })
+    .optional(),
+  accountTicketPage: z
+    .string()
+    .refine((page) => URL.canParse(page.replace(/\{(id|number)\}/g, 'x')), { message: 'must be a URL' })
+    .optional(),
+  accountHosts: z.array(z.string().min(1)).default([]),
+  outbound: z
+    .strictObject({
+      url: z.string(),
+      secret: webhookSecret,
+      events: z
+        .array(z.string().regex(/^[a-z]+\.([a-z_]+|\*)$/, 'must be a type or a pattern like ticket.*'))
+        .default(EVERY_TYPE),
+    })
+    .optional(),
+});
+
+export interface SourcesInput {
+  /** `sources` as a file or the three variables gave them, not checked yet. */
+  raw: unknown;
+  /** Names the place of a fault for people: the file or the variables. */
+  place: string;
+  defaultLocale: string;
+  allowPrivateHosts: string[];
+}
+
+/** Checks and completes the sources. Every fault is added to `problems`. */
+export function readSources(
+  { raw, place, defaultLocale, allowPrivateHosts }: SourcesInput,
+  problems: string[],
+): Source[] {
+  const parsed = z.array(sourceSchema).safeParse(raw);
+  if (!parsed.success) {
+    problems.push(
+      ...parsed.error.issues.map((issue) => `${place}: ${['sources', ...issue.path].join('.')} ${issue.message}`),
+    );
+    return [];
+  }
+  const names = new Set(parsed.data.map(({ name }) => name));
+  if (names.size === 0) problems.push(`${place}: there is no source`);
+  if (names.size !== parsed.data.length) problems.push(`${place}: two sources have the same name`);
+  for (const { name, outbound } of parsed.data)
+    if (outbound && !isReachable(outbound.url, allowPrivateHosts))
+      problems.push(
+        `${place}: outbound url of ${name} must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`,
+      );
+  return parsed.data.map(({ name, secrets, brand, accountHosts, ...rest }) => ({
+    name,
+    secrets,
+    brand,
+    accountHosts,
+    defaultLocale: rest.defaultLocale ?? defaultLocale,
+    accountTicketPage: rest.accountTicketPage ?? null,
+    outbound: rest.outbound ?? null,
+  }));
+}
+
+/** The `sources` of a YAML file, with `${NAME}` taken from the environment wherever it stands in a value. */
+export function readSourcesFile(file: string, environment: NodeJS.ProcessEnv, problems: string[]): unknown {
+  let content: string;
+  try {
+    content = readFileSync(file, 'utf8');
+  } catch {
+    problems.push(`SOURCES_FILE ${file} cannot be read`);
+    return [];
+  }
+  try {
+    const parsed = parseYaml(content) as { sources?: unknown } | null;
+    return fillVariables(parsed?.sources ?? [], environment, (name) =>
+      problems.push(`${file}: the environment has no ${name}`),
+    );
+  } catch {
+    // The parser's own message quotes the line, and that may hold a secret.
+    problems.push(`${file} is not valid YAML`);
+    return [];
+  }
+}
+
+function fillVariables(value: unknown, environment: NodeJS.ProcessEnv, missing: (name: string) => void): unknown {
+  if (Array.isArray(value)) return value.map((one) => fillVariables(one, environment, missing));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(
+      Object.entries(value).map(([key, one]) => [key, fillVariables(one, environment, missing)]),
+    );
+  if (typeof value !== 'string') return value;
+  return value.replace(/\$\{([A-Za-z_]\w*)\}/g, (_, name: string) => {
+    if (!environment[name]) missing(name);
+    return environment[name] ?? '';
+  });
+}
+
+function isReachable(value: string, allowPrivateHosts: string[]): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname } = new URL(value);
+  return protocol === 'https:' || (protocol === 'http:' && allowPrivateHosts.includes(hostname));
+}
