@@ -14,19 +14,20 @@ import { TicketsModule } from './tickets/tickets.module.js';
 @Module({})
 export class AppModule {
   static on(platform: Platform): DynamicModule {
+    const { web } = platform.config.roles;
     return {
       module: AppModule,
       imports: [
         PlatformModule.with(platform),
-        IntakeModule, // a webhook comes in and is recorded
+        ...(web ? [IntakeModule] : []), // a webhook comes in and is recorded
         TicketsModule, // what the guest may see
         NotificationsModule, // who is told what
         TemplatesModule, // in which words
         DeliveryModule, // by mail
         AccessModule, // who may come in
-        PortalModule, // pages: landing, code, ticket, reply
+        ...(web ? [PortalModule] : []), // pages: landing, code, ticket, reply
         OutboundModule, // back to the source
-        OperationsModule,
+        OperationsModule, // a worker alone serves nothing but its health
       ],
     };
   }

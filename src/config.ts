@@ -116,7 +116,7 @@ export const settings = {
       message: 'must be web, worker or web,worker',
     }),
     default: 'web,worker',
-    sentence: 'what this process does; with the embedded queue one process does both',
+    sentence: 'what this process does; on Postgres web and worker may be processes of their own',
   },
   MAIL_URL: {
     schema: text.min(1),
@@ -222,8 +222,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
   };
   if (production && !config.publicUrl.startsWith('https://') && !problems.some((p) => p.startsWith('PUBLIC_URL')))
     problems.push('PUBLIC_URL must begin with https:// in production: guests open it from anywhere');
-  if (config.roles.web !== config.roles.worker)
-    problems.push('ROLES must be web,worker: the embedded queue lives in one process');
+  if (config.roles.web !== config.roles.worker && config.database.kind === 'sqlite')
+    problems.push('ROLES must be web,worker with SQLite: one process owns the file. Set DATABASE_URL=postgres://… to part them');
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
@@ -236,7 +236,7 @@ export function readEnvFile(path = '.env'): void {
 /** The text of `.env.example`: every setting with its sentence, commented out at its default. */
 export function envExample(): string {
   const lines = Object.entries(settings as Record<string, Setting>).flatMap(([name, { sentence, default: value }]) => [
-    `# ${sentence[0]!.toUpperCase()}${sentence.slice(1)}.`,
+    `# ${sentence.replace(/^[a-z]+(?=[\s,])/, (word) => word[0]!.toUpperCase() + word.slice(1))}.`,
     `# ${name}=${value !== undefined && /[\s<>]/.test(value) ? `"${value}"` : (value ?? '')}`,
     '',
   ]);

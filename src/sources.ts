@@ -101,7 +101,9 @@ export function readSourcesFile(file: string, environment: NodeJS.ProcessEnv, pr
     return [];
   }
   try {
-    const parsed = parseYaml(content) as { sources?: unknown } | null;
+    // In a flow list the braces would be YAML's own, so a variable goes through the parser in another dress.
+    const dressed = content.replace(/\$\{([A-Za-z_]\w*)\}/g, '\ue000$1\ue001');
+    const parsed = parseYaml(dressed) as { sources?: unknown } | null;
     return fillVariables(parsed?.sources ?? [], environment, (name) =>
       problems.push(`${file}: the environment has no ${name}`),
     );
@@ -119,7 +121,7 @@ function fillVariables(value: unknown, environment: NodeJS.ProcessEnv, missing: 
       Object.entries(value).map(([key, one]) => [key, fillVariables(one, environment, missing)]),
     );
   if (typeof value !== 'string') return value;
-  return value.replace(/\$\{([A-Za-z_]\w*)\}/g, (_, name: string) => {
+  return value.replace(/\ue000(\w+)\ue001/g, (_, name: string) => {
     if (!environment[name]) missing(name);
     return environment[name] ?? '';
   });

@@ -1,4 +1,4 @@
-import { Entity, PrimaryColumn } from 'typeorm';
+import { Entity, Index, PrimaryColumn } from 'typeorm';
 import type { Id } from '../ids.js';
 import {
   CountColumn,
@@ -11,6 +11,7 @@ import {
 
 /** One request to prove a mailbox. At most one of a participant is alive: the newest. */
 @Entity('challenges')
+@Index('challenges_participant_id_created_at_idx', ['participantId', 'createdAt'])
 export class Challenge {
   @IdColumn() id: Id<'chl'>;
   @TextColumn() ticketId: Id<'tkt'>;
@@ -33,6 +34,7 @@ export class Challenge {
 
 /** What a verified guest's browser holds: opens one ticket, for one participant. Unique: tokenHash. */
 @Entity('sessions')
+@Index('sessions_token_hash_key', ['tokenHash'], { unique: true })
 export class Session {
   @IdColumn() id: Id<'ses'>;
   @TextColumn() tokenHash: string;

@@ -1,4 +1,4 @@
-import { Entity } from 'typeorm';
+import { Entity, Index } from 'typeorm';
 import type { Id } from '../ids.js';
 import {
   CountColumn,
@@ -32,6 +32,8 @@ export interface DeliveryInputs {
  * this row and the random part of their ids: `dlv_X` delivers `ntf_X`.
  */
 @Entity('deliveries')
+@Index('deliveries_ticket_id_idx', ['ticketId'])
+@Index('deliveries_lane_next_attempt_at_idx', ['lane', 'nextAttemptAt'], { where: 'ended_at IS NULL' })
 export class Delivery {
   @IdColumn() id: Id<'dlv'>;
   @TextColumn() lane: 'codes' | 'mail';
@@ -56,6 +58,7 @@ export class Delivery {
 
 /** One try of a delivery, written when it ended. Append-only. */
 @Entity('attempts')
+@Index('attempts_delivery_id_idx', ['deliveryId'])
 export class Attempt {
   @IdColumn() id: Id<'atm'>;
   @TextColumn() deliveryId: Id<'dlv'>;

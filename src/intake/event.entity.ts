@@ -1,4 +1,4 @@
-import { Entity } from 'typeorm';
+import { Entity, Index } from 'typeorm';
 import type { EventType } from '../events.js';
 import type { Id } from '../ids.js';
 import { IdColumn, TextColumn, TimeColumn } from '../platform/database/columns.js';
@@ -8,6 +8,8 @@ import { IdColumn, TextColumn, TimeColumn } from '../platform/database/columns.j
  * the guest may see is in the projection.
  */
 @Entity('events')
+@Index('events_source_source_event_id_key', ['source', 'sourceEventId'], { unique: true })
+@Index('events_source_source_ticket_id_idx', ['source', 'sourceTicketId'])
 export class Event {
   @IdColumn() id: Id<'evt'>;
   @TextColumn() source: string;

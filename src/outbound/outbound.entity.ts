@@ -1,4 +1,4 @@
-import { Entity } from 'typeorm';
+import { Entity, Index } from 'typeorm';
 import type { Id } from '../ids.js';
 import {
   CountColumn,
@@ -14,6 +14,8 @@ export type OutboundState = 'queued' | 'leased' | 'delivered' | 'parked';
 
 /** One webhook message to a source. Its id is the `webhook-id` of every try. */
 @Entity('outbound_messages')
+@Index('outbound_messages_next_attempt_at_idx', ['nextAttemptAt'], { where: 'ended_at IS NULL' })
+@Index('outbound_messages_subject_id_idx', ['subjectId'])
 export class OutboundMessage {
   @IdColumn() id: Id<'out'>;
   @TextColumn() source: string;
@@ -32,6 +34,7 @@ export class OutboundMessage {
 
 /** One try, written when it ended. Append-only. */
 @Entity('outbound_attempts')
+@Index('outbound_attempts_message_id_idx', ['messageId'])
 export class OutboundAttempt {
   @IdColumn() id: Id<'atm'>;
   @TextColumn() messageId: Id<'out'>;

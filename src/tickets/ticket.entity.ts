@@ -1,4 +1,4 @@
-import { Entity } from 'typeorm';
+import { Entity, Index } from 'typeorm';
 import type { AuthorKind, MessageFormat, TicketStatus } from '../events.js';
 import type { Id } from '../ids.js';
 import {
@@ -12,6 +12,7 @@ import {
 
 /** Postern's own projection of an upstream ticket: only what the guest may see. Unique: (source, sourceTicketId). */
 @Entity('tickets')
+@Index('tickets_source_source_ticket_id_key', ['source', 'sourceTicketId'], { unique: true })
 export class Ticket {
   @IdColumn() id: Id<'tkt'>;
   @TextColumn() source: string;
@@ -30,6 +31,7 @@ export class Ticket {
 
 /** The requester or somebody who takes part, with mails and a link of their own. Unique: (ticketId, emailKey). */
 @Entity('participants')
+@Index('participants_ticket_id_email_key_key', ['ticketId', 'emailKey'], { unique: true })
 export class Participant {
   @IdColumn() id: Id<'ptc'>;
   @TextColumn() ticketId: Id<'tkt'>;
@@ -50,6 +52,8 @@ export class Participant {
 
 /** One public message of the conversation. Unique: (ticketId, sourceMessageId). */
 @Entity('messages')
+@Index('messages_ticket_id_source_message_id_key', ['ticketId', 'sourceMessageId'], { unique: true })
+@Index('messages_ticket_id_created_at_idx', ['ticketId', 'createdAt'])
 export class Message {
   @IdColumn() id: Id<'msg'>;
   @TextColumn() ticketId: Id<'tkt'>;
@@ -73,6 +77,7 @@ export class Message {
 
 /** A file of a message (at the source, by `url`) or of a reply (ours, by `file`). */
 @Entity('attachments')
+@Index('attachments_ticket_id_idx', ['ticketId'])
 export class Attachment {
   @IdColumn() id: Id<'att'>;
   @TextColumn() ticketId: Id<'tkt'>;
@@ -90,6 +95,8 @@ export class Attachment {
 
 /** What a guest wrote back. Its way to the source is the outbound message with the same subject. Unique: formKey. */
 @Entity('replies')
+@Index('replies_form_key_key', ['formKey'], { unique: true })
+@Index('replies_ticket_id_created_at_idx', ['ticketId', 'createdAt'])
 export class Reply {
   @IdColumn() id: Id<'rpl'>;
   @TextColumn() ticketId: Id<'tkt'>;

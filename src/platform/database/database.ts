@@ -13,6 +13,8 @@ export type Transaction = EntityManager;
 
 /** How often a Postgres transaction is tried again after a serialisation failure or deadlock. */
 const TRIES = 4;
+/** Key of the advisory lock under which Postgres is migrated: any number that no other program takes. */
+const MIGRATION_LOCK = 7_067_837;
 
 /**
  * The door to the database. On SQLite a TypeORM data source is one connection, and a write made while somebody else's
@@ -33,7 +35,7 @@ export class Database {
   static async open(settings: DatabaseSettings, entities: EntityClass[]): Promise<Database> {
     const writer = await new DataSource(writerOptions(settings, entities)).initialize();
     if (settings.kind === 'sqlite') await assertSqliteDurable(writer);
-    await writer.runMigrations({ transaction: 'all' });
+    await migrate(writer);
     const reader = settings.kind === 'sqlite' ? await sqliteReader(settings.path, entities).initialize() : writer;
     return new Database(settings.kind, writer, reader);
   }
@@ -58,6 +60,19 @@ export class Database {
     await this.tail;
     if (this.reader !== this.writer) await this.reader.destroy();
     await this.writer.destroy();
+  }
+}
+
+/** Brings the tables up to date. On Postgres several processes may start at once: one migrates, the others wait for it. */
+async function migrate(writer: DataSource): Promise<void> {
+  if (writer.options.type !== 'postgres') return void (await writer.runMigrations({ transaction: 'all' }));
+  const runner = writer.createQueryRunner();
+  try {
+    await runner.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    await writer.runMigrations({ transaction: 'all' });
+  } finally {
+    await runner.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    await runner.release();
   }
 }
 
