@@ -27,6 +27,9 @@ export interface TestGatewayOptions {
 export interface TestGateway {
   readonly gateway: Gateway;
   url: string;
+  databaseUrl: string;
+  /** LINK_KEYS and SECRET_KEYS, for another process of the same gateway. */
+  keys: Record<string, string>;
   clock: TestClock;
   inbox: Inbox;
   source: TestSource;
@@ -48,6 +51,7 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
   const secret = generateWebhookSecret();
   const clock = new TestClock();
   const logs: string[] = [];
+  const keys = { LINK_KEYS: `l1:${generateKey()}`, SECRET_KEYS: `s1:${generateKey()}` };
   const config = loadConfig({
     NODE_ENV: 'test',
     PUBLIC_URL: `http://127.0.0.1:${port}`,
@@ -56,8 +60,7 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
     DATABASE_URL: database.url,
     MAIL_URL: inbox.smtpUrl,
     MAIL_FROM: 'Support <no-reply@support.example>',
-    LINK_KEYS: `l1:${generateKey()}`,
-    SECRET_KEYS: `s1:${generateKey()}`,
+    ...keys,
     SOURCE_SECRET: secret,
     LOG_LEVEL: 'debug',
     ...options.settings,
@@ -72,6 +75,8 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
   const test = {
     gateway: await start(),
     url: `http://127.0.0.1:${port}`,
+    databaseUrl: database.url,
+    keys,
     clock,
     inbox,
     source: new TestSource(`http://127.0.0.1:${port}`, secret, clock),
