@@ -223,7 +223,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
   if (production && !config.publicUrl.startsWith('https://') && !problems.some((p) => p.startsWith('PUBLIC_URL')))
     problems.push('PUBLIC_URL must begin with https:// in production: guests open it from anywhere');
   if (config.roles.web !== config.roles.worker && config.database.kind === 'sqlite')
-    problems.push('ROLES must be web,worker with SQLite: one process owns the file. Set DATABASE_URL=postgres://… to part them');
+    problems.push(
+      'ROLES must be web,worker with SQLite: one process owns the file. Set DATABASE_URL=postgres://… to part them',
+    );
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
 }
@@ -286,7 +288,12 @@ function readTransports(value: string, problems: string[]): SmtpTransportSetting
   if (urls.length > 1) problems.push('MAIL_URL: this version takes one transport');
   return urls.flatMap((one) => {
     const url = URL.canParse(one) ? new URL(one) : null;
-    if (!url || !/^smtps?:$/.test(url.protocol) || url.hostname === '') {
+    if (
+      !url ||
+      !/^smtps?:$/.test(url.protocol) ||
+      url.hostname === '' ||
+      !isPercentEncoded(url.username + url.password)
+    ) {
       problems.push('MAIL_URL must be smtp://user:password@host:port or smtps://…');
       return [];
     }
@@ -388,9 +395,19 @@ function isPublicUrl(value: string): boolean {
   );
 }
 
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false; // a % that begins no sign: there is no other way to ask
+  }
+}
+
 function isAddressOrSubnet(value: string): boolean {
   const [address = '', bits, ...rest] = value.split('/');
-  return rest.length === 0 && isIP(address) !== 0 && (bits === undefined || /^\d{1,3}$/.test(bits));
+  const width = { 0: -1, 4: 32, 6: 128 }[isIP(address)]!;
+  return rest.length === 0 && width > 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= width));
 }
 
 function findPackageRoot(start: string): string {

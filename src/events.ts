@@ -44,7 +44,13 @@ const oneLine = (max: number) =>
     .transform((text) => storable(text).replace(UNPRINTABLE, ' ').trim());
 const sourceId = oneLine(255).pipe(z.string().min(1));
 const moment = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text));
-const httpUrl = z.url({ protocol: /^https?$/ }).max(2048);
+// As the URL standard writes it: plain ASCII, which is what a mail and both databases can hold.
+const httpUrl = z
+  .url({ protocol: /^https?$/ })
+  .max(2048)
+  .transform((text) => new URL(text).href);
+/** Many programs write null for what they leave out. */
+const optional = <S extends z.ZodType>(schema: S) => schema.nullish().transform((value) => value ?? undefined);
 
 const email = z.string().transform((text, context) => {
   const parsed = parseAddress(text);
@@ -66,9 +72,9 @@ const timeZone = z
 const person = z
   .object({
     kind: z.enum(['guest', 'account']),
-    id: sourceId.optional(),
+    id: optional(sourceId),
     email,
-    name: oneLine(200).optional(),
+    name: optional(oneLine(200)),
     locale: locale.nullish(),
     timeZone: timeZone.nullish(),
   })
@@ -79,8 +85,10 @@ const person = z
 
 const attachment = z.object({
   name: oneLine(255).pipe(z.string().min(1)),
-  contentType: z.string().max(255).default('application/octet-stream'),
-  size: z.number().int().nonnegative().optional(),
+  contentType: oneLine(255)
+    .nullish()
+    .transform((type) => type || 'application/octet-stream'),
+  size: optional(z.number().int().nonnegative()),
   url: httpUrl,
 });
 
@@ -88,17 +96,17 @@ const message = z.object({
   id: sourceId,
   author: z.object({
     kind: z.enum(authorKinds),
-    id: sourceId.optional(),
-    email: email.optional(),
-    name: oneLine(200).optional(),
+    id: optional(sourceId),
+    email: optional(email),
+    name: optional(oneLine(200)),
   }),
-  body: z.string().max(200_000).transform(storable).default(''),
-  format: z.enum(messageFormats).default('text'),
-  createdAt: moment.optional(),
+  body: optional(z.string().max(200_000).transform(storable)),
+  format: optional(z.enum(messageFormats)),
+  createdAt: optional(moment),
   // Whatever does not say that it is public is internal and is dropped before it is stored.
-  visibility: z.string().optional(),
-  replyId: z.string().max(64).nullish(),
-  attachments: z.array(attachment).max(50).default([]),
+  visibility: optional(z.string()),
+  replyId: optional(z.string().max(64)),
+  attachments: optional(z.array(attachment).max(50)),
 });
 
 export const eventSchema = z
@@ -109,18 +117,22 @@ export const eventSchema = z
       ticket: z.object({
         id: sourceId,
         number: oneLine(64).pipe(z.string().min(1)),
-        subject: oneLine(1000).optional(),
+        subject: optional(oneLine(1000)),
         status: z.enum(ticketStatuses),
-        version: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
-        createdAt: moment.optional(),
+        version: optional(z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)),
+        createdAt: optional(moment),
         updatedAt: moment,
-        url: httpUrl.optional(),
+        url: optional(httpUrl),
       }),
       requester: person,
-      participants: z.array(person).max(50).optional(),
-      message: message.nullish(),
-      history: z.array(message).max(200).default([]),
-      into: sourceId.optional(),
+      participants: optional(z.array(person).max(50)),
+      message: optional(message),
+      history: z
+        .array(message)
+        .max(200)
+        .nullish()
+        .transform((messages) => messages ?? []),
+      into: optional(sourceId),
     }),
   })
   .superRefine((event, context) => {

@@ -20,6 +20,9 @@ import type { Queue } from './platform/queue/queue.js';
 /** Largest body that is read whole: webhooks and small forms. Replies with files are streamed. */
 const BODY_LIMIT = 256 * 1024;
 
+/** Signs of a path: a link has about 120. */
+const LONGEST_PATH = 600;
+
 /** Parts that tests replace. */
 export interface GatewayParts {
   clock?: Clock;
@@ -67,7 +70,8 @@ async function createApplication(platform: Platform): Promise<NestFastifyApplica
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
-    routerOptions: { maxParamLength: 600 },
+    routerOptions: { maxParamLength: LONGEST_PATH },
+    rewriteUrl: ({ url = '/' }) => readableUrl(url),
     forceCloseConnections: 'idle',
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.on(platform), adapter, {
@@ -88,6 +92,25 @@ async function createApplication(platform: Platform): Promise<NestFastifyApplica
   await app.register(helmet, securityHeaders(config));
   await app.init();
   return app;
+}
+
+/**
+ * An address that the router would refuse by itself, with none of our headers and the path in its answer, becomes one
+ * that does not exist: a mangled link gets the page that a forged one gets.
+ */
+function readableUrl(url: string): string {
+  const path = url.split('?', 1)[0]!;
+  if (path.length <= LONGEST_PATH && isDecodable(path)) return url;
+  return path.startsWith('/t/') ? '/t/-' : '/-';
+}
+
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false; // a stray percent sign, or bytes that are not UTF-8
+  }
 }
 
 function securityHeaders({ publicUrl }: Config): object {

@@ -68,6 +68,7 @@ export function accountPage(source: Source, ticket: Pick<Ticket, 'sourceTicketId
       .replaceAll('{id}', encodeURIComponent(ticket.sourceTicketId))
       .replaceAll('{number}', encodeURIComponent(ticket.number));
   if (ticket.url === null || !URL.canParse(ticket.url)) return null;
-  const { host, protocol, username } = new URL(ticket.url);
-  return protocol === 'https:' && username === '' && source.accountHosts.includes(host) ? ticket.url : null;
+  const { host, protocol, username, password } = new URL(ticket.url);
+  const isPlain = protocol === 'https:' && username === '' && password === '';
+  return isPlain && source.accountHosts.includes(host) ? ticket.url : null;
 }

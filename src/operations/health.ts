@@ -25,6 +25,7 @@ export class Health {
 
   async readiness(): Promise<Readiness> {
     try {
+      await this.database.checkWritable(); // a full disk can still be read
       const { oldest, deliveries, outbound } = await this.database.read(async (manager) => ({
         oldest: await manager.findOne(Delivery, { where: { endedAt: IsNull() }, order: { createdAt: 'ASC' } }),
         deliveries: await manager.countBy(Delivery, { state: 'parked' }),

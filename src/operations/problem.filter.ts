@@ -24,7 +24,7 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 /** What the outside may know of an error. */
-export function asPosternError(thrown: unknown): PosternError {
+function asPosternError(thrown: unknown): PosternError {
   if (thrown instanceof PosternError) return thrown;
   if (isDatabaseUnavailable(thrown))
     return new PosternError('unavailable', 'Nothing was changed. Try again in a moment.', { retryAfterSeconds: 5 });

@@ -3,7 +3,7 @@ import { idBytes, idOfBytes, type Id } from '../ids.js';
 import { openToken, signToken } from '../platform/signed-token.js';
 
 const PURPOSE = 'source-file';
-export const FILE_LINK_LIFETIME_MS = 7 * 86_400_000;
+const FILE_LINK_LIFETIME_MS = 7 * 86_400_000;
 
 /** The URL by which a source fetches a file of a reply: signed, good for 7 days from the reply on. */
 export function attachmentUrl(keys: KeyRing, publicUrl: string, id: Id<'att'>, createdAt: number): string {

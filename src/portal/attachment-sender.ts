@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Readable } from 'node:stream';
-import type { Id } from '../ids.js';
+import { isId, type Id } from '../ids.js';
 import { Database } from '../platform/database/database.js';
 import { HttpClient } from '../platform/http-client.js';
 import { attachmentDisposition } from '../tickets/file-rules.js';
@@ -23,8 +23,9 @@ export class AttachmentSender {
 
   /** False if there is no such file on that ticket, or the source does not give it. */
   async send(reply: FastifyReply, ticketId: Id<'tkt'> | null, id: string): Promise<boolean> {
+    if (!isId('att', id)) return false;
     const attachment = await this.database.read((manager) =>
-      manager.findOneBy(Attachment, { id: id as Id<'att'>, ...(ticketId === null ? {} : { ticketId }) }),
+      manager.findOneBy(Attachment, { id, ...(ticketId === null ? {} : { ticketId }) }),
     );
     const stream = attachment && (await this.open(attachment));
     if (!stream) return false;

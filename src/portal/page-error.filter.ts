@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { randomToken } from '../platform/crypto.js';
 import { isDatabaseUnavailable } from '../platform/database/database.js';
 import { Logger } from '../platform/logger.js';
-import { PosternError } from '../errors.js';
+import { errorCodes, PosternError } from '../errors.js';
 import { PageWriter } from './page-writer.js';
 import type { NoticeView } from './pages.js';
 
@@ -25,8 +25,8 @@ export class PageErrorFilter implements ExceptionFilter {
   }
 
   private explain(thrown: unknown, href: string | null): { status: number; notice: NoticeView } {
-    if (thrown instanceof PosternError && thrown.code === 'forbidden')
-      return { status: 403, notice: { kind: 'form-refused', href } };
+    if (thrown instanceof PosternError && (thrown.code === 'forbidden' || thrown.code === 'bad-request'))
+      return { status: errorCodes[thrown.code].status, notice: { kind: 'form-refused', href } };
     if (isDatabaseUnavailable(thrown)) {
       this.logger.error('a page could not be answered: the database is not available', { error: thrown });
       return { status: 503, notice: { kind: 'unavailable', href } };

@@ -121,11 +121,16 @@ export interface TicketView {
 
 /** Every page that says one thing and offers at most one way on: by form (`action`) or by link (`href`). */
 export type NoticeView =
-  | { kind: 'not-found' | 'session-ended' | 'too-many-tries' | 'logged-out' | 'not-mine' | 'stopped' | 'home' }
+  | { kind: 'not-found' | 'too-many-tries' | 'logged-out' | 'not-mine' | 'stopped' | 'home' }
+  /** `keptText`: the reply that could not be taken, to copy it from. */
+  | { kind: 'session-ended'; keptText?: string }
   | { kind: 'expired' | 'code-dead'; action: string }
   | { kind: 'renewed'; maskedAddress: string }
-  | { kind: 'wait' | 'guess-wait' | 'renew-wait'; seconds: number; href?: string | null }
-  | { kind: 'ticket-closed' | 'form-refused' | 'too-large' | 'file-gone' | 'unavailable'; href?: string | null }
+  /** With `href` there is a code that still works. */
+  | { kind: 'wait'; seconds: number; href?: string | null }
+  | { kind: 'guess-wait' | 'renew-wait'; seconds: number }
+  | { kind: 'ticket-closed'; href: string; keptText?: string }
+  | { kind: 'form-refused' | 'too-large' | 'file-gone' | 'unavailable'; href?: string | null }
   | { kind: 'error'; errorId: string; href?: string | null };
 
 export interface PageViews {
@@ -329,6 +334,8 @@ const PREPARE: { [K in PageName]: (view: PageViews[K], say: Say, locale: string)
     errorId: '',
     action: null,
     href: null,
+    keptText: '',
+    alive: view.kind === 'wait' && view.href ? 1 : 0,
     minutes: 'seconds' in view ? Math.round(view.seconds / 60) : 0,
     icon: NOTICES[view.kind].icon,
     tone: NOTICES[view.kind].tone,
@@ -364,6 +371,7 @@ function prepareTicket(view: TicketView, say: Say, locale: string): Prepared {
     fileErrors: of('files'),
     hasError: errors.length > 0,
     // Without a script this is what brings the field with the error into view.
+    hasKept: errors.length > 0 && (view.reply!.body.trim() !== '' || of('files').length > 0),
     focusBody: of('body').length > 0,
     focusFiles: of('body').length === 0 && of('files').length > 0,
   };

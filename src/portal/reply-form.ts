@@ -63,9 +63,25 @@ export class ReplyForms {
       this.readFields(fields, form);
     } catch (error) {
       for (const { file } of form.files) await this.files.remove(file);
-      throw error;
+      // What is left of the form is read and forgotten: a browser looks at no answer before it has sent everything.
+      request.raw.unpipe();
+      request.raw.resume();
+      throw isFaultOfForm(error, request)
+        ? new PosternError('bad-request', 'The form broke off or is malformed.', {}, { cause: error })
+        : error;
     }
     return form;
+  }
+
+  /** The text alone, of a reply that cannot be taken: it is given back, so that nothing typed is lost. */
+  async readText(request: FastifyRequest): Promise<string> {
+    let text = '';
+    if (!request.isMultipart()) return text;
+    for await (const part of request.parts({ limits: LIMITS })) {
+      if (part.type === 'file') await drain(part);
+      else if (part.fieldname === 'body' && typeof part.value === 'string') text = part.value;
+    }
+    return text.slice(0, MOST_SIGNS);
   }
 
   private readFields({ body, formKey }: Record<string, unknown>, form: ReplyForm): void {
@@ -92,6 +108,12 @@ export class ReplyForms {
       addOnce(form, { field: 'files', key: 'files-too-large' });
     else form.faults.push({ field: 'files', key: sentenceOf[receipt.fault], name: receipt.name });
   }
+}
+
+/** The sender went away, or what it sent is no form: the parser's own errors have neither code nor status. */
+function isFaultOfForm(error: unknown, { raw }: FastifyRequest): boolean {
+  const isGone = raw.destroyed && !raw.complete;
+  return isGone || /multipart|needle/i.test((error as Error).message);
 }
 
 function addOnce(form: ReplyForm, fault: FormFault): void {

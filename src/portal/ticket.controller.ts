@@ -54,8 +54,8 @@ export class TicketController {
   @Post('replies')
   async reply(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     this.visitors.checkOrigin(request);
-    const room = await this.enter(id, request, reply);
-    if (!room) return;
+    const room = await this.find(id, request);
+    if (!room) return this.ended(request, reply, await this.forms.readText(request));
     const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, room.session, token));
     if (form.faults.length > 0) return this.refuse(room, request, reply, form, form.faults);
     const accepted = await this.keep(room, form);
@@ -68,8 +68,14 @@ export class TicketController {
     } else if (accepted.reason === 'ticket-full')
       await this.refuse(room, request, reply, form, [{ field: 'files', key: 'ticket-full' }]);
     else if (accepted.reason === 'closed')
-      await this.writer.notice(request, reply, 409, { kind: 'ticket-closed', href: `/tickets/${id}` }, room);
-    else await this.ended(request, reply);
+      await this.writer.notice(
+        request,
+        reply,
+        409,
+        { kind: 'ticket-closed', href: `/tickets/${id}`, keptText: form.body },
+        room,
+      );
+    else await this.ended(request, reply, form.body);
   }
 
   @Get('attachments/:attachment')
@@ -104,17 +110,21 @@ export class TicketController {
 
   /** What this browser's session opens, or the page that says to open the mail again. */
   private async enter(id: string, request: FastifyRequest, reply: FastifyReply): Promise<Room | null> {
+    const room = await this.find(id, request);
+    if (!room) await this.ended(request, reply);
+    return room;
+  }
+
+  private async find(id: string, request: FastifyRequest): Promise<Room | null> {
     const session = await this.visitors.session(request, id);
     const conversation = session && (await this.database.read((manager) => findConversation(manager, session)));
     const source = this.config.sources.find(({ name }) => name === conversation?.ticket.source);
-    if (session && conversation && source) return { ...conversation, source, session };
-    await this.ended(request, reply);
-    return null;
+    return session && conversation && source ? { ...conversation, source, session } : null;
   }
 
   /** One answer for no session, an ended one and another ticket's: nothing tells which tickets there are. */
-  private ended(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    return this.writer.notice(request, reply, 404, { kind: 'session-ended' });
+  private ended(request: FastifyRequest, reply: FastifyReply, keptText = ''): Promise<void> {
+    return this.writer.notice(request, reply, 404, { kind: 'session-ended', keptText });
   }
 
   private async showTicket(

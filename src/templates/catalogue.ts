@@ -1,7 +1,7 @@
 /** The door to all mails: which there are, in which languages, and how each reads with values filled in. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { localeChain, textDirection } from '../platform/locale.js';
+import { localeChain } from '../platform/locale.js';
 import { type Brand, loadBrand } from './brand.js';
 import { type CompiledMail, compileMail, isCompiled, type Shell } from './compile.js';
 import type { Problem } from './mustache.js';

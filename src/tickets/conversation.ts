@@ -59,20 +59,22 @@ export async function listEntries(manager: EntityManager, { ticket, participant 
 
   const echoes = new Map(messages.flatMap((message) => (message.replyId ? [[message.replyId, message] as const] : [])));
   const ofMessages = messages
-    .filter((message) => message.replyId === null)
+    .filter((message) => message.replyId === null && !message.hidden)
     .map((message) => ({
       ...fromMessage(message, participant),
       attachments: attachments.filter((one) => one.messageId === message.id),
     }));
-  const ofReplies = replies.map((reply) => ({
-    ...fromReply(
-      reply,
-      echoes.get(reply.id),
-      writers.find((one) => one.id === reply.participantId),
-      participant,
-    ),
-    attachments: echoes.get(reply.id)?.retractedAt ? [] : attachments.filter((one) => one.replyId === reply.id),
-  }));
+  const ofReplies = replies
+    .filter((reply) => !echoes.get(reply.id)?.hidden)
+    .map((reply) => ({
+      ...fromReply(
+        reply,
+        echoes.get(reply.id),
+        writers.find((one) => one.id === reply.participantId),
+        participant,
+      ),
+      attachments: echoes.get(reply.id)?.retractedAt ? [] : attachments.filter((one) => one.replyId === reply.id),
+    }));
   return [...ofMessages, ...ofReplies].sort((a, b) => a.at - b.at || (a.id.slice(4) < b.id.slice(4) ? -1 : 1));
 }
 

@@ -1,5 +1,6 @@
 import { fileTypeFromFile } from 'file-type';
 import { imageSizeFromFile } from 'image-size/fromFile';
+import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
 
@@ -13,35 +14,39 @@ interface Kind {
   /** What the first bytes must say; null: plain text, which has none. */
   magic: string | null;
   isImage?: boolean;
+  isOffice?: boolean;
 }
 
 const image = (contentType: string, magic: string): Kind => ({ contentType, magic, isImage: true });
 const binary = (contentType: string, magic: string): Kind => ({ contentType, magic });
+const office = (contentType: string, magic: string): Kind => ({ contentType, magic, isOffice: true });
 const plain = (contentType: string): Kind => ({ contentType, magic: null });
 
 /** By extension. No SVG, HTML, executable, archive, old Office or macro document: they can run or hide what runs. */
-const kinds: Record<string, Kind> = {
-  png: image('image/png', 'png'),
-  jpg: image('image/jpeg', 'jpg'),
-  jpeg: image('image/jpeg', 'jpg'),
-  gif: image('image/gif', 'gif'),
-  webp: image('image/webp', 'webp'),
-  heic: image('image/heic', 'heic'),
-  pdf: binary('application/pdf', 'pdf'),
-  mp4: binary('video/mp4', 'mp4'),
-  mov: binary('video/quicktime', 'mov'),
-  webm: binary('video/webm', 'webm'),
-  docx: binary('application/vnd.openxmlformats-officedocument.wordprocessingml.document', 'docx'),
-  xlsx: binary('application/vnd.openxmlformats-officedocument.spreadsheetml.sheet', 'xlsx'),
-  odt: binary('application/vnd.oasis.opendocument.text', 'odt'),
-  ods: binary('application/vnd.oasis.opendocument.spreadsheet', 'ods'),
-  txt: plain('text/plain'),
-  log: plain('text/plain'),
-  csv: plain('text/csv'),
-};
+const kinds = new Map<string, Kind>(
+  Object.entries({
+    png: image('image/png', 'png'),
+    jpg: image('image/jpeg', 'jpg'),
+    jpeg: image('image/jpeg', 'jpg'),
+    gif: image('image/gif', 'gif'),
+    webp: image('image/webp', 'webp'),
+    heic: image('image/heic', 'heic'),
+    pdf: binary('application/pdf', 'pdf'),
+    mp4: binary('video/mp4', 'mp4'),
+    mov: binary('video/quicktime', 'mov'),
+    webm: binary('video/webm', 'webm'),
+    docx: office('application/vnd.openxmlformats-officedocument.wordprocessingml.document', 'docx'),
+    xlsx: office('application/vnd.openxmlformats-officedocument.spreadsheetml.sheet', 'xlsx'),
+    odt: office('application/vnd.oasis.opendocument.text', 'odt'),
+    ods: office('application/vnd.oasis.opendocument.spreadsheet', 'ods'),
+    txt: plain('text/plain'),
+    log: plain('text/plain'),
+    csv: plain('text/csv'),
+  }),
+);
 
 /** For the file field's `accept` and for people. */
-export const acceptedExtensions = Object.keys(kinds);
+export const acceptedExtensions = [...kinds.keys()];
 
 /** Extension and content must both be allowed and agree. */
 export async function checkFile(
@@ -49,13 +54,14 @@ export async function checkFile(
   name: string,
   size: number,
 ): Promise<{ ok: true; contentType: string } | { ok: false; fault: FileFault }> {
-  const kind = kinds[name.split('.').at(-1)!.toLowerCase()];
+  const kind = kinds.get(name.split('.').at(-1)!.toLowerCase());
   if (!kind || !name.includes('.')) return { ok: false, fault: 'type' };
   if (size === 0) return { ok: false, fault: 'empty' };
   const found = await fileTypeFromFile(path);
   if (kind.magic === null) {
     if (found !== undefined || !(await looksLikeText(path))) return { ok: false, fault: 'mismatch' };
   } else if (found?.ext !== kind.magic) return { ok: false, fault: 'mismatch' };
+  if (kind.isOffice && (await holdsMacros(path))) return { ok: false, fault: 'type' };
   if (kind.isImage) {
     const pixels = await countPixels(path);
     if (pixels === null) return { ok: false, fault: 'unreadable' };
@@ -64,13 +70,15 @@ export async function checkFile(
   return { ok: true, contentType: kind.contentType };
 }
 
-/** A name that is only a name: no path, control, bidi or reserved signs, no leading dot, at most 150 signs. */
+/** A name that is only a name: no path, control, bidi or reserved signs, no leading dot, no device, at most 150 signs. */
 export function cleanName(given: string): string {
   const base = given.normalize('NFC').split(/[/\\]/).at(-1)!;
   const clean = base
     .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '')
     .replace(/[<>:"|?*;%]/g, '_')
-    .replace(/^[.\s]+|[.\s]+$/g, '');
+    .replace(/^[.\s]+|[.\s]+$/g, '')
+    // To Windows these are devices, whatever comes after the dot.
+    .replace(/^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/i, '_$1');
   const signs = [...clean];
   if (signs.length <= MOST_NAME_SIGNS) return clean || 'file';
   const extension = /\.[A-Za-z0-9]{1,8}$/.exec(clean)?.[0] ?? '';
@@ -98,6 +106,19 @@ async function looksLikeText(path: string): Promise<boolean> {
   } finally {
     await handle.close();
   }
+}
+
+/** Entries of an office document that hold its macros: a ZIP archive writes their names in the clear. */
+const MACRO_ENTRIES = ['vbaProject', 'Basic/script-'];
+
+async function holdsMacros(path: string): Promise<boolean> {
+  let seen = Buffer.alloc(0);
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    // With the end of what came before: a name may be cut in two.
+    seen = Buffer.concat([seen.subarray(-16), chunk]);
+    if (MACRO_ENTRIES.some((name) => seen.includes(name))) return true;
+  }
+  return false;
 }
 
 async function countPixels(path: string): Promise<number | null> {

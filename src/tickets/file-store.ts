@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -40,19 +39,34 @@ export class FileStore {
     const file = randomBytes(24).toString('hex');
     const name = cleanName(givenName);
     const { size, sha256 } = await this.write(file, stream, mostBytes);
-    const checked =
-      size > mostBytes ? ({ ok: false, fault: 'too-large' } as const) : await checkFile(this.path(file), name, size);
+    const checked = await this.check(file, name, size, mostBytes);
     if (checked.ok) return { ok: true, received: { name, contentType: checked.contentType, size, sha256, file } };
     await this.remove(file);
     return { ok: false, name, fault: checked.fault };
   }
 
-  read(file: string): Readable {
-    return createReadStream(this.path(file));
+  /** Null if it is gone: nothing may have been answered before that is known. */
+  async read(file: string): Promise<Readable | null> {
+    try {
+      return (await open(this.path(file))).createReadStream();
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+      throw error;
+    }
   }
 
   async remove(file: string): Promise<void> {
     await rm(this.path(file), { force: true });
+  }
+
+  private async check(file: string, name: string, size: number, mostBytes: number): ReturnType<typeof checkFile> {
+    if (size > mostBytes) return { ok: false, fault: 'too-large' };
+    try {
+      return await checkFile(this.path(file), name, size);
+    } catch (error) {
+      await this.remove(file);
+      throw error;
+    }
   }
 
   private async write(file: string, stream: Readable, mostBytes: number): Promise<{ size: number; sha256: string }> {

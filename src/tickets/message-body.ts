@@ -2,6 +2,13 @@ import MarkdownIt from 'markdown-it';
 import sanitize from 'sanitize-html';
 import type { MessageFormat } from '../events.js';
 
+/** A link without a host, or with our own paths, would lead from the ticket page to somewhere nobody meant. */
+const LEADS_OUT = /^\s*(?:https?:\/\/|mailto:)/i;
+const link = (shown: sanitize.Attributes): sanitize.Transformer => {
+  return (_tag, { href = '' }) =>
+    LEADS_OUT.test(href) ? { tagName: 'a', attribs: { href, ...shown } } : { tagName: 'span', attribs: {} };
+};
+
 // Pictures are left out: loading one would tell its server when and where a guest reads the ticket.
 const ALLOWED: sanitize.IOptions = {
   allowedTags: [
@@ -12,8 +19,11 @@ const ALLOWED: sanitize.IOptions = {
   allowedAttributes: { a: ['href'], ol: ['start'], td: ['colspan', 'rowspan'], th: ['colspan', 'rowspan'] },
   allowedSchemes: ['https', 'http', 'mailto'],
   allowProtocolRelative: false,
-  // Headings of a message must not compete with those of the page.
-  transformTags: Object.fromEntries(['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((tag) => [tag, 'h4'])),
+  transformTags: {
+    // Headings of a message must not compete with those of the page.
+    ...Object.fromEntries(['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((tag) => [tag, 'h4'])),
+    a: link({}),
+  },
   nestingLimit: 50,
 };
 
@@ -34,7 +44,7 @@ export function bodyAsHtml(body: string, format: MessageFormat): string {
     allowedAttributes: { ...ALLOWED.allowedAttributes, a: ['href', 'rel', 'target'] },
     transformTags: {
       ...ALLOWED.transformTags,
-      a: sanitize.simpleTransform('a', { rel: 'noopener noreferrer nofollow ugc', target: '_blank' }),
+      a: link({ rel: 'noopener noreferrer nofollow ugc', target: '_blank' }),
     },
   });
 }

@@ -1,116 +1,122 @@
-import type { EventMessage, EventType } from '../events.js';
-import { isId, newId } from '../ids.js';
+import { tellingTypes, type EventMessage, type EventType } from '../events.js';
+import { isId, newId, type Id } from '../ids.js';
 import type { Transaction } from '../platform/database/database.js';
 import { sanitiseHtml } from './message-body.js';
-import { isOlder } from './projection-order.js';
-import { Attachment, Message, Reply, type Participant, type Ticket } from './ticket.entity.js';
+import { isStale, takeOver, type Order } from './projection-order.js';
+import { Attachment, Message, Reply, type Ticket } from './ticket.entity.js';
 
-interface Context {
-  type: EventType;
-  isRetracted: boolean;
+/** How an event speaks of a message: as its subject, or in passing, as part of the history. */
+export interface Mention {
+  type: EventType | 'history';
+  order: Order;
+  /** Canonical address of its author, where they are known. */
+  authorKey: string | null;
   now: number;
 }
 
 /**
- * Stores a message as it is now, or its absence. What does not say that it is public is internal: it is not stored, and
- * a message that was public and no longer is disappears. True if a public message is new.
+ * Stores a message as it is now, or its absence. What does not say that it is public is internal: nothing of it is
+ * stored, and a message that was public and no longer is disappears. Safe in any order. True if this is the first event
+ * that tells people of it.
  */
 export async function storeMessage(
   tx: Transaction,
   ticket: Ticket,
   given: EventMessage,
-  author: Participant | null,
-  order: Pick<Message, 'version' | 'updatedAt'>,
-  { type, isRetracted, now }: Context,
+  mention: Mention,
 ): Promise<boolean> {
   const known = await tx.findOneBy(Message, { ticketId: ticket.id, sourceMessageId: given.id });
-  if (known && (known.retractedAt !== null || isOlder(order, known))) return false;
-  const isGone = isRetracted || given.visibility !== 'public';
-  if (isGone) {
-    // Without the row, an older event that comes late would show what was taken back.
-    if (known) await retract(tx, known, order, now);
-    else if (isRetracted) await tx.insert(Message, { ...blank(ticket, given, now), ...order, retractedAt: now });
-    return false;
+  const { type, order, now } = mention;
+  const isPublic = given.visibility === 'public';
+  // An internal note leaves no trace. That of an edit or retraction says only that older words of it must not be shown.
+  if (!known && !isPublic && type !== 'message.updated' && type !== 'message.retracted') return false;
+
+  const message = known ?? blank(ticket, given, order, now);
+  if (type === 'message.retracted') message.retractedAt = order.updatedAt;
+  else takeOver(message, { hidden: !isPublic }, order);
+  if (isPublic) {
+    if (type === 'message.updated') message.editedAt = Math.max(message.editedAt ?? 0, order.updatedAt);
+    takeOver(message, await author(tx, ticket, given, mention), order);
   }
-  if (known) {
-    await tx.update(Message, { id: known.id }, { ...content(given), ...order, ...edited(known, given, type, now) });
-    await replaceAttachments(tx, known, given, now);
-    return false;
-  }
-  const replyId = await echoedReply(tx, ticket, given);
-  const message = {
-    ...blank(ticket, given, now),
-    ...content(given),
-    ...order,
-    replyId,
-    authorKey: author?.emailKey ?? null,
+  if (isPublic || type === 'message.retracted')
+    message.createdAt = Math.min(message.createdAt, given.createdAt ?? order.updatedAt);
+  const isShown = isPublic && !message.hidden && message.retractedAt === null;
+  const hasNewFiles = isShown && given.attachments !== undefined && !isStale(message.stated, 'attachments', order);
+  if (isShown) takeOver(message, content(given), order);
+  if (hasNewFiles) message.stated.attachments = order;
+  const isFirstNews = isShown && message.toldAt === null && (tellingTypes as readonly string[]).includes(type);
+  if (isFirstNews) message.toldAt = now;
+
+  if (message.hidden || message.retractedAt !== null) await wipe(tx, message);
+  await tx.upsert(Message, message, ['id']);
+  if (hasNewFiles) await replaceAttachments(tx, message, given, now);
+  return isFirstNews;
+}
+
+async function author(tx: Transaction, ticket: Ticket, given: EventMessage, { authorKey }: Mention) {
+  return {
+    authorKind: given.author.kind,
+    authorName: given.author.name,
+    authorKey: authorKey ?? undefined,
+    replyId: (await echoedReply(tx, ticket, given)) ?? undefined,
   };
-  await tx.insert(Message, message);
-  // The files of an echo are those that the reply already shows.
-  if (replyId === null) await insertAttachments(tx, message, given, now);
-  return true;
 }
 
-function content(given: EventMessage) {
-  return { body: given.format === 'html' ? sanitiseHtml(given.body) : given.body, format: given.format };
+function content({ body, format = 'text' }: EventMessage) {
+  if (body === undefined) return {};
+  return { body: format === 'html' ? sanitiseHtml(body) : body, format };
 }
 
-/** Only an update says that a message was edited; a repeat in somebody's `history` does not. */
-function edited(known: Message, given: EventMessage, type: EventType, now: number) {
-  const { body, format } = content(given);
-  const isEdit = type === 'message.updated' && (body !== known.body || format !== known.format);
-  return isEdit ? { editedAt: now } : {};
-}
-
-function blank(ticket: Ticket, given: EventMessage, now: number) {
+function blank(ticket: Ticket, given: EventMessage, order: Order, now: number): Message {
   return {
     id: newId('msg', now),
     ticketId: ticket.id,
     sourceMessageId: given.id,
     authorKind: given.author.kind,
-    authorName: given.author.name ?? '',
+    authorName: '',
     authorKey: null,
     body: '',
-    format: 'text' as const,
+    format: 'text',
     replyId: null,
-    createdAt: given.createdAt ?? ticket.updatedAt,
+    createdAt: given.createdAt ?? order.updatedAt,
     editedAt: null,
     retractedAt: null,
+    hidden: false,
+    toldAt: null,
+    stated: {},
   };
 }
 
-async function retract(
-  tx: Transaction,
-  { id }: Message,
-  order: Pick<Message, 'version' | 'updatedAt'>,
-  now: number,
-): Promise<void> {
-  await tx.update(Message, { id }, { ...order, body: '', format: 'text', retractedAt: now });
-  await tx.delete(Attachment, { messageId: id });
+/** Nothing that was said stays behind, whoever reads the database. */
+async function wipe(tx: Transaction, message: Message): Promise<void> {
+  Object.assign(message, { body: '', format: 'text' });
+  await tx.delete(Attachment, { messageId: message.id });
 }
 
-async function echoedReply(tx: Transaction, ticket: Ticket, { replyId }: EventMessage) {
+async function echoedReply(tx: Transaction, ticket: Ticket, { replyId }: EventMessage): Promise<Id<'rpl'> | null> {
   if (!isId('rpl', replyId)) return null;
   return (await tx.existsBy(Reply, { id: replyId, ticketId: ticket.id })) ? replyId : null;
 }
 
 async function replaceAttachments(tx: Transaction, message: Message, given: EventMessage, now: number): Promise<void> {
   const known = await tx.find(Attachment, { where: { messageId: message.id }, order: { position: 'ASC' } });
+  const wanted = given.attachments ?? [];
   const same =
-    known.length === given.attachments.length &&
-    given.attachments.every(({ name, url }, i) => known[i]!.name === name && known[i]!.url === url);
+    known.length === wanted.length &&
+    wanted.every(({ name, url }, i) => known[i]!.name === name && known[i]!.url === url);
+  // The files of an echo are those that the reply already shows.
   if (same || message.replyId !== null) return;
   await tx.delete(Attachment, { messageId: message.id });
-  await insertAttachments(tx, message, given, now);
+  await insertAttachments(tx, message, wanted, now);
 }
 
 async function insertAttachments(
   tx: Transaction,
-  message: Pick<Message, 'id' | 'ticketId'>,
-  given: EventMessage,
+  message: Message,
+  attachments: NonNullable<EventMessage['attachments']>,
   now: number,
 ): Promise<void> {
-  const rows = given.attachments.map(({ name, contentType, size, url }, position) => ({
+  const rows = attachments.map(({ name, contentType, size, url }, position) => ({
     id: newId('att', now),
     ticketId: message.ticketId,
     messageId: message.id,

@@ -9,3 +9,24 @@ export function isOlder(one: Order, other: Order): boolean {
   if (one.version !== null && other.version !== null) return one.version < other.version;
   return one.updatedAt < other.updatedAt;
 }
+
+/** Which event stated each field of a row last. */
+export type Stated = Record<string, Order>;
+
+/**
+ * Takes over what an event states, field by field: what it leaves out (undefined) and what a newer event stated stay as
+ * they are. So the same events end in the same row, in whatever order they come.
+ */
+export function takeOver<T extends { stated: Stated }>(row: T, given: Partial<Omit<T, 'stated'>>, order: Order): void {
+  for (const [field, value] of Object.entries(given)) {
+    if (value === undefined || isStale(row.stated, field, order)) continue;
+    row.stated[field] = { version: order.version, updatedAt: order.updatedAt };
+    Object.assign(row, { [field]: value });
+  }
+}
+
+/** True if a newer event stated this field. */
+export function isStale(stated: Stated, field: string, order: Order): boolean {
+  const last = stated[field];
+  return last !== undefined && isOlder(order, last);
+}

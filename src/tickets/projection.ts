@@ -1,9 +1,9 @@
 import { IsNull } from 'typeorm';
 import type { EventMessage, EventPerson, TicketEvent } from '../events.js';
-import { newId, type Id } from '../ids.js';
+import { isId, newId } from '../ids.js';
 import type { Transaction } from '../platform/database/database.js';
 import { storeMessage } from './messages.js';
-import { isOlder, type Order } from './projection-order.js';
+import { isOlder, isStale, takeOver, type Order } from './projection-order.js';
 import { Attachment, Message, Participant, Reply, Ticket } from './ticket.entity.js';
 
 /** What an event changed, for those who decide whom to tell. */
@@ -13,7 +13,7 @@ export interface AppliedEvent {
   isNewTicket: boolean;
   /** Nothing newer was known: the event's status and people are those of now. */
   isNewest: boolean;
-  /** The event brought a public message that was not known before. */
+  /** The event brought a public message that nobody was told of before. */
   isNewMessage: boolean;
   /** Everybody who takes part now. */
   participants: Participant[];
@@ -25,7 +25,8 @@ export interface AppliedEvent {
 
 /**
  * Brings an event into the projection. Safe in any order: an older event adds what is missing and overwrites nothing
- * newer. Null if the ticket was deleted: nothing is ever added to it again.
+ * newer, so that the same events always end in the same state. Null if the ticket was deleted: nothing is ever added to
+ * it again.
  */
 export async function applyEvent(
   tx: Transaction,
@@ -35,32 +36,29 @@ export async function applyEvent(
 ): Promise<AppliedEvent | null> {
   const { ticket, isNewTicket } = await findOrCreate(tx, source, data.ticket, now);
   if (ticket.deletedAt !== null) return null;
-  const isNewest = isNewTicket || !isOlder(order(data.ticket), ticket);
+  const at = order(data.ticket);
+  const isNewest = isNewTicket || !isOlder(at, ticket);
   if (type === 'ticket.deleted') return { ...(await deleteTicket(tx, ticket, now)), isNewTicket, isNewest };
 
-  if (isNewest) {
-    Object.assign(ticket, {
-      number: data.ticket.number,
-      subject: data.ticket.subject ?? ticket.subject,
-      status: type === 'ticket.merged' ? 'closed' : data.ticket.status,
-      url: data.ticket.url ?? ticket.url,
-      mergedInto: data.into ?? ticket.mergedInto,
-      ...order(data.ticket),
-    });
-    const { id, ...changes } = ticket;
-    await tx.update(Ticket, { id }, changes);
-    await syncPeople(tx, ticket, data.requester, data.participants, now);
+  const everybody = await syncPeople(tx, ticket, data, isNewest, now);
+  const { number, subject, url } = data.ticket;
+  const status = type === 'ticket.merged' ? ('closed' as const) : data.ticket.status;
+  const mergedInto = type === 'ticket.merged' ? data.into : undefined;
+  takeOver(ticket, { number, subject, status, url, mergedInto }, at);
+  ticket.createdAt = Math.min(ticket.createdAt, data.ticket.createdAt ?? at.updatedAt);
+  if (isNewest) Object.assign(ticket, at);
+  await tx.upsert(Ticket, ticket, ['id']);
+
+  for (const message of data.history) {
+    const authorKey = authorKeyOf(message, data.requester, everybody);
+    await storeMessage(tx, ticket, message, { type: 'history', order: at, authorKey, now });
   }
-  const everybody = await tx.findBy(Participant, { ticketId: ticket.id });
-  let isNewMessage = false;
-  for (const message of [...data.history, ...(data.message ? [data.message] : [])]) {
-    const isRetracted = type === 'message.retracted' && message === data.message;
-    const author = authorOf(message, everybody);
-    const stored = await storeMessage(tx, ticket, message, author, order(data.ticket), { type, isRetracted, now });
-    if (message === data.message) isNewMessage = stored;
-  }
+  const authorKey = data.message ? authorKeyOf(data.message, data.requester, everybody) : null;
+  const isNewMessage =
+    data.message !== undefined && (await storeMessage(tx, ticket, data.message, { type, order: at, authorKey, now }));
   const participants = everybody.filter((one) => one.endedAt === null);
-  const author = data.message ? await authorOrReplier(tx, ticket, data.message, participants) : null;
+  const replier = data.message ? await replierOf(tx, ticket, data.message) : null;
+  const author = participants.find((one) => one.id === replier || (!replier && one.emailKey === authorKey)) ?? null;
   return { ticket, isNewTicket, isNewest, isNewMessage, participants, author, orphanedFiles: [] };
 }
 
@@ -84,12 +82,13 @@ async function findOrCreate(
       source,
       sourceTicketId: given.id,
       number: given.number,
-      subject: given.subject ?? '',
+      subject: '',
       status: given.status,
-      url: given.url ?? null,
+      url: null,
       createdAt: given.createdAt ?? given.updatedAt,
       deletedAt: null,
       mergedInto: null,
+      stated: {},
       ...order(given),
     })
     .orIgnore()
@@ -106,74 +105,86 @@ async function findOrCreate(
   return { ticket, isNewTicket: ticket.id === id };
 }
 
-/** Requester and participants as the newest event names them. Who is no longer named loses mails, links, sessions. */
+/**
+ * Requester and participants: who they are, and who of them belongs to the ticket now. That is the requester of the
+ * newest event and everybody on the newest list; who is neither any more loses mails, links and sessions.
+ */
 async function syncPeople(
   tx: Transaction,
   ticket: Ticket,
-  requester: EventPerson,
-  participants: EventPerson[] | undefined,
+  { ticket: given, requester, participants }: TicketEvent['data'],
+  isNewest: boolean,
   now: number,
-): Promise<void> {
-  const known = await tx.findBy(Participant, { ticketId: ticket.id });
-  const named = new Map<string, { person: EventPerson; role: Participant['role'] }>();
-  for (const person of participants ?? []) named.set(person.email.key, { person, role: 'participant' });
-  named.set(requester.email.key, { person: requester, role: 'requester' });
-
-  for (const { person, role } of named.values()) {
-    const row = known.find((one) => one.emailKey === person.email.key);
-    if (row) await tx.update(Participant, { id: row.id }, { ...details(person, row), role, endedAt: null });
-    else
-      await tx.insert(Participant, {
-        ...details(person),
-        id: newId('ptc', now),
-        ticketId: ticket.id,
-        emailKey: person.email.key,
-        role,
-        generation: 1,
-        endedAt: null,
-      });
+): Promise<Participant[]> {
+  const at = order(given);
+  const known = await tx.find(Participant, { where: { ticketId: ticket.id }, order: { id: 'ASC' } });
+  const people = new Map(known.map((one) => [one.emailKey, one]));
+  const others = (participants ?? []).filter(({ email }) => email.key !== requester.email.key);
+  for (const person of [requester, ...others]) {
+    const row = people.get(person.email.key) ?? blank(ticket, person, now);
+    takeOver(row, details(person), at);
+    people.set(row.emailKey, row);
   }
-  // A list that is not given says nothing about participants; the requester is always given.
-  const gone = known.filter(
-    (one) =>
-      one.endedAt === null && !named.has(one.emailKey) && (one.role === 'requester' || participants !== undefined),
-  );
-  for (const one of gone)
-    await tx.update(Participant, { id: one.id }, { endedAt: now, generation: one.generation + 1 });
+  // An event without a list says nothing about participants; the requester is always given.
+  const list = isStale(ticket.stated, 'participants', at) ? undefined : participants?.map(({ email }) => email.key);
+  if (list) ticket.stated.participants = at;
+  for (const row of people.values()) {
+    if (list) row.listed = list.includes(row.emailKey);
+    if (isNewest) row.role = row.emailKey === requester.email.key ? 'requester' : 'participant';
+    const belongs = row.role === 'requester' || row.listed;
+    if (!belongs && row.endedAt === null) Object.assign(row, { endedAt: now, generation: row.generation + 1 });
+    if (belongs) row.endedAt = null;
+  }
+  await tx.upsert(Participant, [...people.values()], ['id']);
+  return [...people.values()];
 }
 
-function details(person: EventPerson, known?: Participant) {
+/** Somebody who does not belong to the ticket yet. */
+function blank(ticket: Ticket, person: EventPerson, now: number): Participant {
   return {
+    id: newId('ptc', now),
+    ticketId: ticket.id,
+    role: 'participant',
     kind: person.kind,
-    accountId: person.id ?? known?.accountId ?? null,
+    accountId: null,
     email: person.email.given,
-    name: person.name ?? known?.name ?? '',
-    locale: person.locale ?? known?.locale ?? null,
-    timeZone: person.timeZone ?? known?.timeZone ?? null,
+    emailKey: person.email.key,
+    name: '',
+    locale: null,
+    timeZone: null,
+    generation: 1,
+    endedAt: now,
+    listed: false,
+    stated: {},
   };
 }
 
-function authorOf({ author }: EventMessage, everybody: Participant[]): Participant | null {
+function details({ kind, id, email, name, locale, timeZone }: EventPerson) {
+  return {
+    kind,
+    accountId: id,
+    email: email.given,
+    name,
+    locale: locale ?? undefined,
+    timeZone: timeZone ?? undefined,
+  };
+}
+
+/** The canonical address of who wrote a message, as far as it is one of the people of the ticket. */
+function authorKeyOf({ author }: EventMessage, requester: EventPerson, everybody: Participant[]): string | null {
+  const byAddress = everybody.find((one) => one.emailKey === author.email?.key);
+  if (byAddress) return byAddress.emailKey;
+  // Agents and accounts may be counted alike, so an agent's id says nothing about an account.
   if (author.kind === 'agent' || author.kind === 'system') return null;
-  const byAddress = author.email && everybody.find((one) => one.emailKey === author.email!.key);
-  const byAccount = author.id && everybody.find((one) => one.accountId === author.id);
-  const requester =
-    author.kind === 'requester' && everybody.find((one) => one.role === 'requester' && one.endedAt === null);
-  return byAddress || byAccount || requester || null;
+  const byAccount = author.id === undefined ? undefined : everybody.find((one) => one.accountId === author.id);
+  // "The requester" is the one whom this event names, not whoever it is by now.
+  return byAccount?.emailKey ?? (author.kind === 'requester' ? requester.email.key : null);
 }
 
 /** An echo says by `replyId` who wrote it, also where the source names itself as the author. */
-async function authorOrReplier(
-  tx: Transaction,
-  ticket: Ticket,
-  message: EventMessage,
-  participants: Participant[],
-): Promise<Participant | null> {
-  const reply = message.replyId
-    ? await tx.findOneBy(Reply, { id: message.replyId as Id<'rpl'>, ticketId: ticket.id })
-    : null;
-  const replier = reply && participants.find((one) => one.id === reply.participantId);
-  return replier ?? authorOf(message, participants);
+async function replierOf(tx: Transaction, ticket: Ticket, { replyId }: EventMessage) {
+  const reply = isId('rpl', replyId) ? await tx.findOneBy(Reply, { id: replyId, ticketId: ticket.id }) : null;
+  return reply?.participantId ?? null;
 }
 
 /** Keeps the row, so that a late event cannot bring the ticket back; everything that was said is removed. */

@@ -4,9 +4,9 @@ import { sha256 } from '../platform/crypto.js';
 import type { Transaction } from '../platform/database/database.js';
 import { findConversation, type Access, type Conversation } from './conversation.js';
 import type { ReceivedFile } from './file-store.js';
-import { Attachment, Reply } from './ticket.entity.js';
+import { Attachment, Reply, Ticket } from './ticket.entity.js';
 
-export const MOST_BYTES_PER_TICKET = 200 * 1024 * 1024;
+const MOST_BYTES_PER_TICKET = 200 * 1024 * 1024;
 
 export interface NewReply {
   body: string;
@@ -26,6 +26,13 @@ export async function acceptReply(
   given: NewReply,
   now: number,
 ): Promise<AcceptedReply> {
+  // Replies of one ticket take turns, as its events do: else each of two at once would see room for itself alone.
+  await tx
+    .createQueryBuilder()
+    .update(Ticket)
+    .set({ updatedAt: () => 'updated_at' })
+    .where({ id: access.ticketId })
+    .execute();
   const conversation = await findConversation(tx, access);
   if (conversation === null) return { ok: false, reason: 'gone' };
   const { ticket, participant } = conversation;
@@ -66,7 +73,7 @@ export async function acceptReply(
 }
 
 /** The reply that a form brought, if it did. */
-export async function findByForm(manager: EntityManager, access: Access, formKey: string): Promise<Reply | null> {
+async function findByForm(manager: EntityManager, access: Access, formKey: string): Promise<Reply | null> {
   return manager.findOneBy(Reply, { formKey: storedKey(access, formKey) });
 }
 

@@ -3,12 +3,15 @@ import type { AuthorKind, MessageFormat, TicketStatus } from '../events.js';
 import type { Id } from '../ids.js';
 import {
   CountColumn,
+  FlagColumn,
   IdColumn,
+  JsonColumn,
   OptionalTextColumn,
   OptionalTimeColumn,
   TextColumn,
   TimeColumn,
 } from '../platform/database/columns.js';
+import type { Stated } from './projection-order.js';
 
 /** Postern's own projection of an upstream ticket: only what the guest may see. Unique: (source, sourceTicketId). */
 @Entity('tickets')
@@ -27,6 +30,7 @@ export class Ticket {
   @TimeColumn() updatedAt: number;
   @OptionalTimeColumn() deletedAt: number | null;
   @OptionalTextColumn() mergedInto: string | null;
+  @JsonColumn() stated: Stated;
 }
 
 /** The requester or somebody who takes part, with mails and a link of their own. Unique: (ticketId, emailKey). */
@@ -48,6 +52,9 @@ export class Participant {
   @CountColumn() generation: number;
   /** Set when the person no longer belongs to the ticket: no mail, no link, no session. */
   @OptionalTimeColumn() endedAt: number | null;
+  /** The newest list of participants names the person, whatever else they are. */
+  @FlagColumn() listed: boolean;
+  @JsonColumn() stated: Stated;
 }
 
 /** One public message of the conversation. Unique: (ticketId, sourceMessageId). */
@@ -62,17 +69,21 @@ export class Message {
   @TextColumn() authorName: string;
   /** Canonical address of a requester or participant, to show a message to its author as theirs. */
   @OptionalTextColumn() authorKey: string | null;
-  /** Text and Markdown as given; HTML sanitised. Empty once retracted. */
+  /** Text and Markdown as given; HTML sanitised. Empty once retracted or hidden. */
   @TextColumn() body: string;
   @TextColumn() format: MessageFormat;
   /** The guest's reply that this message is the echo of: the two are shown as one. */
   @OptionalTextColumn() replyId: Id<'rpl'> | null;
   @TimeColumn() createdAt: number;
+  /** When the source last said that it was edited. */
   @OptionalTimeColumn() editedAt: number | null;
+  /** Taken back for good. */
   @OptionalTimeColumn() retractedAt: number | null;
-  /** Order of the event that wrote this row: an older one changes nothing. */
-  @OptionalTimeColumn() version: number | null;
-  @TimeColumn() updatedAt: number;
+  /** Internal now, so nothing of it is shown: the row only keeps an older event from showing it again. */
+  @FlagColumn() hidden: boolean;
+  /** Nobody is told of the same message twice. */
+  @OptionalTimeColumn() toldAt: number | null;
+  @JsonColumn() stated: Stated;
 }
 
 /** A file of a message (at the source, by `url`) or of a reply (ours, by `file`). */

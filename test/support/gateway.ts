@@ -21,6 +21,8 @@ export interface TestGatewayOptions {
   onMail?: InboxOptions['onMail'];
   /** The worker sweeps by itself, as in production; without it only `drain()` looks for what is due. */
   sweeps?: boolean;
+  /** The clock runs on by itself, beside being moved: see `TestClock`. */
+  clockRuns?: boolean;
 }
 
 /** The real gateway in this process, with a real SMTP server, a clock that can be moved and a log that can be read. */
@@ -37,8 +39,8 @@ export interface TestGateway {
   logs: string[];
   /** Works until nothing is due. */
   drain(): Promise<void>;
-  /** Stops it, as SIGTERM does, and starts it anew on the same data. */
-  restart(): Promise<void>;
+  /** Stops it, as SIGTERM does, and starts it anew on the same data; with these settings over the former, if given. */
+  restart(settings?: Record<string, string>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -48,11 +50,11 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
   const database: TestDatabase = await (options.database ?? databases[0]!).create(folder);
   const inbox = await startInbox({ smtpPort: 0, httpPort: 0, onMail: options.onMail });
   const port = await freePort();
-  const secret = generateWebhookSecret();
-  const clock = new TestClock();
+  const secret = options.settings?.SOURCE_SECRET ?? generateWebhookSecret();
+  const clock = new TestClock(options.clockRuns);
   const logs: string[] = [];
   const keys = { LINK_KEYS: `l1:${generateKey()}`, SECRET_KEYS: `s1:${generateKey()}` };
-  const config = loadConfig({
+  const settings: Record<string, string> = {
     NODE_ENV: 'test',
     PUBLIC_URL: `http://127.0.0.1:${port}`,
     PORT: String(port),
@@ -64,13 +66,15 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
     SOURCE_SECRET: secret,
     LOG_LEVEL: 'debug',
     ...options.settings,
-  });
-  const start = () =>
-    startGateway(config, {
+  };
+  const start = () => {
+    const config = loadConfig(settings);
+    return startGateway(config, {
       clock,
       logger: new Logger(config.logLevel, { write: (line) => logs.push(line) }),
       queue: (logger) => new EmbeddedQueue(logger, options.sweeps ? undefined : 0),
     });
+  };
 
   const test = {
     gateway: await start(),
@@ -82,8 +86,9 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
     source: new TestSource(`http://127.0.0.1:${port}`, secret, clock),
     logs,
     drain: () => test.gateway.queue.drain(),
-    restart: async () => {
+    restart: async (changed: Record<string, string> = {}) => {
       await test.gateway.close();
+      Object.assign(settings, changed);
       test.gateway = await start();
     },
     close: async () => {

@@ -21,10 +21,14 @@ export function parse(html: string): { text: string; forms: Form[] } {
       if (hidden > 0) return;
       text += part;
       const form = forms.at(-1);
-      if (textarea !== null && form) form.fields[textarea] = (form.fields[textarea] ?? '') + part.replace(/^\n/, '');
+      if (textarea !== null && form) form.fields[textarea] = (form.fields[textarea] ?? '') + part;
     },
     onclosetag(name) {
       if (name === 'head' || name === 'script') hidden--;
+      const form = forms.at(-1);
+      // A line break right after the tag is not of the text (HTML 13.1.2.5).
+      if (name === 'textarea' && textarea !== null && form)
+        form.fields[textarea] = (form.fields[textarea] ?? '').replace(/^\n/, '');
       if (name === 'textarea') textarea = null;
       if (!['bdi', 'b', 'strong', 'em', 'a', 'span'].includes(name)) text += ' ';
     },

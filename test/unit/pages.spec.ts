@@ -288,7 +288,8 @@ describe('sentences', () => {
         .filter((file) => file.endsWith('.hbs'))
         .map((file) => readFileSync(join(each, file), 'utf8')),
     );
-    const families = /^(notice|help|closed|readOnly|status|author|message\.state|ticket\.flash|code\.(notice|error)|reply\.error)\./;
+    const families =
+      /^(notice|help|closed|readOnly|status|author|message\.state|ticket\.flash|code\.(notice|error)|reply\.error)\./;
     const inCode = ['language.name', 'time.dayAndClock', 'ticket.noSubject'];
     const unused = Object.keys(sentencesOf('en')).filter(
       (key) => !families.test(key) && !inCode.includes(key) && !markup.some((text) => text.includes(`"${key}"`)),

@@ -6,6 +6,7 @@ import { Column, DefaultNamingStrategy, PrimaryColumn } from 'typeorm';
 export const IdColumn = () => PrimaryColumn({ type: 'text' });
 export const TextColumn = () => Column({ type: 'text' });
 export const OptionalTextColumn = () => Column({ type: 'text', nullable: true });
+export const FlagColumn = () => Column({ type: 'boolean' });
 export const CountColumn = () => Column({ type: 'integer' });
 
 // Postgres hands a bigint over as text; a millisecond count fits a number for 285,000 years.

@@ -26,10 +26,7 @@ export function writerOptions(settings: DatabaseSettings, entities: EntityClass[
     driver: loadSqliteDriver(),
     enableWAL: true,
     timeout: BUSY_TIMEOUT_MS,
-    prepareDatabase: (connection: SqliteConnection) => {
-      connection.pragma('synchronous = FULL');
-      beginImmediately(connection);
-    },
+    prepareDatabase: (connection: { pragma(text: string): unknown }) => void connection.pragma('synchronous = FULL'),
   };
 }
 
@@ -59,16 +56,4 @@ export async function assertSqliteDurable(writer: DataSource): Promise<void> {
         `SQLite has ${name}=${String(actual)} instead of ${value}: is DATA_DIR on a network file system?`,
       );
   }
-}
-
-interface SqliteConnection {
-  pragma(text: string): unknown;
-  prepare(sql: string): unknown;
-}
-
-// TypeORM begins deferred transactions. One that reads first and writes later fails at once, without waiting for
-// busy_timeout, if another process wrote in between (SQLITE_BUSY_SNAPSHOT); an immediate one waits its turn.
-function beginImmediately(connection: SqliteConnection): void {
-  const prepare = connection.prepare.bind(connection);
-  connection.prepare = (sql) => prepare(sql === 'BEGIN TRANSACTION' ? 'BEGIN IMMEDIATE TRANSACTION' : sql);
 }

@@ -24,6 +24,7 @@ const MIGRATION_LOCK = 7_067_837;
 export class Database {
   private tail: Promise<unknown> = Promise.resolve();
   private readonly inside = new AsyncLocalStorage<true>();
+  private lastWriteFailed = false;
 
   private constructor(
     readonly kind: 'sqlite' | 'postgres',
@@ -49,8 +50,27 @@ export class Database {
   write<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     if (this.inside.getStore())
       throw new Error('a write inside a write would wait for itself: hand the transaction on');
-    const run = () => this.inside.run(true, () => this.writer.transaction(work));
-    if (this.kind === 'postgres') return retrySerialisation(run);
+    const inTurn = this.kind === 'postgres' ? this.inParallel(work) : this.afterAnother(work);
+    return inTurn.then(
+      (result) => ((this.lastWriteFailed = false), result),
+      (error: unknown) => {
+        this.lastWriteFailed ||= isDatabaseUnavailable(error);
+        throw error;
+      },
+    );
+  }
+
+  /** Throws while writing fails. It costs nothing until a write has failed; then each call tries one that changes nothing. */
+  async checkWritable(): Promise<void> {
+    if (this.lastWriteFailed) await this.write((tx) => tx.query('UPDATE migrations SET name = name'));
+  }
+
+  private inParallel<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return retrySerialisation(() => this.inside.run(true, () => this.writer.transaction(work)));
+  }
+
+  private afterAnother<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const run = () => this.inside.run(true, () => sqliteTransaction(this.writer, work));
     const result = this.tail.then(run, run);
     this.tail = result.catch(() => undefined); // the caller gets the error; the next in line does not
     return result;
@@ -76,6 +96,29 @@ async function migrate(writer: DataSource): Promise<void> {
   }
 }
 
+/**
+ * A transaction on SQLite's one connection. Not TypeORM's own, which counts how deep it is: when the disk is full SQLite
+ * rolls back by itself, the rollback after it fails, the count stays one too high, and from then on every transaction
+ * would be a savepoint within one that nobody commits: reported as written, and lost. Immediate, because a deferred one
+ * that reads before it writes fails without waiting for busy_timeout if another process wrote in between.
+ */
+async function sqliteTransaction<T>(writer: DataSource, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+  const runner = writer.createQueryRunner();
+  try {
+    await runner.query('BEGIN IMMEDIATE');
+    Object.assign(runner, { isTransactionActive: true }); // so that `save` does not begin one within it
+    const result = await work(runner.manager);
+    await runner.query('COMMIT');
+    return result;
+  } catch (error) {
+    // There may be nothing to roll back any more. If it failed for another reason, the next BEGIN fails and says so.
+    await runner.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  } finally {
+    Object.assign(runner, { isTransactionActive: false });
+  }
+}
+
 async function retrySerialisation<T>(run: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -87,13 +130,15 @@ async function retrySerialisation<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** True if the database could not do it now (full, read-only, locked, gone), as against a fault of ours. */
+// Full, read-only, locked, gone. Postgres: classes 08 (connection), 53 (resources), 57 (shutdown), a standby that only
+// reads (25006), a lock or conflict that lasted (55P03, 40001, 40P01).
+const UNAVAILABLE = /^(SQLITE_(FULL|BUSY|READONLY|IOERR|CANTOPEN|LOCKED)\w*|(08|53|57)\w{3}|25006|55P03|40001|40P01)$/;
+const NO_CONNECTION = /^(ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/;
+
+/** True if the database could not do it now, as against a fault of ours. */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  const code = String((error as { code?: unknown; driverError?: { code?: unknown } } | null)?.code ?? '');
-  // SQLITE_FULL, _BUSY, _READONLY, _IOERR…; Postgres classes 08 (connection), 53 (resources), 57 (shutdown), and sockets.
-  return (
-    /^SQLITE_(FULL|BUSY|READONLY|IOERR|CANTOPEN|LOCKED)/.test(code) ||
-    /^(08|53|57)\w{3}$/.test(code) ||
-    /^(ECONN|ETIMEDOUT)/.test(code)
-  );
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
+  if (typeof code === 'string') return UNAVAILABLE.test(code) || NO_CONNECTION.test(code);
+  // The Postgres driver gives a lost connection no code.
+  return /^Connection terminated|timeout exceeded when trying to connect/.test(String(message ?? ''));
 }

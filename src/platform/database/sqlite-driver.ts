@@ -39,7 +39,30 @@ interface NodeStatement {
   run(...values: unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint };
 }
 
-function loadNodeSqlite(): unknown {
+/** SQLite's result codes (sqlite.org/rescode.html) that mean more than "a fault of ours", under better-sqlite3's names. */
+const RESULT_CODES: Record<number, string> = {
+  5: 'SQLITE_BUSY',
+  6: 'SQLITE_LOCKED',
+  8: 'SQLITE_READONLY',
+  10: 'SQLITE_IOERR',
+  13: 'SQLITE_FULL',
+  14: 'SQLITE_CANTOPEN',
+  19: 'SQLITE_CONSTRAINT',
+};
+
+/** Runs one call of node:sqlite, whose errors have a number only, in their low byte, where better-sqlite3's have a name. */
+function named<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    const { errcode } = error as { errcode?: unknown };
+    const code = typeof errcode === 'number' ? RESULT_CODES[errcode & 0xff] : undefined;
+    throw code === undefined ? error : Object.assign(error as Error, { code });
+  }
+}
+
+/** The part of better-sqlite3 that TypeORM calls, over node's own SQLite; null where node has none. */
+export function loadNodeSqlite(): unknown {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   if (major < 22 || (major === 22 && minor < 13)) return null;
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite') as unknown as NodeSqlite;
@@ -47,27 +70,28 @@ function loadNodeSqlite(): unknown {
     private readonly database: NodeDatabase;
 
     constructor(path: string, { readonly = false, timeout = 5000 }: { readonly?: boolean; timeout?: number } = {}) {
-      this.database = new DatabaseSync(path, { readOnly: readonly, enableForeignKeyConstraints: true, timeout });
+      const options = { readOnly: readonly, enableForeignKeyConstraints: true, timeout };
+      this.database = named(() => new DatabaseSync(path, options));
       this.database.exec(`PRAGMA busy_timeout = ${Math.trunc(timeout)}`);
     }
 
     pragma(text: string): object[] {
-      return this.database.prepare(`PRAGMA ${text}`).all();
+      return named(() => this.database.prepare(`PRAGMA ${text}`).all());
     }
 
     prepare(sql: string) {
-      const statement = this.database.prepare(sql);
+      const statement = named(() => this.database.prepare(sql));
       const plain = (values: unknown[]) => values.map((value) => (typeof value === 'boolean' ? Number(value) : value));
       return {
         // better-sqlite3 calls a statement that gives rows a reader.
         reader: statement.columns().length > 0,
-        all: (...values: unknown[]) => statement.all(...plain(values)).map((row) => ({ ...row })),
-        run: (...values: unknown[]) => statement.run(...plain(values)),
+        all: (...values: unknown[]) => named(() => statement.all(...plain(values)).map((row) => ({ ...row }))),
+        run: (...values: unknown[]) => named(() => statement.run(...plain(values))),
       };
     }
 
     exec(sql: string): void {
-      this.database.exec(sql);
+      named(() => this.database.exec(sql));
     }
 
     close(): void {

@@ -88,13 +88,17 @@ export class EmbeddedQueue extends Queue {
       const ids = [...take(state.waiting, consumer.batchSize)];
       const work = consumer
         .handle(ids)
-        // The rows stay due or leased in the database, and a sweep brings them back.
-        .catch((error: unknown) => this.logger.error('work failed and will be taken up again', { lane, ids, error }))
-        .finally(() => {
+        .then(() => true)
+        .catch((error: unknown) => {
+          // The rows stay due or leased in the database, and a sweep brings them back.
+          this.logger.error('work failed and will be taken up again', { lane, ids, error });
+          return false;
+        })
+        .then((worked) => {
           state.running.delete(work);
-          if (state.waiting.size > 0) this.pump(lane);
-          // A full bucket may have left rows behind: look at once, not at the next tick.
-          else if (ids.length === consumer.batchSize && state.running.size === 0) void this.sweep(lane);
+          if (state.waiting.size > 0) return this.pump(lane);
+          // A full bucket may have left rows behind: look at once. After a failure that would be a circle without a pause.
+          if (worked && ids.length === consumer.batchSize && state.running.size === 0) void this.sweep(lane);
         });
       state.running.add(work);
     }

@@ -61,11 +61,11 @@
   });
 
   /** Without a known zone the server writes UTC: the browser knows better. */
-  function localTimes() {
+  function localTimes(root = document) {
     if (!('localTimes' in document.body.dataset)) return;
     const short = new Intl.DateTimeFormat(lang, { day: 'numeric', month: 'short', hour: 'numeric', minute: '2-digit' });
     const full = new Intl.DateTimeFormat(lang, { dateStyle: 'full', timeStyle: 'long' });
-    for (const time of all('time')) {
+    for (const time of all('time', root)) {
       const at = new Date(time.dateTime);
       time.textContent = short.format(at);
       time.title = full.format(at);
@@ -176,30 +176,40 @@
   if (newest && !location.hash && !document.querySelector('[autofocus]')) newest.scrollIntoView({ block: 'nearest' });
 
   /** News: the page is fetched again and its conversation and status are put in place; the reply box is left alone. */
-  const conversation = document.querySelector('[data-stream]');
-  if (conversation && 'EventSource' in window) {
+  const conversation = document.getElementById('conversation');
+  if (conversation) {
     const news = Object.assign(document.createElement('p'), { className: 'hidden' });
     news.setAttribute('role', 'status');
     document.body.append(news);
     const refresh = async () => {
       // A page that cannot be had (session over, network away) is left as it is: a reload could lose what was typed.
-      const answer = await fetch(location.pathname, { credentials: 'same-origin' }).catch(() => null);
+      const answer = await fetch(location.pathname + location.search, { credentials: 'same-origin' }).catch(() => null);
       if (!answer?.ok) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
-      const opened = conversation.querySelector('.earlier')?.open;
-      for (const id of ['conversation', 'status']) {
-        const [here, there] = [document.getElementById(id), fresh.getElementById(id)];
-        if (!here || !there) return;
+      localTimes(fresh);
+      const [earlier, freshEarlier] = [document, fresh].map((root) => root.querySelector('.earlier'));
+      if (earlier && freshEarlier) freshEarlier.open = earlier.open;
+      const places = ['conversation', 'status'].map((id) => [document.getElementById(id), fresh.getElementById(id)]);
+      if (places.some(([here, there]) => !here || !there)) return;
+      const changed = places.filter(([here, there]) => here.outerHTML !== there.outerHTML);
+      for (const [here, there] of changed) {
         here.className = there.className;
         here.replaceChildren(...there.childNodes);
       }
-      const earlier = conversation.querySelector('.earlier');
-      if (earlier && opened) earlier.open = true;
-      localTimes();
-      news.textContent = conversation.dataset.updated;
+      if (changed.length > 0) news.textContent = conversation.dataset.updated;
     };
-    const stream = new EventSource(conversation.dataset.stream);
-    stream.addEventListener('update', refresh);
-    addEventListener('pagehide', () => stream.close());
+    if (conversation.dataset.stream && 'EventSource' in window) {
+      const stream = new EventSource(conversation.dataset.stream);
+      stream.addEventListener('update', refresh);
+      addEventListener('pagehide', () => stream.close());
+    } else {
+      // A reply under way is asked after until it has come, less and less often and not for ever.
+      const waits = [2, 3, 5, 10, 20, 40];
+      const ask = () => {
+        const seconds = document.querySelector('.state--sending') && waits.shift();
+        if (seconds) setTimeout(() => refresh().then(ask), seconds * 1000);
+      };
+      ask();
+    }
   }
 })();

@@ -4,6 +4,7 @@ import { Table, TableIndex, type MigrationInterface, type QueryRunner, type Tabl
 const text = (name: string): TableColumnOptions => ({ name, type: 'text' });
 const time = (name: string): TableColumnOptions => ({ name, type: 'bigint' });
 const count = (name: string): TableColumnOptions => ({ name, type: 'integer' });
+const flag = (name: string): TableColumnOptions => ({ name, type: 'boolean' });
 const optional = (column: TableColumnOptions): TableColumnOptions => ({ ...column, isNullable: true });
 const id: TableColumnOptions = { name: 'id', type: 'text', isPrimary: true };
 
@@ -42,6 +43,7 @@ const tables: Record<string, Shape> = {
       time('updated_at'),
       optional(time('deleted_at')),
       optional(text('merged_into')),
+      text('stated'),
     ],
     unique: [['source', 'source_ticket_id']],
   },
@@ -59,6 +61,8 @@ const tables: Record<string, Shape> = {
       optional(text('time_zone')),
       count('generation'),
       optional(time('ended_at')),
+      flag('listed'),
+      text('stated'),
     ],
     unique: [['ticket_id', 'email_key']],
   },
@@ -76,8 +80,9 @@ const tables: Record<string, Shape> = {
       time('created_at'),
       optional(time('edited_at')),
       optional(time('retracted_at')),
-      optional(time('version')),
-      time('updated_at'),
+      flag('hidden'),
+      optional(time('told_at')),
+      text('stated'),
     ],
     unique: [['ticket_id', 'source_message_id']],
     indexes: [{ on: ['ticket_id', 'created_at'] }],

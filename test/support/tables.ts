@@ -1,0 +1,44 @@
+import type { TestGateway } from './gateway.js';
+
+const tables = [
+  'events',
+  'tickets',
+  'participants',
+  'messages',
+  'attachments',
+  'replies',
+  'deliveries',
+  'attempts',
+  'challenges',
+  'sessions',
+  'limits',
+  'outbound_messages',
+  'outbound_attempts',
+] as const;
+export type TableName = (typeof tables)[number];
+
+/** Rows of a table as the database has them, oldest first where ids sort. */
+export function rows(
+  { gateway }: Pick<TestGateway, 'gateway'>,
+  table: TableName,
+  where = '1 = 1',
+): Promise<Record<string, unknown>[]> {
+  const key = table === 'limits' ? 'key' : 'id';
+  return gateway.database.read((manager) => manager.query(`SELECT * FROM ${table} WHERE ${where} ORDER BY ${key}`));
+}
+
+export async function count(test: Pick<TestGateway, 'gateway'>, table: TableName, where?: string): Promise<number> {
+  return (await rows(test, table, where)).length;
+}
+
+/** The whole database as one text. */
+export async function dump(test: Pick<TestGateway, 'gateway'>): Promise<string> {
+  const parts: string[] = [];
+  for (const table of tables) parts.push(`${table}\n${JSON.stringify(await rows(test, table))}`);
+  return parts.join('\n');
+}
+
+/** Changes rows as nobody but a test may. */
+export function change({ gateway }: Pick<TestGateway, 'gateway'>, sql: string): Promise<unknown> {
+  return gateway.database.write((tx) => tx.query(sql));
+}

@@ -1,0 +1,148 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError, loadConfig } from '../../src/config.js';
+import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
+
+const secret = generateWebhookSecret();
+const other = generateWebhookSecret();
+let folder: string;
+beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'postern-test-'))));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The sources that a `sources.yaml` gives. */
+function sources(yaml: string, environment: Record<string, string> = {}) {
+  const file = join(folder, 'sources.yaml');
+  writeFileSync(file, yaml);
+  return loadConfig({ NODE_ENV: 'test', DATA_DIR: folder, SOURCES_FILE: file, ...environment }).sources;
+}
+
+function problems(yaml: string, environment: Record<string, string> = {}): string[] {
+  try {
+    sources(yaml, environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+const minimal = (more = '') => `sources:\n  - name: acme\n    secrets: ["${secret}"]\n${more}`;
+
+describe('sources.yaml', () => {
+  it('gives each source with what it leaves out completed', () =>
+    expect(sources(minimal(), { DEFAULT_LOCALE: 'id' })).toEqual([
+      {
+        name: 'acme',
+        secrets: [secret],
+        brand: 'default',
+        defaultLocale: 'id',
+        accountTicketPage: null,
+        accountHosts: [],
+        outbound: null,
+      },
+    ]));
+
+  it('takes ${NAME} from the environment as the documentation writes it, in quotes, or within a value', () => {
+    const yaml = `
+sources:
+  - name: acme
+    secrets: [\${ACME_SECRET}, "\${ACME_FORMER}"]
+    brand: acme
+    defaultLocale: id
+    accountTicketPage: https://app.example/support/{id}
+    accountHosts: [app.example, '\${HOST_NAME}']
+    outbound: { url: https://\${HOST_NAME}/hooks/postern, secret: \${ACME_SECRET}, events: [ticket.guest_replied, notification.*] }
+    # secrets: [\${NOT_NEEDED}]
+`;
+    expect(sources(yaml, { ACME_SECRET: secret, ACME_FORMER: other, HOST_NAME: 'help.example' })).toEqual([
+      {
+        name: 'acme',
+        secrets: [secret, other],
+        brand: 'acme',
+        defaultLocale: 'id',
+        accountTicketPage: 'https://app.example/support/{id}',
+        accountHosts: ['app.example', 'help.example'],
+        outbound: {
+          url: 'https://help.example/hooks/postern',
+          secret,
+          events: ['ticket.guest_replied', 'notification.*'],
+        },
+      },
+    ]);
+  });
+
+  it('cannot be broken by what a variable holds', () => {
+    const yaml = minimal('    accountHosts: [\${HOST_NAME}]\n');
+    for (const value of ['a: b', '"', "'", '# x', '${HOME}', '- x\n- y', '}', '\\', '*a'])
+      expect(sources(yaml, { HOST_NAME: value })[0]!.accountHosts).toEqual([value]);
+  });
+
+  it.each<[string, string, RegExp, Record<string, string>?]>([
+    ['no source at all', 'sources: []', /there is no source/],
+    ['nothing in it', '', /there is no source/],
+    ['two sources of one name', `${minimal()}  - { name: acme, secrets: ["${other}"] }\n`, /same name/],
+    ['a name that an address cannot hold', minimal().replace('acme', 'Acme/1'), /name/],
+    ['no secret', 'sources:\n  - { name: acme, secrets: [] }', /secrets/],
+    ['a secret that is too short', 'sources:\n  - { name: acme, secrets: [whsec_AAAA] }', /whsec_/],
+    ['a setting that does not exist', minimal('    acountHosts: [a.example]\n'), /acountHosts/],
+    ['an adapter that does not exist', minimal('    adapter: zendeks\n'), /adapter/],
+    ['a locale that is none', minimal('    defaultLocale: "?"\n'), /defaultLocale/],
+    ['a brand outside of its folder', minimal('    brand: ../../etc\n'), /brand/],
+    ['a page that is no address', minimal('    accountTicketPage: "{id}"\n'), /accountTicketPage/],
+    ['a script as a page', minimal('    accountTicketPage: "javascript:alert({id})"\n'), /accountTicketPage/],
+    [
+      'an outbound address without https',
+      minimal(`    outbound: { url: "http://help.example/x", secret: "${secret}" }\n`),
+      /https/,
+    ],
+    [
+      'a pattern that is none',
+      minimal(`    outbound: { url: "https://help.example/x", secret: "${secret}", events: ["*"] }\n`),
+      /events/,
+    ],
+    ['a variable that is not set', minimal('    accountHosts: [\${NOT_SET}]\n'), /NOT_SET/],
+    ['a variable that is empty', minimal('    accountHosts: [\${EMPTY}]\n'), /EMPTY/, { EMPTY: '' }],
+    ['something that is not YAML', 'sources: [', /YAML/],
+  ])('is refused with %s', (_what, yaml, problem, environment) => {
+    const found = problems(yaml, environment);
+    expect(found).toContainEqual(expect.stringMatching(problem));
+    expect(found.join()).toContain('sources.yaml');
+  });
+
+  it('may name an outbound address by plain http where the host is allowed by name', () => {
+    const yaml = minimal(`    outbound: { url: "http://desk.internal:8080/x", secret: "${secret}" }\n`);
+    expect(sources(yaml, { ALLOW_PRIVATE_HOSTS: 'desk.internal' })[0]!.outbound!.url).toBe(
+      'http://desk.internal:8080/x',
+    );
+  });
+
+  it('is refused with all of its faults at once, and shows no secret', () => {
+    const found = problems(
+      `sources:\n  - { name: A, secrets: [whsec_planted], brand: "!" }\n  - { name: b, secrets: ["planted"] }\n`,
+    );
+    expect(found.length).toBeGreaterThanOrEqual(4);
+    expect(found.join()).not.toContain('planted');
+    expect(problems('sources: [whsec_planted').join()).not.toContain('planted');
+  });
+
+  it('is named if it cannot be read', () => {
+    const config = { NODE_ENV: 'test', DATA_DIR: folder, SOURCES_FILE: join(folder, 'missing.yaml') };
+    expect(() => loadConfig(config)).toThrow(/missing\.yaml cannot be read/);
+  });
+});
+
+describe('without a file', () => {
+  it('one source "default" is made of three variables', () =>
+    expect(
+      loadConfig({
+        NODE_ENV: 'test',
+        DATA_DIR: folder,
+        SOURCE_SECRET: secret,
+        OUTBOUND_URL: 'https://help.example/x',
+        OUTBOUND_SECRET: other,
+      }).sources,
+    ).toMatchObject([
+      { name: 'default', secrets: [secret], outbound: { url: 'https://help.example/x', secret: other } },
+    ]));
+});
