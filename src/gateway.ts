@@ -23,6 +23,8 @@ const BODY_LIMIT = 256 * 1024;
 /** Signs of a path: a link has about 120. */
 const LONGEST_PATH = 600;
 
+const HANG_UP_EVERY_MS = 50;
+
 /** Parts that tests replace. */
 export interface GatewayParts {
   clock?: Clock;
@@ -55,10 +57,13 @@ export async function startGateway(config: Config, parts: GatewayParts = {}): Pr
     url: await app.getUrl(),
     close: async () => {
       // First no new requests, then no new work, then the connections that the last of it needs.
-      await app.getHttpServer().close();
-      app.getHttpServer().closeIdleConnections();
+      const server = app.getHttpServer();
+      server.close();
+      // Whoever was answered after that keeps the connection open for a next request (72 s) that nobody will answer.
+      const hangUp = setInterval(() => server.closeIdleConnections(), HANG_UP_EVERY_MS);
       await queue.close();
       await app.close();
+      clearInterval(hangUp);
       http.close();
       await database.close();
     },

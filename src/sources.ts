@@ -37,7 +37,9 @@ const sourceSchema = z.strictObject({
     .optional(),
   accountTicketPage: z
     .string()
-    .refine((page) => URL.canParse(page.replace(/\{(id|number)\}/g, 'x')), { message: 'must be a URL' })
+    .refine((page) => /^https?:/i.test(page) && URL.canParse(page.replace(/\{(id|number)\}/g, 'x')), {
+      message: 'must be an http(s) URL',
+    })
     .optional(),
   accountHosts: z.array(z.string().min(1)).default([]),
   outbound: z

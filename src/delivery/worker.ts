@@ -7,7 +7,7 @@ import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { Logger, scrub } from '../platform/logger.js';
 import { Queue } from '../platform/queue/queue.js';
-import { findConversation } from '../tickets/conversation.js';
+import { whoTakesPart, type Access } from '../tickets/conversation.js';
 import { Attempt, Delivery } from './delivery.entity.js';
 import { MailRenderer, type CodeForMail } from './mail-renderer.js';
 import { isEnd, type DeliveryState } from './states.js';
@@ -83,7 +83,10 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     if (leased.length === 0) return;
     const heartbeat = setInterval(() => void this.extend(leased), HEARTBEAT_MS);
     try {
-      const prepared = await Promise.all(leased.map((delivery) => this.prepare(delivery)));
+      const takesPart = await this.database.read((manager) => whoTakesPart(manager, leased.map(accessOf)));
+      const prepared = await Promise.all(
+        leased.map((delivery) => this.prepare(delivery, takesPart(accessOf(delivery)))),
+      );
       const mails = prepared.flatMap((one) => ('mail' in one ? [one] : []));
       if (mails.length > 0) await this.markSubmitting(mails.map(({ delivery }) => delivery));
       const submitted = mails.map(({ delivery, mail }) => this.submit(lane, delivery, mail));
@@ -98,18 +101,12 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
   private claim(ids: Id<'dlv'>[]): Promise<Delivery[]> {
     return this.database.write(async (tx) => {
       const now = this.clock.now();
-      const mine: Delivery[] = [];
-      const rows = await tx.find(Delivery, { where: { id: In(ids), endedAt: IsNull() }, order: { id: 'ASC' } });
-      for (const row of rows) {
-        const next = { state: 'leased' as const, attempts: row.attempts + 1, nextAttemptAt: now + LEASE_MS };
-        const taken = await tx.update(
-          Delivery,
-          { id: row.id, endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(now) },
-          next,
-        );
-        if (taken.affected === 1) mine.push({ ...row, ...next });
-      }
-      return mine;
+      const due = { id: In(ids), endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(now) };
+      const rows = await tx.find(Delivery, { where: due, order: { id: 'ASC' }, lock: this.database.claimLock });
+      const lease = { state: 'leased' as const, nextAttemptAt: now + LEASE_MS };
+      if (rows.length > 0)
+        await tx.update(Delivery, { id: In(rows.map(({ id }) => id)) }, { ...lease, attempts: () => 'attempts + 1' });
+      return rows.map((row) => ({ ...row, ...lease, attempts: row.attempts + 1 }));
     });
   }
 
@@ -126,13 +123,11 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
   }
 
   /** The finished mail, or why there is none any more. */
-  private async prepare(delivery: Delivery): Promise<{ delivery: Delivery; mail: Mail } | Verdict> {
+  private async prepare(delivery: Delivery, isWanted: boolean): Promise<{ delivery: Delivery; mail: Mail } | Verdict> {
     const startedAt = this.clock.now();
     const end = (state: DeliveryState): Verdict => ({ delivery, state, startedAt, outcome: null });
-    const { ticketId, participantId, inputs, challengeId } = delivery;
-    const access = { ticketId, participantId, generation: inputs.generation };
-    const conversation = await this.database.read((manager) => findConversation(manager, access));
-    if (conversation === null) return end('cancelled');
+    const { challengeId } = delivery;
+    if (!isWanted) return end('cancelled');
     let code: CodeForMail | null = null;
     if (challengeId !== null) {
       code = await this.codes.forMail(challengeId);
@@ -174,22 +169,19 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
 
   private async record(verdicts: Verdict[]): Promise<void> {
     const endedAt = this.clock.now();
+    const attempts = verdicts.map((verdict) => attemptOf(verdict, endedAt));
+    const [sent, others] = [verdicts.filter(isSent), verdicts.filter((verdict) => !isSent(verdict))];
     await this.database.write(async (tx) => {
-      for (const { delivery, state, startedAt, outcome } of verdicts) {
-        const ended = isEnd(state) ? { endedAt } : { nextAttemptAt: endedAt + waitBefore(delivery.attempts) };
-        await tx.update(Delivery, { id: delivery.id, endedAt: IsNull() }, { state, ...ended });
-        if (isEnd(state) && delivery.challengeId !== null) await this.codes.wipe(tx, delivery.challengeId);
-        await tx.insert(Attempt, {
-          id: newId('atm', endedAt),
-          deliveryId: delivery.id,
-          number: delivery.attempts,
-          transport: outcome ? 'smtp' : 'none',
-          outcome: outcome?.outcome ?? state,
-          detail: scrub(outcome?.detail ?? ''),
-          startedAt,
-          endedAt,
-        });
+      await tx.insert(Attempt, attempts);
+      // Most of a batch ends alike: one statement for them.
+      const ids = sent.map(({ delivery }) => delivery.id);
+      if (ids.length > 0) await tx.update(Delivery, { id: In(ids), endedAt: IsNull() }, { state: 'sent', endedAt });
+      for (const { delivery, state } of others) {
+        const next = isEnd(state) ? { endedAt } : { nextAttemptAt: endedAt + waitBefore(delivery.attempts) };
+        await tx.update(Delivery, { id: delivery.id, endedAt: IsNull() }, { state, ...next });
       }
+      for (const { delivery, state } of verdicts)
+        if (isEnd(state) && delivery.challengeId !== null) await this.codes.wipe(tx, delivery.challengeId);
     });
     for (const { delivery, state, outcome } of verdicts) this.tell(delivery, state, outcome);
   }
@@ -201,6 +193,27 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     else if (outcome) this.logger.warn('a mail was not taken; trying again', fields);
     else this.logger.info('a mail is no longer needed', fields);
   }
+}
+
+function accessOf({ ticketId, participantId, inputs }: Delivery): Access {
+  return { ticketId, participantId, generation: inputs.generation };
+}
+
+function isSent({ state }: Verdict): boolean {
+  return state === 'sent';
+}
+
+function attemptOf({ delivery, state, startedAt, outcome }: Verdict, endedAt: number): Attempt {
+  return {
+    id: newId('atm', endedAt),
+    deliveryId: delivery.id,
+    number: delivery.attempts,
+    transport: outcome ? 'smtp' : 'none',
+    outcome: outcome?.outcome ?? state,
+    detail: scrub(outcome?.detail ?? ''),
+    startedAt,
+    endedAt,
+  };
 }
 
 function waitBefore(attempts: number): number {

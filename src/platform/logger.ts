@@ -4,7 +4,8 @@ import { pino, type Logger as PinoLogger } from 'pino';
 import { maskAddress } from './address.js';
 
 // Code that logs masks what it logs. This is the net below it: an error text of a library may quote an address or a path.
-const ADDRESS = /[^\s"'<>()\\,;:@]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+/g;
+// Each part is bounded by what an address may have (RFC 5321 4.5.3.1), so that a long line costs no more than its length.
+const ADDRESS = /[^\s"'<>()\\,;:@]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu;
 const LINK = /(\/(?:t|files)\/)[A-Za-z0-9._-]{8,}/g;
 
 /** Takes addresses and link tokens out of a line. */
@@ -34,7 +35,7 @@ export class Logger implements LoggerService {
     this.pino.trace(asFields(fields), message);
   }
   info(message: string, fields: object = {}): void {
-    this.pino.info(fields, message);
+    this.pino.info(asFields(fields), message);
   }
   warn(message: string, fields: object | string = {}): void {
     this.pino.warn(asFields(fields), message);

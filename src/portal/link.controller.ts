@@ -135,7 +135,7 @@ export class LinkController {
     );
     if (verdict.ok) {
       this.outbound.wake(verdict.also);
-      this.visitors.keepSession(reply, ticket.id, verdict.sessionToken);
+      this.visitors.keepSession(reply, ticket.id, verdict.sessionToken, participant.locale);
       return this.goTo(reply, `/tickets/${ticket.id}#newest`);
     }
     if (verdict.reason === 'dead') return this.deadCode(token, door, request, reply);

@@ -58,7 +58,7 @@ export class PageWriter {
   locale(request: FastifyRequest, reply: FastifyReply, { participant, source }: PageSubject): string {
     const wanted = [
       this.visitors.language(request, reply),
-      participant?.locale ?? acceptedLanguage(request),
+      participant?.locale ?? this.visitors.guestLanguage(request) ?? acceptedLanguage(request),
       source?.defaultLocale,
     ];
     return this.pages.resolveLocale(wanted.find((tag) => tag != null) ?? null);

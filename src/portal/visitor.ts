@@ -66,9 +66,13 @@ export class Visitors {
     return token === undefined ? null : this.sessions.find(token, ticketId);
   }
 
-  /** One cookie per ticket: two tickets in two tabs do not push each other out. */
-  keepSession(reply: FastifyReply, ticketId: string, token: string): void {
+  /**
+   * One cookie per ticket: two tickets in two tabs do not push each other out. The guest's language is kept beside it, for
+   * the page that says that the session is over and no longer knows whose it was.
+   */
+  keepSession(reply: FastifyReply, ticketId: string, token: string, locale: string | null): void {
     this.setCookie(reply, ticketId, token, this.config.sessionLifetimeHours * 3600);
+    if (locale !== null) this.setCookie(reply, 'guest-language', locale, YEAR_SECONDS);
   }
 
   forgetSession(reply: FastifyReply, ticketId: string): void {
@@ -83,6 +87,11 @@ export class Visitors {
       return chosen;
     }
     return request.cookies[this.cookieName('language')] ?? null;
+  }
+
+  /** The language of the guest who was last let in here. */
+  guestLanguage(request: FastifyRequest): string | null {
+    return request.cookies[this.cookieName('guest-language')] ?? null;
   }
 
   /** `__Host-` binds a cookie to this host, https and the whole path; browsers take it over https only. */

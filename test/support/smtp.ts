@@ -26,15 +26,16 @@ export interface Relay {
 }
 
 export async function startRelay(): Promise<Relay> {
-  const refusal = (answer: Answer): Error | null =>
-    typeof answer === 'number' && answer >= 400 ? Object.assign(new Error('refused'), { responseCode: answer }) : null;
+  const refusal = (answer: Answer, said = 'refused'): Error | null =>
+    typeof answer === 'number' && answer >= 400 ? Object.assign(new Error(said), { responseCode: answer }) : null;
   const server = new SMTPServer({
     disabledCommands: ['STARTTLS', 'AUTH'],
     disableReverseLookup: true,
     closeTimeout: 1,
     onConnect: (_session, done) => done(refusal(relay.onConnect())),
     onMailFrom: (_address, _session, done) => done(refusal(relay.onMailFrom())),
-    onRcptTo: (_address, _session, done) => done(refusal(relay.onRecipient())),
+    // Relays like to quote the address.
+    onRcptTo: ({ address }, _session, done) => done(refusal(relay.onRecipient(), `<${address}> refused`)),
     onData(stream, session, done) {
       const take = async (): Promise<Error | null | 'drop'> => {
         const raw = (await buffer(stream)).toString('latin1');

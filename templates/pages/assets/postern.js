@@ -85,6 +85,8 @@
     } catch {
       // Storage may be switched off or full: then there is no draft, and nothing else changes.
     }
+    // The way to the reply box leads nowhere new once the box is in view.
+    new IntersectionObserver(([box]) => document.body.classList.toggle('at-reply', box.isIntersecting)).observe(reply);
     if (!CSS.supports('field-sizing', 'content')) {
       const grow = () => {
         body.style.height = 'auto';
