@@ -20,6 +20,8 @@ import type { Queue } from './platform/queue/queue.js';
 /** Largest body that is read whole: webhooks and small forms. Replies with files are streamed. */
 const BODY_LIMIT = 256 * 1024;
 
+/** From the first byte to the last: 25 MB of files come through at 350 kbit/s, and nobody holds a connection for ever. */
+const LONGEST_REQUEST_MS = 600_000;
 /** Signs of a path: a link has about 120. */
 const LONGEST_PATH = 600;
 
@@ -74,6 +76,7 @@ async function createApplication(platform: Platform): Promise<NestFastifyApplica
   const { config, logger } = platform;
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
+    requestTimeout: LONGEST_REQUEST_MS,
     trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
     routerOptions: { maxParamLength: LONGEST_PATH },
     rewriteUrl: ({ url = '/' }) => readableUrl(url),

@@ -5,7 +5,7 @@ import { isDatabaseUnavailable } from '../platform/database/database.js';
 import { Logger } from '../platform/logger.js';
 import { errorCodes, PosternError } from '../errors.js';
 import { PageWriter } from './page-writer.js';
-import type { NoticeView } from './pages.js';
+import type { NoticeView } from './page-views.js';
 
 /** Errors as pages, for people. What is unexpected gets an id that the log has too. */
 @Catch()

@@ -10,15 +10,9 @@ import { sha256 } from '../platform/crypto.js';
 import { loadBrand, type Brand } from '../templates/brand.js';
 import { templatesDir } from '../templates/templates.module.js';
 import type { Participant } from '../tickets/ticket.entity.js';
-import {
-  brandCss,
-  GuestPages,
-  loadAssets,
-  type Asset,
-  type NoticeView,
-  type PageName,
-  type PageViews,
-} from './pages.js';
+import { brandCss, loadAssets, type Asset } from './page-files.js';
+import type { NoticeView, PageName, PageViews } from './page-views.js';
+import { GuestPages } from './pages.js';
 import { acceptedLanguage, Visitors } from './visitor.js';
 
 /** What a page is about, as far as it is known: it gives brand, language and time zone. */

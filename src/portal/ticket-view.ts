@@ -4,7 +4,7 @@ import { acceptedExtensions } from '../tickets/file-rules.js';
 import { MOST_BYTES_PER_FILE, MOST_BYTES_PER_REPLY, MOST_FILES_PER_REPLY } from '../tickets/file-store.js';
 import type { Entry } from '../tickets/conversation.js';
 import type { Ticket } from '../tickets/ticket.entity.js';
-import type { MessageView, ReplyView, TicketView } from './pages.js';
+import type { MessageView, ReplyView, TicketView } from './page-views.js';
 import { MOST_SIGNS, type FormFault } from './reply-form.js';
 
 type Say = (key: string, values?: Record<string, string | number>) => string;

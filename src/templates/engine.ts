@@ -1,5 +1,6 @@
 /** Handlebars as Postern uses it: an instance of its own, strict, three helpers, no way to a prototype. */
 import Handlebars from 'handlebars';
+import { isTimeZone } from '../platform/locale.js';
 import { helperNames } from './mustache.js';
 import type { TemplateContext } from './values.js';
 
@@ -77,11 +78,7 @@ function dateFormat(locale: string, timeZone: string): Intl.DateTimeFormat {
       minute: '2-digit',
       timeZoneName: 'short',
     };
-    try {
-      return new Intl.DateTimeFormat(locale, { ...parts, timeZone: timeZone || 'UTC' });
-    } catch {
-      // A zone that ICU does not know must not cost the mail; the time then says that it is UTC.
-      return new Intl.DateTimeFormat(locale, { ...parts, timeZone: 'UTC' });
-    }
+    // A zone that nobody knows must not cost the mail; the time then says that it is UTC.
+    return new Intl.DateTimeFormat(locale, { ...parts, timeZone: isTimeZone(timeZone) ? timeZone : 'UTC' });
   });
 }

@@ -62,8 +62,8 @@ async function showsFocus(target: Locator): Promise<void> {
   const ringed = await target.evaluate((element) => {
     const labels = [...((element as HTMLInputElement).labels ?? [])];
     return [element, ...labels].some((each) => {
-      const { outlineStyle, outlineWidth } = getComputedStyle(each);
-      return outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
+      const { outlineStyle, outlineWidth, opacity } = getComputedStyle(each);
+      return outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2 && opacity !== '0';
     });
   });
   if (!ringed) throw new Error(`nothing shows that the focus is on ${String(target)}`);

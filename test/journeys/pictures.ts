@@ -82,8 +82,13 @@ async function takeDemo(): Promise<void> {
   await visitor.context.close();
 }
 
-/** What is seen first, and the whole page below it where that is more. */
+/** What a phone shows first, and then whole pages: taking those scrolls away from where the guest was. */
 async function take(page: Page, name: string, directions: ('ltr' | 'rtl')[]): Promise<void> {
+  await page.setViewportSize(phone.viewport!);
+  for (const colorScheme of schemes) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await keep(`${name}-360-${colorScheme}-first`, await page.screenshot());
+  }
   for (const [width, viewport] of Object.entries(widths))
     for (const colorScheme of schemes)
       for (const direction of directions) {
@@ -92,7 +97,6 @@ async function take(page: Page, name: string, directions: ('ltr' | 'rtl')[]): Pr
         await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
         await page.evaluate((dir) => (document.documentElement.dir = dir), direction);
         const label = `${name}-${width}-${colorScheme}${direction === 'rtl' ? '-rtl' : ''}`;
-        if (width === '360') await keep(label + '-first', await page.screenshot());
         await keep(label, await page.screenshot({ fullPage: true }));
       }
 }

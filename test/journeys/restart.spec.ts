@@ -100,9 +100,12 @@ describeInBrowser('a restart in the middle loses nothing and doubles nothing', (
     stage.clearRoad();
     test.clock.advance({ seconds: 10 });
     await stage.settle();
+    expect(desk.receivedReplies).toHaveLength(1);
     await test.restart();
     test.clock.advance({ minutes: 2 });
     await stage.settle();
+    // Once refused, once taken.
+    expect(stage.road.posts.filter(({ body }) => body.includes('Is the fix out?'))).toHaveLength(2);
     expect(desk.receivedReplies).toMatchObject([{ ticketId: ticket.id, body: 'Is the fix out?' }]);
     await visitor.page.reload();
     expect(await state.innerText()).toBe(say('en', 'message.state.delivered'));

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { entities } from '../../src/entities.js';
-import { parseEvent } from '../../src/events.js';
+import { parseEvent, type TicketEvent } from '../../src/events.js';
 import { newId, type Id } from '../../src/ids.js';
 import { Database } from '../../src/platform/database/database.js';
 import { findConversation, listEntries } from '../../src/tickets/conversation.js';
@@ -67,7 +67,7 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
   /** One ticket under test; events are applied as intake does, each in a transaction. */
   function newTicket(source = 'acme') {
     const sourceTicketId = randomUUID();
-    const apply = async (type: string, given: Given, now = NOW): Promise<AppliedEvent | null> => {
+    const event = (type: string, given: Given): TicketEvent => {
       const { v, ticket, requester = siti, participants, message, history, into } = given;
       const parsed = parseEvent({
         type,
@@ -86,8 +86,15 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
         },
       });
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
-      return database.write((tx) => applyEvent(tx, source, parsed.event, now));
+      return parsed.event;
     };
+    const apply = (type: string, given: Given): Promise<AppliedEvent | null> =>
+      database.write((tx) => applyEvent(tx, source, event(type, given), NOW));
+    /** One after the other, in a single transaction: much faster where the disk is waited for. */
+    const applyAll = (events: Sent[]) =>
+      database.write(async (tx) => {
+        for (const [type, given] of events) await applyEvent(tx, source, event(type, given), NOW);
+      });
     const row = () => database.read((manager) => manager.findOneByOrFail(Ticket, { source, sourceTicketId }));
     const people = async () => {
       const { id: ticketId } = await row();
@@ -144,7 +151,7 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
       });
       return reply.id;
     };
-    return { sourceTicketId, apply, row, people, seenBy, state, bodies, reply };
+    return { sourceTicketId, apply, applyAll, row, people, seenBy, state, bodies, reply };
   }
 
   const everything = async () => {
@@ -289,7 +296,7 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
       const outcomes = new Map<string, string[]>();
       for (const order of permutations(story)) {
         const ticket = newTicket();
-        for (const [type, given] of order) await ticket.apply(type, given);
+        await ticket.applyAll(order);
         const { ticket: row, views } = await ticket.state();
         const outcome = JSON.stringify({ ...row, sourceTicketId: 'the same', views }, null, 1);
         outcomes.set(outcome, [...(outcomes.get(outcome) ?? []), order.map(([, { v }]) => v).join('')]);

@@ -73,7 +73,7 @@ sources:
   });
 
   it('cannot be broken by what a variable holds', () => {
-    const yaml = minimal('    accountHosts: [\${HOST_NAME}]\n');
+    const yaml = minimal('    accountHosts: [${HOST_NAME}]\n');
     for (const value of ['a: b', '"', "'", '# x', '${HOME}', '- x\n- y', '}', '\\', '*a'])
       expect(sources(yaml, { HOST_NAME: value })[0]!.accountHosts).toEqual([value]);
   });
@@ -101,10 +101,10 @@ sources:
       minimal(`    outbound: { url: "https://help.example/x", secret: "${secret}", events: ["*"] }\n`),
       /events/,
     ],
-    ['a variable that is not set', minimal('    accountHosts: [\${NOT_SET}]\n'), /NOT_SET/],
-    ['a variable that is empty', minimal('    accountHosts: [\${EMPTY}]\n'), /EMPTY/, { EMPTY: '' }],
+    ['a variable that is not set', minimal('    accountHosts: [${NOT_SET}]\n'), /NOT_SET/],
+    ['a variable that is empty', minimal('    accountHosts: [${EMPTY}]\n'), /EMPTY/, { EMPTY: '' }],
     ['something that is not YAML', 'sources: [', /YAML/],
-  ])('is refused with %s', (_what, yaml, problem, environment) => {
+  ])('is refused with %s', (_what, yaml, problem, environment = {}) => {
     const found = problems(yaml, environment);
     expect(found).toContainEqual(expect.stringMatching(problem));
     expect(found.join()).toContain('sources.yaml');

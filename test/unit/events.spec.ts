@@ -68,7 +68,8 @@ describe('a native event', () => {
       timestamp: '2026-11-23T02:15:00Z',
       data: { ticket: { id, number, status, updatedAt }, requester: { kind, email } },
     };
-    expect(read(event).data).toMatchObject({ message: undefined, participants: undefined, history: [] });
+    const { data } = read(event);
+    expect([data.message, data.participants, data.history]).toEqual([undefined, undefined, []]);
   });
 
   it.each([...tellingTypes, ...silentTypes])('may be of type %s', (type) => {
@@ -136,8 +137,8 @@ describe('a native event', () => {
 
   it('has URLs as a mail and a database can hold them', () => {
     const event = example();
-    event.data.ticket.url = 'HTTPS://App.Example/tiket/é"<ü>?q=a b#\u0000';
-    expect(read(event).data.ticket.url).toBe('https://app.example/tiket/%C3%A9%22%3C%C3%BC%3E?q=a%20b#%00');
+    event.data.ticket.url = 'HTTPS://App.Example/tiket/é"<ü>?q=a b\u0000c';
+    expect(read(event).data.ticket.url).toBe('https://app.example/tiket/%C3%A9%22%3C%C3%BC%3E?q=a%20b%00c');
   });
 
   it('names every fault by its RFC 6901 pointer', () => {

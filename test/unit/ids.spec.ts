@@ -55,7 +55,7 @@ describe('an id', () => {
   });
 
   const id = newId('rpl', NOW);
-  it.each([
+  it.each<[unknown, string]>([
     ['', 'nothing'],
     [id.toUpperCase(), 'upper case'],
     [`${id}0`, 'a sign more'],

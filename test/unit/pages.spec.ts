@@ -1,19 +1,18 @@
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  GuestPages,
-  argumentNames,
-  brandCss,
-  loadAssets,
-  type MessageView,
-  type NoticeView,
-  type PageName,
-  type PageViews,
-  type ReplyView,
-  type SharedView,
-  type TicketView,
-} from '../../src/portal/pages.js';
+import { brandCss, loadAssets } from '../../src/portal/page-files.js';
+import type {
+  MessageView,
+  NoticeView,
+  PageName,
+  PageViews,
+  ReplyView,
+  SharedView,
+  TicketView,
+} from '../../src/portal/page-views.js';
+import { GuestPages } from '../../src/portal/pages.js';
+import { argumentNames } from '../../src/portal/sentences.js';
 
 const TEMPLATES = join(import.meta.dirname, '../../templates');
 const NOW = new Date('2026-11-23T03:20:00Z');
@@ -484,7 +483,7 @@ describe('the ticket page', () => {
     expect(html).toMatch(/id="body-error"><p>B-error\.<\/p>/);
     expect(html).toMatch(/id="files-error"><p>F-error\.<\/p>/);
     expect(html).toMatch(
-      /<textarea id="body"[^>]*aria-invalid="true" aria-describedby="body-error reply-kept" autofocus>\nHalo</,
+      /<textarea id="body"[^>]*aria-invalid="true" aria-describedby="body-error reply-hint reply-kept" autofocus>\nHalo</,
     );
     expect(html).toMatch(/<input [^>]*id="files"[^>]*aria-describedby="files-hint files-error" aria-invalid="true">/);
     expect(html).toMatch(/role="alert">[\s\S]*href="#body">B-error\.[\s\S]*href="#files">F-error\./);

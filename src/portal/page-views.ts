@@ -1,0 +1,130 @@
+/** What the controllers hand to the pages: plain values, made ready to be shown. */
+
+export interface BrandView {
+  /** What people read, e.g. `Acme`. */
+  name: string;
+  /** `#rrggbb`, for the light and the dark ground. */
+  accent: string;
+  accentDark: string;
+  /** Path or `data:` address of a picture; never on another origin. */
+  logo: string | null;
+}
+
+/** What every page needs, whatever it is about. Paths are relative to the origin of PUBLIC_URL. */
+export interface SharedView {
+  brand: BrandView;
+  assets: { style: string; script: string; icon: string; brandStyle: string };
+  formToken: string;
+  /** The page's own path, for links and forms that change the language. */
+  path: string;
+  /** Where the language is changed by POST (fields `locale`, `path`); null: links to `path?lang=…` instead. */
+  languageAction: string | null;
+  helpHref: string | null;
+  now: Date;
+  /** IANA name; null or an unknown one: times are UTC and say so, and the script turns them into the browser's own. */
+  timeZone: string | null;
+}
+
+export interface LandingView {
+  ticketNumber: string;
+  maskedAddress: string;
+  sendAction: string;
+  notMineAction?: string | null;
+  stopAction?: string | null;
+}
+
+export interface CodeView {
+  ticketNumber: string;
+  maskedAddress: string;
+  /** The three signs that the code mail shows too. */
+  reference: string;
+  verifyAction: string;
+  resendAction: string;
+  resendInSeconds: number;
+  expiresAt: Date | null;
+  error?: 'wrong' | 'malformed';
+  triesLeft?: number;
+  /** What the last request for a code did; without it the page says nothing about sending. */
+  notice?: 'sent' | 'already-sent' | 'not-sent-wait';
+}
+
+export interface AttachmentView {
+  name: string;
+  /** Bytes; null where the source did not say. */
+  size: number | null;
+  href: string;
+  contentType: string;
+}
+
+export interface MessageView {
+  author: { name: string | null; kind: 'agent' | 'requester' | 'participant' | 'system' };
+  /** Written by the guest who looks at the page. */
+  mine: boolean;
+  at: Date;
+  /** Already sanitised HTML: the one value that is not escaped. */
+  bodyHtml: string;
+  edited: boolean;
+  retracted: boolean;
+  attachments: AttachmentView[];
+  /** Of a reply written here; null for what came from the source. */
+  state: 'sending' | 'delivered' | 'failed' | null;
+}
+
+export interface FieldError {
+  field: 'body' | 'files';
+  /** A whole sentence, e.g. from {@link GuestPages.sentence}. */
+  text: string;
+}
+
+export interface ReplyView {
+  action: string;
+  /** Makes a second submit of the same form harmless. */
+  formKey: string;
+  /** What was typed already, given back after an error. */
+  body: string;
+  errors: FieldError[];
+  /** The file input's `accept`: extensions, e.g. `.pdf,.png`. */
+  accept: string;
+  maxFiles: number;
+  maxFileBytes: number;
+  maxTotalBytes: number;
+}
+
+export interface TicketView {
+  number: string;
+  subject: string | null;
+  status: 'open' | 'pending' | 'resolved' | 'closed';
+  /** Oldest first; the last one is shown as the newest. */
+  messages: MessageView[];
+  /** Null when the ticket takes no replies: it is closed, or its source does not take any here. */
+  reply: ReplyView | null;
+  logoutAction: string;
+  solvedAction?: string | null;
+  /** Server-sent events; any event named `update` makes the script fetch the page again. */
+  streamHref?: string | null;
+  flash?: 'reply-sent' | 'solved' | 'unsolved' | null;
+}
+
+/** Every page that says one thing and offers at most one way on: by form (`action`) or by link (`href`). */
+export type NoticeView =
+  | { kind: 'not-found' | 'too-many-tries' | 'logged-out' | 'not-mine' | 'stopped' | 'home' }
+  /** `keptText`: the reply that could not be taken, to copy it from. */
+  | { kind: 'session-ended'; keptText?: string }
+  | { kind: 'expired' | 'code-dead'; action: string }
+  | { kind: 'renewed'; maskedAddress: string }
+  /** With `href` there is a code that still works. */
+  | { kind: 'wait'; seconds: number; href?: string | null }
+  | { kind: 'guess-wait' | 'renew-wait'; seconds: number }
+  | { kind: 'ticket-closed'; href: string; keptText?: string }
+  | { kind: 'form-refused' | 'too-large' | 'file-gone' | 'unavailable'; href?: string | null }
+  | { kind: 'error'; errorId: string; href?: string | null };
+
+export interface PageViews {
+  landing: LandingView;
+  code: CodeView;
+  ticket: TicketView;
+  notice: NoticeView;
+  help: Record<string, never>;
+}
+
+export type PageName = keyof PageViews;
