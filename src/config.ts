@@ -207,7 +207,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     linkKeys: readKeys('LINK_KEYS', values.LINK_KEYS ?? development?.key('LINK_KEYS'), problems),
     secretKeys: readKeys('SECRET_KEYS', values.SECRET_KEYS ?? development?.key('SECRET_KEYS'), problems),
     sources: readSources(
-      { ...findSources(environment, values, development, problems), defaultLocale, allowPrivateHosts },
+      {
+        ...findSources(environment, values, development, problems),
+        defaultLocale,
+        allowPrivateHosts,
+        allowHttp: (values.PUBLIC_URL ?? '').startsWith('http:'),
+      },
       problems,
     ),
     allowPrivateHosts,

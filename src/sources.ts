@@ -60,11 +60,13 @@ export interface SourcesInput {
   place: string;
   defaultLocale: string;
   allowPrivateHosts: string[];
+  /** Links may be plain http: only where PUBLIC_URL is. */
+  allowHttp: boolean;
 }
 
 /** Checks and completes the sources. Every fault is added to `problems`. */
 export function readSources(
-  { raw, place, defaultLocale, allowPrivateHosts }: SourcesInput,
+  { raw, place, defaultLocale, allowPrivateHosts, allowHttp }: SourcesInput,
   problems: string[],
 ): Source[] {
   const parsed = z.array(sourceSchema).safeParse(raw);
@@ -82,6 +84,9 @@ export function readSources(
       problems.push(
         `${place}: outbound url of ${name} must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`,
       );
+  for (const { name, accountTicketPage = 'https:' } of parsed.data)
+    if (!allowHttp && !accountTicketPage.startsWith('https:'))
+      problems.push(`${place}: accountTicketPage of ${name} must be https, as PUBLIC_URL is`);
   return parsed.data.map(({ name, secrets, brand, accountHosts, ...rest }) => ({
     name,
     secrets,

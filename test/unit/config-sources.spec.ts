@@ -92,6 +92,12 @@ sources:
     ['a page that is no address', minimal('    accountTicketPage: "{id}"\n'), /accountTicketPage/],
     ['a script as a page', minimal('    accountTicketPage: "javascript:alert({id})"\n'), /accountTicketPage/],
     [
+      'a page of plain http where links are https',
+      minimal('    accountTicketPage: "http://app.example/{id}"\n'),
+      /accountTicketPage .* https/,
+      { PUBLIC_URL: 'https://support.example' },
+    ],
+    [
       'an outbound address without https',
       minimal(`    outbound: { url: "http://help.example/x", secret: "${secret}" }\n`),
       /https/,
