@@ -1,12 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Readable } from 'node:stream';
-import { isId, type Id } from '../ids.js';
-import { Database } from '../platform/database/database.js';
 import { HttpClient } from '../platform/http-client.js';
 import { attachmentDisposition } from '../tickets/file-rules.js';
 import { FileStore } from '../tickets/file-store.js';
-import { Attachment } from '../tickets/ticket.entity.js';
+import type { Attachment } from '../tickets/ticket.entity.js';
 
 /** Largest file that is fetched from a source for a guest. */
 const MOST_FETCHED_BYTES = 50 * 1024 * 1024;
@@ -16,17 +14,12 @@ const FETCH_TIMEOUT_MS = 60_000;
 @Injectable()
 export class AttachmentSender {
   constructor(
-    private readonly database: Database,
     private readonly files: FileStore,
     private readonly http: HttpClient,
   ) {}
 
-  /** False if there is no such file on that ticket, or the source does not give it. */
-  async send(reply: FastifyReply, ticketId: Id<'tkt'> | null, id: string): Promise<boolean> {
-    if (!isId('att', id)) return false;
-    const attachment = await this.database.read((manager) =>
-      manager.findOneBy(Attachment, { id, ...(ticketId === null ? {} : { ticketId }) }),
-    );
+  /** False if there is no such file, or the source does not give it. */
+  async send(reply: FastifyReply, attachment: Attachment | null): Promise<boolean> {
     const stream = attachment && (await this.open(attachment));
     if (!stream) return false;
     await reply

@@ -7,7 +7,7 @@ import type { Source } from '../sources.js';
 import { Outbound } from '../outbound/outbound.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
-import { findConversation, listEntries, type Conversation } from '../tickets/conversation.js';
+import { findAttachment, findConversation, listEntries, type Conversation } from '../tickets/conversation.js';
 import { FileStore } from '../tickets/file-store.js';
 import { acceptReply, type AcceptedReply, type NewReply } from '../tickets/replies.js';
 import type { Attachment, Reply } from '../tickets/ticket.entity.js';
@@ -87,7 +87,8 @@ export class TicketController {
   ): Promise<void> {
     const room = await this.enter(id, request, reply);
     if (!room) return;
-    const answered = await this.sender.send(reply, room.ticket.id, attachment);
+    const file = await this.database.read((manager) => findAttachment(manager, room.ticket.id, attachment));
+    const answered = await this.sender.send(reply, file);
     if (!answered) await this.writer.notice(request, reply, 404, { kind: 'file-gone', href: `/tickets/${id}` }, room);
   }
 

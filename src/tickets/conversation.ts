@@ -1,6 +1,6 @@
 import { In, IsNull, type EntityManager } from 'typeorm';
 import type { AuthorKind } from '../events.js';
-import type { Id } from '../ids.js';
+import { isId, type Id } from '../ids.js';
 import { bodyAsHtml } from './message-body.js';
 import { Attachment, Message, Participant, Reply, Ticket } from './ticket.entity.js';
 
@@ -47,6 +47,19 @@ export async function findConversation(manager: EntityManager, access: Access): 
   });
   const ticket = participant && (await manager.findOneBy(Ticket, { id: access.ticketId, deletedAt: IsNull() }));
   return ticket && participant ? { ticket, participant } : null;
+}
+
+/** A file of that ticket, unless it came with a reply that the source has taken back. */
+export async function findAttachment(
+  manager: EntityManager,
+  ticketId: Id<'tkt'>,
+  id: string,
+): Promise<Attachment | null> {
+  if (!isId('att', id)) return null;
+  const attachment = await manager.findOneBy(Attachment, { id, ticketId });
+  if (!attachment?.replyId) return attachment;
+  const echo = await manager.findOneBy(Message, { ticketId, replyId: attachment.replyId });
+  return echo && (echo.hidden || echo.retractedAt !== null) ? null : attachment;
 }
 
 /** Whether each of these accesses still stands, asked of the database once for all of them. */

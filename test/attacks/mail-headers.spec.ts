@@ -111,7 +111,7 @@ describe('headers of a mail', () => {
     expect(new Set(expected.names).size).toBe(expected.names.length);
     expect(strings.length).toBeGreaterThan(130);
     for (const string of strings)
-      for (const given of [{ name: string }, { subject: string }, { number: string }]) {
+      for (const given of [{ name: string, subject: string }, { number: string }]) {
         const { status, mail } = await mailOf(given);
         // A number of nothing but invisible signs, or of more than it may have, is no number: the source is told.
         if (status === 422 && 'number' in given) continue;
