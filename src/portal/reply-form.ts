@@ -63,12 +63,7 @@ export class ReplyForms {
       this.readFields(fields, form);
     } catch (error) {
       for (const { file } of form.files) await this.files.remove(file);
-      // What is left of the form is read and forgotten: a browser looks at no answer before it has sent everything.
-      request.raw.unpipe();
-      request.raw.resume();
-      throw isFaultOfForm(error, request)
-        ? new PosternError('bad-request', 'The form broke off or is malformed.', {}, { cause: error })
-        : error;
+      throw givenUp(error, request);
     }
     return form;
   }
@@ -77,9 +72,13 @@ export class ReplyForms {
   async readText(request: FastifyRequest): Promise<string> {
     let text = '';
     if (!request.isMultipart()) return text;
-    for await (const part of request.parts({ limits: LIMITS })) {
-      if (part.type === 'file') await drain(part);
-      else if (part.fieldname === 'body' && typeof part.value === 'string') text = part.value;
+    try {
+      for await (const part of request.parts({ limits: LIMITS })) {
+        if (part.type === 'file') await drain(part);
+        else if (part.fieldname === 'body' && typeof part.value === 'string') text = part.value;
+      }
+    } catch (error) {
+      throw givenUp(error, request);
     }
     return text.slice(0, MOST_SIGNS);
   }
@@ -108,6 +107,16 @@ export class ReplyForms {
       addOnce(form, { field: 'files', key: 'files-too-large' });
     else form.faults.push({ field: 'files', key: sentenceOf[receipt.fault], name: receipt.name });
   }
+}
+
+/** What to answer to a form that could not be read. */
+function givenUp(error: unknown, request: FastifyRequest): unknown {
+  // What is left of the form is read and forgotten: a browser looks at no answer before it has sent everything.
+  request.raw.unpipe();
+  request.raw.resume();
+  return isFaultOfForm(error, request)
+    ? new PosternError('bad-request', 'The form broke off or is malformed.', {}, { cause: error })
+    : error;
 }
 
 /** The sender went away, or what it sent is no form: the parser's own errors have neither code nor status. */

@@ -58,6 +58,11 @@ export class TicketController {
     if (!room) return this.ended(request, reply, await this.forms.readText(request));
     const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, room.session, token));
     if (form.faults.length > 0) return this.refuse(room, request, reply, form, form.faults);
+    // Nobody would ever carry it: the page has no box then, but an old one may still be open.
+    if (!this.takesReplies(room)) {
+      await this.discard(form);
+      return this.showTicket(room, request, reply, 409, { form });
+    }
     const accepted = await this.keep(room, form);
     if (accepted.ok) {
       await reply
@@ -123,6 +128,10 @@ export class TicketController {
     return session && conversation && source ? { ...conversation, source, session } : null;
   }
 
+  private takesReplies({ source }: Room): boolean {
+    return this.outbound.listens(source.name, 'ticket.guest_replied');
+  }
+
   /** One answer for no session, an ended one and another ticket's: nothing tells which tickets there are. */
   private ended(request: FastifyRequest, reply: FastifyReply, keptText = ''): Promise<void> {
     return this.writer.notice(request, reply, 404, { kind: 'session-ended', keptText });
@@ -135,13 +144,12 @@ export class TicketController {
     status: number,
     { sent, form, faults = [] }: { sent?: string; form?: ReplyForm; faults?: FormFault[] },
   ): Promise<void> {
-    const { ticket, source } = room;
+    const { ticket } = room;
     const entries = await this.database.read((manager) => listEntries(manager, room));
     const states = await this.outbound.states(entries.flatMap(({ replyId }) => replyId ?? []));
     const locale = this.writer.locale(request, reply, room);
-    const takesReplies = this.outbound.listens(source.name, 'ticket.guest_replied');
     const view = ticketView(ticket, entries, states, {
-      takesReplies,
+      takesReplies: this.takesReplies(room),
       reply: replyView(ticket, form?.body ?? '', faults, (key, values) =>
         this.writer.pages.sentence(locale, key, values),
       ),
