@@ -1,6 +1,9 @@
 import { Entity, Index } from 'typeorm';
+import type { TicketStatus } from '../events.js';
 import type { Id } from '../ids.js';
 import {
+  AddedCountColumn,
+  AddedTimeColumn,
   CountColumn,
   IdColumn,
   JsonColumn,
@@ -12,6 +15,17 @@ import {
 import type { TemplateKey } from '../templates/values.js';
 import type { DeliveryState } from './states.js';
 
+/** One piece of news, and what must still hold when it is told. */
+export interface Update {
+  eventId: Id<'evt'>;
+  templateKey: TemplateKey;
+  occurredAt: number;
+  /** The message it tells of: no news any more once that is retracted or internal. */
+  messageId: Id<'msg'> | null;
+  /** The status it tells of: no news any more once the ticket has another. Null where a message is the news. */
+  status: TicketStatus | null;
+}
+
 /** What a mail is filled with besides the person's and the ticket's rows: all of it, so that every try is the same. */
 export interface DeliveryInputs {
   ticketNumber: string;
@@ -22,7 +36,8 @@ export interface DeliveryInputs {
   timeZone: string;
   brand: string;
   occurredAt: number;
-  updateCount: number;
+  /** What the mail tells of, oldest first; more than one where updates were gathered. Empty for what is no news: a code, a fresh link. */
+  updates: Update[];
   /** A guest's link is signed anew at each render, with the key named here, and so is never stored. */
   link: { kind: 'guest'; source: string; expiresAt: number; kid: string } | { kind: 'account'; url: string } | null;
 }
@@ -33,6 +48,7 @@ export interface DeliveryInputs {
  */
 @Entity('deliveries')
 @Index('deliveries_ticket_id_idx', ['ticketId'])
+@Index('deliveries_provider_id_idx', ['providerId'], { where: 'provider_id IS NOT NULL' })
 @Index('deliveries_lane_next_attempt_at_idx', ['lane', 'nextAttemptAt'], { where: 'ended_at IS NULL' })
 export class Delivery {
   @IdColumn() id: Id<'dlv'>;
@@ -49,8 +65,19 @@ export class Delivery {
   @TextColumn() recipient: string;
   @JsonColumn() inputs: DeliveryInputs;
   @TextColumn() state: DeliveryState;
+  /** How often it was taken up; with the id the token by which a worker knows that its lease still stands. */
   @CountColumn() attempts: number;
+  /** How many workers died while they held it. */
+  @AddedCountColumn() deaths: number;
+  /** The transport of the last try, written before the call: after a lost answer it is the only one that may try again. */
+  @OptionalTextColumn() transport: string | null;
+  /** The transport's own id of it, by which its feedback names it. */
+  @OptionalTextColumn() providerId: string | null;
+  /** When an answer was first lost. */
+  @OptionalTimeColumn() uncertainAt: number | null;
   @TimeColumn() createdAt: number;
+  /** When it was meant to leave: later than `createdAt` if it gathers the updates of a quiet window. */
+  @AddedTimeColumn() dueAt: number;
   /** Due from then on; a lease's end while it is leased. */
   @TimeColumn() nextAttemptAt: number;
   @OptionalTimeColumn() endedAt: number | null;

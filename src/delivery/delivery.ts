@@ -10,7 +10,7 @@ import { Queue } from '../platform/queue/queue.js';
 import { TemplateCatalogue } from '../templates/catalogue.js';
 import type { TemplateKey } from '../templates/values.js';
 import type { Participant, Ticket } from '../tickets/ticket.entity.js';
-import { Delivery, type DeliveryInputs } from './delivery.entity.js';
+import { Delivery, type DeliveryInputs, type Update } from './delivery.entity.js';
 
 /** One mail to be sent: to whom, about which ticket, in which words. */
 export interface MailPlan {
@@ -18,6 +18,8 @@ export interface MailPlan {
   participant: Participant;
   templateKey: TemplateKey;
   occurredAt: number;
+  /** What it tells of, and what must still hold when it does. */
+  updates?: Update[];
   eventId?: Id<'evt'>;
   /** The account's own ticket page; without it the mail carries a guest's link. */
   accountUrl?: string | null;
@@ -77,14 +79,19 @@ export class Deliveries {
       inputs: this.inputs(plan, source, now),
       state: 'queued',
       attempts: 0,
+      deaths: 0,
+      transport: null,
+      providerId: null,
+      uncertainAt: null,
       createdAt: now,
+      dueAt: now,
       nextAttemptAt: now,
       endedAt: null,
     };
   }
 
   private inputs(
-    { ticket, participant, occurredAt, accountUrl, challenge }: MailPlan,
+    { ticket, participant, occurredAt, accountUrl, challenge, updates = [] }: MailPlan,
     source: Source | undefined,
     now: number,
   ): DeliveryInputs {
@@ -97,7 +104,7 @@ export class Deliveries {
       timeZone: participant.timeZone ?? '',
       brand: source?.brand ?? 'default',
       occurredAt,
-      updateCount: 1,
+      updates,
       link: challenge ? null : accountUrl ? { kind: 'account', url: accountUrl } : guestLink,
     };
   }

@@ -36,26 +36,29 @@ export class MailRenderer {
     const { subject, html, text, locale } = this.fill(delivery, brand, code);
     const from = this.sender(brand);
     const domain = from.address.slice(from.address.lastIndexOf('@') + 1);
+    const headers = {
+      'Auto-Submitted': 'auto-generated',
+      'X-Auto-Response-Suppress': 'All',
+      'X-Postern-Notification': siblingId('ntf', delivery.id),
+      'Content-Language': locale,
+    };
+    const content = { from, to: delivery.recipient, subject, html, text, headers };
     const bytes = await compose({
-      from,
-      to: delivery.recipient,
-      subject,
-      html,
-      text,
+      ...content,
       date: new Date(delivery.createdAt),
       messageId: `<${delivery.id}@${domain}>`,
       // One thread per ticket in the reader's mail program; nothing is ever authorised by it.
       references: `<${delivery.ticketId}@${domain}>`,
       inReplyTo: `<${delivery.ticketId}@${domain}>`,
-      headers: {
-        'Auto-Submitted': 'auto-generated',
-        'X-Auto-Response-Suppress': 'All',
-        'X-Postern-Notification': siblingId('ntf', delivery.id),
-        'Content-Language': locale,
-      },
       baseBoundary: delivery.id,
     });
-    return { deliveryId: delivery.id, from: this.config.mail.returnPath.given, to: delivery.recipient, bytes };
+    return {
+      deliveryId: delivery.id,
+      from: this.config.mail.returnPath.given,
+      to: delivery.recipient,
+      mime: () => bytes,
+      content: () => content,
+    };
   }
 
   private fill(
@@ -63,7 +66,7 @@ export class MailRenderer {
     brand: Brand,
     code: CodeForMail | null,
   ): RenderedMail {
-    const { ticketNumber, recipientName, timeZone, occurredAt, guest, updateCount, link } = inputs;
+    const { ticketNumber, recipientName, timeZone, occurredAt, guest, updates, link } = inputs;
     const common = { ticketNumber, recipientName, timeZone, occurredAt, brand };
     if (templateKey === 'access-code') {
       if (code === null) throw new Error('a code mail is rendered with its code');
@@ -75,7 +78,12 @@ export class MailRenderer {
       link.kind === 'account'
         ? link.url
         : this.links.url({ ...link, ticketId, participantId, generation: inputs.generation }, link.kid);
-    return this.catalogue.render(templateKey, locale, { ...common, guest, updateCount, link: url });
+    return this.catalogue.render(templateKey, locale, {
+      ...common,
+      guest,
+      updateCount: Math.max(1, updates.length),
+      link: url,
+    });
   }
 
   private brand(name: string): Brand {

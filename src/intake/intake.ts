@@ -78,7 +78,7 @@ export class Intake {
       );
     if (kept.id !== row.id) return { eventId: kept.id, duplicate: true, planned: [], orphanedFiles: [] };
     const applied = await applyEvent(tx, source.name, event, now);
-    const planned = applied ? await this.planner.plan(tx, source, row.id, event, applied) : [];
+    const planned = applied ? await this.planner.plan(tx, [{ source, eventId: row.id, event, applied }]) : [];
     return { eventId: row.id, duplicate: false, planned, orphanedFiles: applied?.orphanedFiles ?? [] };
   }
 }

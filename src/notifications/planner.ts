@@ -8,6 +8,14 @@ import type { TemplateKey } from '../templates/values.js';
 import type { AppliedEvent } from '../tickets/projection.js';
 import type { Ticket } from '../tickets/ticket.entity.js';
 
+/** An event that was applied, for the planner to decide on. */
+export interface News {
+  source: Source;
+  eventId: Id<'evt'>;
+  event: TicketEvent;
+  applied: AppliedEvent;
+}
+
 interface Rule {
   templateKey: TemplateKey;
   /** The news is a message, so its author needs no mail; else it is a change of the ticket, which its author is told of too. */
@@ -32,17 +40,19 @@ const rules: Record<TellingType, Rule> = {
 export class Planner {
   constructor(private readonly deliveries: Deliveries) {}
 
-  async plan(
-    tx: Transaction,
-    source: Source,
-    eventId: Id<'evt'>,
-    event: TicketEvent,
-    applied: AppliedEvent,
-  ): Promise<PlannedMail[]> {
+  /** Plans the mails of several events, in the order in which they are given. */
+  plan(tx: Transaction, news: News[]): Promise<PlannedMail[]> {
+    return this.deliveries.plan(
+      tx,
+      news.flatMap((one) => this.mailsOf(one)),
+    );
+  }
+
+  private mailsOf({ source, eventId, event, applied }: News): MailPlan[] {
     const rule = (rules as Partial<Record<TicketEvent['type'], Rule>>)[event.type];
     if (!rule || !isNews(rule, event, applied)) return [];
     const told = applied.participants.filter((one) => !rule.isAboutMessage || one.id !== applied.author?.id);
-    const plans = told.map((participant): MailPlan => ({
+    return told.map((participant): MailPlan => ({
       ticket: applied.ticket,
       participant,
       templateKey: rule.templateKey,
@@ -50,7 +60,6 @@ export class Planner {
       eventId,
       accountUrl: participant.kind === 'account' ? accountPage(source, applied.ticket) : null,
     }));
-    return this.deliveries.plan(tx, plans);
   }
 }
 

@@ -365,7 +365,7 @@ describe.each(databases)('who is told of what, on $name', (database) => {
         timeZone: 'Asia/Jakarta',
         brand: 'default',
         occurredAt: Date.parse(timestamp),
-        updateCount: 1,
+        updates: [],
       },
     });
     expect(Number(row!.created_at)).toBe(test.clock.now());

@@ -13,6 +13,7 @@ const MAILS_PER_CONNECTION = 1000;
 /** SMTP by nodemailer, over a pool of kept connections. */
 export class SmtpTransport implements Transport {
   readonly name = 'smtp';
+  readonly remembersMs = 0;
   private readonly transporter: Transporter;
 
   constructor({ host, port, secure, user, password }: SmtpTransportSettings, connections: number) {
@@ -34,11 +35,11 @@ export class SmtpTransport implements Transport {
     });
   }
 
-  async send({ from, to, bytes }: Mail): Promise<TransportOutcome> {
+  async send({ from, to, mime }: Mail): Promise<TransportOutcome> {
     let handedOver = false;
     const raw = Readable.from(
       (function* () {
-        yield bytes;
+        yield mime();
         handedOver = true; // asked for more than all of it: the last byte was taken
       })(),
     );
@@ -66,10 +67,13 @@ function judge({ code, command, responseCode, message }: SmtpError, handedOver: 
   const detail = message.slice(0, 500);
   // A refusal of ourselves (login, greeting) says nothing about this mail: the operator can mend it.
   const isAboutMail = command === 'MAIL FROM' || command === 'RCPT TO' || command === 'DATA';
+  const scope = isAboutMail && responseCode !== 421 ? 'mail' : 'transport';
   if (responseCode !== undefined)
-    return { outcome: responseCode >= 500 && isAboutMail ? 'rejected' : 'deferred', detail };
+    return responseCode >= 500 && isAboutMail
+      ? { outcome: 'rejected', detail }
+      : { outcome: 'deferred', detail, scope };
   if (code === 'EENVELOPE' && command === 'API') return { outcome: 'rejected', detail };
-  return { outcome: handedOver ? 'uncertain' : 'deferred', detail };
+  return handedOver ? { outcome: 'uncertain', detail } : { outcome: 'deferred', detail, scope };
 }
 
 function isLoopback(host: string): boolean {

@@ -8,12 +8,15 @@ export const TextColumn = () => Column({ type: 'text' });
 export const OptionalTextColumn = () => Column({ type: 'text', nullable: true });
 export const FlagColumn = () => Column({ type: 'boolean' });
 export const CountColumn = () => Column({ type: 'integer' });
+/** A count or time of a column that came to a table with rows in it. */
+export const AddedCountColumn = () => Column({ type: 'integer', default: 0 });
 
 // Postgres hands a bigint over as text; a millisecond count fits a number for 285,000 years.
 const numeric = { to: (value: unknown) => value, from: (value: unknown) => (value === null ? null : Number(value)) };
 
 /** Milliseconds since 1970: the application's clock makes every time, and both databases compare it alike. */
 export const TimeColumn = () => Column({ type: 'bigint', transformer: numeric });
+export const AddedTimeColumn = () => Column({ type: 'bigint', default: 0, transformer: numeric });
 export const OptionalTimeColumn = () => Column({ type: 'bigint', nullable: true, transformer: numeric });
 
 /** A value kept as JSON text. */

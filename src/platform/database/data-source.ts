@@ -4,7 +4,7 @@ import { migrations } from './migrations/all.js';
 import { loadSqliteDriver } from './sqlite-driver.js';
 
 export type DatabaseSettings = { kind: 'sqlite'; path: string } | { kind: 'postgres'; url: string };
-export type EntityClass = EntityTarget<ObjectLiteral> & (new () => object);
+export type EntityClass<T extends ObjectLiteral = ObjectLiteral> = EntityTarget<T> & (new () => T);
 
 const BUSY_TIMEOUT_MS = 5000;
 

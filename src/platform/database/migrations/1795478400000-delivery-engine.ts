@@ -1,0 +1,30 @@
+import { TableColumn, TableIndex, type MigrationInterface, type QueryRunner } from 'typeorm';
+
+/** What the delivery engine keeps of a mail besides its state: deaths of its workers, its transport, its planned time. */
+export class DeliveryEngine1795478400000 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.addColumns('deliveries', [
+      new TableColumn({ name: 'deaths', type: 'integer', default: 0 }),
+      new TableColumn({ name: 'transport', type: 'text', isNullable: true }),
+      new TableColumn({ name: 'provider_id', type: 'text', isNullable: true }),
+      new TableColumn({ name: 'uncertain_at', type: 'bigint', isNullable: true }),
+      new TableColumn({ name: 'due_at', type: 'bigint', default: 0 }),
+    ]);
+    // Mails of the version before told of one event each; which one was not kept, so nothing revokes it.
+    const inputs = `replace(inputs, '"updateCount":1', '"updates":[]')`;
+    await runner.query(`UPDATE deliveries SET due_at = created_at, inputs = ${inputs}`);
+    await runner.createIndex(
+      'deliveries',
+      new TableIndex({
+        name: 'deliveries_provider_id_idx',
+        columnNames: ['provider_id'],
+        where: 'provider_id IS NOT NULL',
+      }),
+    );
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.dropIndex('deliveries', 'deliveries_provider_id_idx');
+    await runner.dropColumns('deliveries', ['deaths', 'transport', 'provider_id', 'uncertain_at', 'due_at']);
+  }
+}
