@@ -44,6 +44,7 @@ export abstract class Config {
   logLevel: string;
   codeDigits: number;
   codeLifetimeSeconds: number;
+  leaseSeconds: number;
   linkLifetimeDays: number;
   sessionIdleMinutes: number;
   sessionLifetimeHours: number;
@@ -159,6 +160,11 @@ export const settings = {
     default: '600',
     sentence: 'how long a code lives, at most 600',
   },
+  LEASE_SECONDS: {
+    schema: wholeNumber(1, 60),
+    default: '60',
+    sentence: 'how long a worker holds a mail without a sign of life before another one takes it',
+  },
   LINK_LIFETIME_DAYS: { schema: wholeNumber(1, 90), default: '30', sentence: 'how long a link lives, at most 90' },
   SESSION_IDLE_MINUTES: {
     schema: wholeNumber(1, 30),
@@ -220,6 +226,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     logLevel: values.LOG_LEVEL ?? 'info',
     codeDigits: Number(values.CODE_DIGITS),
     codeLifetimeSeconds: Number(values.CODE_LIFETIME_SECONDS),
+    leaseSeconds: Number(values.LEASE_SECONDS),
     linkLifetimeDays: Number(values.LINK_LIFETIME_DAYS),
     sessionIdleMinutes: Number(values.SESSION_IDLE_MINUTES),
     sessionLifetimeHours: Number(values.SESSION_LIFETIME_HOURS),

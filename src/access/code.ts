@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { randomInt } from 'node:crypto';
-import { IsNull, LessThanOrEqual, Not } from 'typeorm';
+import { In, IsNull, LessThanOrEqual, Not } from 'typeorm';
 import { Config } from '../config.js';
 import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
@@ -118,9 +118,9 @@ export class Codes {
     return { challengeId, reference, createdAt, expiresAt, code: code.toString() };
   }
 
-  /** Forgets the readable code of a mail that was sent. */
-  async wipe(tx: Transaction, challengeId: Id<'chl'>): Promise<void> {
-    await tx.update(Challenge, { id: challengeId }, { sealedCode: null });
+  /** Forgets the readable codes of mails that were sent. */
+  async wipe(tx: Transaction, challengeIds: Id<'chl'>[]): Promise<void> {
+    if (challengeIds.length > 0) await tx.update(Challenge, { id: In(challengeIds) }, { sealedCode: null });
   }
 
   /** Forgets the readable codes that expired unsent. */

@@ -1,36 +1,51 @@
 /**
- * The states of a delivery.
+ * The states of a delivery, and the only ways between them.
  *
  * ```mermaid
  * stateDiagram-v2
  *   [*] --> queued
- *   queued --> leased
+ *   queued --> leased: a worker takes it for the length of a lease
  *   deferred --> leased
  *   uncertain --> leased
  *   leased --> leased: the worker died, its lease ran out
  *   submitting --> leased: the same, in the middle of the call
- *   leased --> submitting: rendered
- *   leased --> cancelled: its reason is gone
- *   leased --> expired: the code is too old
- *   submitting --> sent
+ *   leased --> queued: its domain or transport has to wait, nothing was tried yet
+ *   leased --> deferred: the same, after a try
+ *   leased --> uncertain: the same, after a lost answer
+ *   leased --> submitting: rendered; written before the call
+ *   submitting --> sent: taken
  *   submitting --> deferred: not taken now
  *   submitting --> uncertain: the answer was lost
  *   submitting --> failed: refused for good, or tried for four days
+ *   submitting --> expired: the code grew too old while it waited for a connection
+ *   leased --> cancelled: its reason is gone
+ *   leased --> expired: the code is too old
+ *   leased --> suppressed: the address bounced or complained
+ *   leased --> parked: cannot be rendered, three workers died of it, or the answer was lost for too long
+ *   sent --> bounced: the provider or a bounce says so
+ *   uncertain --> bounced
+ *   parked --> queued: somebody sends it again
+ *   failed --> queued
+ *   bounced --> queued
+ *   suppressed --> queued
  * ```
  */
-export type DeliveryState =
-  | 'queued'
-  | 'leased'
-  | 'submitting'
-  | 'deferred'
-  | 'uncertain'
-  | 'sent'
-  | 'failed'
-  | 'bounced'
-  | 'suppressed'
-  | 'cancelled'
-  | 'expired'
-  | 'parked';
+export const transitions = {
+  queued: ['leased'],
+  deferred: ['leased'],
+  uncertain: ['leased', 'bounced'],
+  leased: ['leased', 'queued', 'deferred', 'uncertain', 'submitting', 'cancelled', 'expired', 'suppressed', 'parked'],
+  submitting: ['leased', 'sent', 'deferred', 'uncertain', 'failed', 'expired'],
+  sent: ['bounced'],
+  failed: ['queued'],
+  bounced: ['queued'],
+  suppressed: ['queued'],
+  parked: ['queued'],
+  cancelled: [],
+  expired: [],
+} as const satisfies Record<string, readonly string[]>;
+
+export type DeliveryState = keyof typeof transitions;
 
 /** States that a delivery does not leave by itself. */
 export const endStates = ['sent', 'failed', 'bounced', 'suppressed', 'cancelled', 'expired', 'parked'] as const;
@@ -38,4 +53,10 @@ export type EndState = (typeof endStates)[number];
 
 export function isEnd(state: DeliveryState): state is EndState {
   return (endStates as readonly string[]).includes(state);
+}
+
+/** The states from which one may come into `state`: what every statement that changes a state asks for. */
+export function statesBefore(state: DeliveryState): DeliveryState[] {
+  const all = Object.entries(transitions) as [DeliveryState, readonly DeliveryState[]][];
+  return all.filter(([, next]) => next.includes(state)).map(([from]) => from);
 }

@@ -1,140 +1,190 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { In, IsNull, LessThanOrEqual } from 'typeorm';
 import { Codes } from '../access/code.js';
 import { Config } from '../config.js';
-import { newId, type Id } from '../ids.js';
+import type { Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
-import { Database } from '../platform/database/database.js';
-import { Logger, scrub } from '../platform/logger.js';
+import { Database, isDatabaseUnavailable } from '../platform/database/database.js';
+import { Grouped } from '../platform/grouped.js';
+import { Logger } from '../platform/logger.js';
 import { Queue } from '../platform/queue/queue.js';
 import { whoTakesPart, type Access } from '../tickets/conversation.js';
-import { Attempt, Delivery } from './delivery.entity.js';
+import type { Delivery } from './delivery.entity.js';
+import { DeliveryRows, type Tried, type Verdict } from './delivery-rows.js';
+import { Dispatcher } from './dispatcher.js';
 import { MailRenderer, type CodeForMail } from './mail-renderer.js';
-import { isEnd, type DeliveryState } from './states.js';
+import type { DeliveryState } from './states.js';
 import { SmtpTransport } from './transports/smtp.js';
 import type { Mail, Transport, TransportOutcome } from './transports/transport.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-/** Waits before each further try; the last one repeats. Greylisting passes at the second or third (RFC 6647 2.6). */
-const RETRY_AFTER_MS = [30 * SECOND, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR];
+/**
+ * Waits before the next try, by how old the mail is: the first whose end is not past. Greylisting passes at the second
+ * or third (RFC 6647 2.6). A code is worth nothing after ten minutes, so it is tried often.
+ */
+const RETRY_AFTER_MS = {
+  mail: [30 * SECOND, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR],
+  codes: [5 * SECOND, 10 * SECOND, 20 * SECOND, 30 * SECOND, MINUTE],
+};
 const JITTER = 0.2;
 /** RFC 5321 4.5.4.1 wants four to five days. */
 const GIVE_UP_AFTER_MS = 4 * 24 * HOUR;
-const LEASE_MS = 60 * SECOND;
-const HEARTBEAT_MS = 20 * SECOND;
+/** How long a verdict waits for a database that is away before it is written again: the mail is sent, only we know it. */
+const RECORD_AGAIN_MS = 250;
 /** Codes have connections of their own, so that no pile of notifications is in front of them. */
 const lanes = {
-  codes: { connections: 2, batchSize: 2, concurrency: 4 },
-  mail: { connections: 10, batchSize: 10, concurrency: 2 },
+  codes: { connections: 4, batchSize: 10, concurrency: 2, mostHeld: 40 },
+  mail: { connections: 20, batchSize: 50, concurrency: 2, mostHeld: 300 },
 } as const;
-type MailLane = keyof typeof lanes;
+type LaneName = keyof typeof lanes;
 
-type Verdict = { delivery: Delivery; state: DeliveryState; startedAt: number; outcome: TransportOutcome | null };
+/** A mail ready to go. */
+interface Job {
+  delivery: Delivery;
+  mail: Mail;
+  /** A code mail must not leave after that. */
+  expiresAt: number;
+}
+
+/** What a lane has under way. */
+class Lane {
+  readonly underWay = new Set<Promise<void>>();
+  readonly dispatcher: Dispatcher;
+
+  constructor(
+    readonly name: LaneName,
+    readonly transports: Transport[],
+  ) {
+    // Twice the connections: one mail is written down as submitting while another one is on the wire.
+    this.dispatcher = new Dispatcher(lanes[name].connections * 2);
+  }
+
+  track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.underWay.delete(tracked));
+    this.underWay.add(tracked);
+  }
+
+  /** Waits for all that is under way; false if nothing was. */
+  async settle(): Promise<boolean> {
+    const had = this.underWay.size > 0;
+    while (this.underWay.size > 0) await Promise.all(this.underWay);
+    return had;
+  }
+
+  /** A slow mail keeps its place among the held, not its whole batch. */
+  async untilRoom(): Promise<void> {
+    while (this.underWay.size > lanes[this.name].mostHeld - lanes[this.name].batchSize)
+      await Promise.race(this.underWay);
+  }
+}
 
 /** Takes due deliveries, renders, hands them over, records what it knows. */
 @Injectable()
 export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly transports = new Map<MailLane, Transport>();
+  private readonly lanes: Lane[] = [];
+  /** What this process holds the lease of. */
+  private readonly held = new Map<string, Delivery>();
+  private readonly marks: Grouped<Delivery, boolean>;
+  private readonly records: Grouped<Verdict, true>;
+  private heartbeat: NodeJS.Timeout | null = null;
 
   constructor(
     private readonly config: Config,
-    private readonly database: Database,
     private readonly queue: Queue,
     private readonly clock: Clock,
+    private readonly database: Database,
+    private readonly rows: DeliveryRows,
     private readonly codes: Codes,
     private readonly renderer: MailRenderer,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    const limits = { most: 100, parallel: database.kind === 'postgres' ? 2 : 1 };
+    this.marks = new Grouped(async (deliveries) => {
+      const ours = await this.rows.markSubmitting(deliveries);
+      return deliveries.map(({ id }) => ours.has(id));
+    }, limits);
+    this.records = new Grouped(async (verdicts) => {
+      await this.rows.record(verdicts);
+      return verdicts.map(() => true as const);
+    }, limits);
+  }
 
   onApplicationBootstrap(): void {
-    const settings = this.config.mail.transports[0];
-    if (!this.config.roles.worker || !settings) return;
-    for (const lane of Object.keys(lanes) as MailLane[]) {
-      this.transports.set(lane, new SmtpTransport(settings, lanes[lane].connections));
-      this.queue.consume(lane, {
-        ...lanes[lane],
+    if (!this.config.roles.worker) return;
+    for (const name of Object.keys(lanes) as LaneName[]) {
+      const lane = new Lane(name, this.openTransports(lanes[name].connections));
+      this.lanes.push(lane);
+      this.queue.consume(name, {
+        ...lanes[name],
         handle: (ids) => this.deliver(lane, ids as Id<'dlv'>[]),
-        due: (limit) => this.due(lane, limit),
+        settle: () => lane.settle(),
+        due: (limit) => this.due(name, limit),
       });
     }
+    this.heartbeat = setInterval(() => void this.extendLeases(), (this.config.leaseSeconds * SECOND) / 3);
   }
 
   onApplicationShutdown(): void {
-    for (const transport of this.transports.values()) transport.close();
+    if (this.heartbeat) clearInterval(this.heartbeat);
+    for (const { transports } of this.lanes) for (const transport of transports) transport.close();
   }
 
-  private async due(lane: MailLane, limit: number): Promise<string[]> {
+  private openTransports(connections: number): Transport[] {
+    return this.config.mail.transports.map((settings) => new SmtpTransport(settings, connections));
+  }
+
+  private async due(lane: LaneName, limit: number): Promise<string[]> {
     if (lane === 'codes') await this.codes.wipeExpired();
-    const rows = await this.database.read((manager) =>
-      manager.find(Delivery, {
-        select: { id: true },
-        where: { lane, endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(this.clock.now()) },
-        order: { nextAttemptAt: 'ASC', id: 'ASC' },
-        take: limit,
-      }),
-    );
-    return rows.map(({ id }) => id);
+    // What is held is not due, whatever a clock that jumped says of its lease.
+    return (await this.rows.due(lane, limit, this.clock.now())).filter((id) => !this.held.has(id));
   }
 
-  private async deliver(lane: MailLane, ids: Id<'dlv'>[]): Promise<void> {
-    const leased = await this.claim(ids);
-    if (leased.length === 0) return;
-    const heartbeat = setInterval(() => void this.extend(leased), HEARTBEAT_MS);
+  /** Claims a batch and sets each of its mails on its way; does not wait until the last one arrived. */
+  private async deliver(lane: Lane, ids: Id<'dlv'>[]): Promise<void> {
+    await lane.untilRoom();
+    const { leased, quarantined } = await this.rows.claim(ids.filter((id) => !this.held.has(id)));
+    for (const delivery of quarantined)
+      this.logger.error('a mail is parked: workers ended over it', { id: delivery.id });
+    for (const delivery of leased) this.held.set(delivery.id, delivery);
     try {
       const takesPart = await this.database.read((manager) => whoTakesPart(manager, leased.map(accessOf)));
-      const prepared = await Promise.all(
-        leased.map((delivery) => this.prepare(delivery, takesPart(accessOf(delivery)))),
-      );
-      const mails = prepared.flatMap((one) => ('mail' in one ? [one] : []));
-      if (mails.length > 0) await this.markSubmitting(mails.map(({ delivery }) => delivery));
-      const submitted = mails.map(({ delivery, mail }) => this.submit(lane, delivery, mail));
-      const refused = prepared.flatMap((one) => ('state' in one ? [one] : []));
-      await this.record([...refused, ...(await Promise.all(submitted))]);
-    } finally {
-      clearInterval(heartbeat);
+      for (const delivery of leased) lane.track(this.seeOff(lane, delivery, takesPart(accessOf(delivery))));
+    } catch (error) {
+      // Nothing was tried. The leases end by themselves, since nobody extends them any more.
+      for (const { id } of leased) this.held.delete(id);
+      throw error;
     }
   }
 
-  /** Takes what is due and not taken, for the length of a lease. */
-  private claim(ids: Id<'dlv'>[]): Promise<Delivery[]> {
-    return this.database.write(async (tx) => {
-      const now = this.clock.now();
-      const due = { id: In(ids), endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(now) };
-      const rows = await tx.find(Delivery, { where: due, order: { id: 'ASC' }, lock: this.database.claimLock });
-      const lease = { state: 'leased' as const, nextAttemptAt: now + LEASE_MS };
-      if (rows.length > 0)
-        await tx.update(Delivery, { id: In(rows.map(({ id }) => id)) }, { ...lease, attempts: () => 'attempts + 1' });
-      return rows.map((row) => ({ ...row, ...lease, attempts: row.attempts + 1 }));
-    });
-  }
-
-  private async extend(leased: Delivery[]): Promise<void> {
-    const until = this.clock.now() + LEASE_MS;
-    const ids = leased.map(({ id }) => id);
+  /** One mail, from its lease to the verdict in its row. */
+  private async seeOff(lane: Lane, delivery: Delivery, isWanted: boolean): Promise<void> {
     try {
-      await this.database.write((tx) =>
-        tx.update(Delivery, { id: In(ids), endedAt: IsNull() }, { nextAttemptAt: until }),
-      );
+      const prepared = await this.prepare(delivery, isWanted);
+      const verdict = 'mail' in prepared ? await this.submit(lane, prepared) : prepared;
+      if (verdict) await this.record(verdict);
     } catch (error) {
-      this.logger.warn('a lease could not be extended; the mail may be sent twice if this goes on', { error });
+      this.logger.error('a delivery was left in the middle; it is taken up again when its lease has ended', {
+        id: delivery.id,
+        error,
+      });
+    } finally {
+      this.held.delete(delivery.id);
     }
   }
 
   /** The finished mail, or why there is none any more. */
-  private async prepare(delivery: Delivery, isWanted: boolean): Promise<{ delivery: Delivery; mail: Mail } | Verdict> {
-    const startedAt = this.clock.now();
-    const end = (state: DeliveryState): Verdict => ({ delivery, state, startedAt, outcome: null });
+  private async prepare(delivery: Delivery, isWanted: boolean): Promise<Job | Verdict> {
     const { challengeId } = delivery;
-    if (!isWanted) return end('cancelled');
+    if (!isWanted) return ended(delivery, 'cancelled');
     let code: CodeForMail | null = null;
     if (challengeId !== null) {
       code = await this.codes.forMail(challengeId);
-      if (code === null) return end('expired');
+      if (code === null) return ended(delivery, 'expired');
     }
+    const startedAt = this.clock.now();
     try {
-      return { delivery, mail: await this.renderer.render(delivery, code) };
+      return { delivery, mail: await this.renderer.render(delivery, code), expiresAt: code?.expiresAt ?? Infinity };
     } catch (error) {
       // One mail that cannot be rendered must not hold up the others; it is kept for a person to look at.
       this.logger.error('a mail could not be rendered and is parked', {
@@ -142,55 +192,74 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
         template: delivery.templateKey,
         error,
       });
-      return {
-        ...end('parked'),
-        outcome: { outcome: 'rejected', detail: `not rendered: ${(error as Error).message}` },
-      };
+      const detail = `not rendered: ${(error as Error).message}`;
+      return ended(delivery, 'parked', [{ transport: 'none', outcome: 'rejected', detail, startedAt }]);
     }
   }
 
-  /** Durable before the network call: after a crash it is known that the mail may have left. */
-  private async markSubmitting(deliveries: Delivery[]): Promise<void> {
-    const ids = deliveries.map(({ id }) => id);
-    await this.database.write((tx) => tx.update(Delivery, { id: In(ids), state: 'leased' }, { state: 'submitting' }));
-  }
-
-  private async submit(lane: MailLane, delivery: Delivery, mail: Mail): Promise<Verdict> {
-    const startedAt = this.clock.now();
-    const outcome = await this.transports.get(lane)!.send(mail);
-    return { delivery, state: this.stateAfter(outcome, delivery), startedAt, outcome };
-  }
-
-  private stateAfter({ outcome }: TransportOutcome, { createdAt }: Delivery): DeliveryState {
-    if (outcome === 'accepted') return 'sent';
-    if (outcome === 'rejected' || this.clock.now() - createdAt >= GIVE_UP_AFTER_MS) return 'failed';
-    return outcome;
-  }
-
-  private async record(verdicts: Verdict[]): Promise<void> {
-    const endedAt = this.clock.now();
-    const attempts = verdicts.map((verdict) => attemptOf(verdict, endedAt));
-    const [sent, others] = [verdicts.filter(isSent), verdicts.filter((verdict) => !isSent(verdict))];
-    await this.database.write(async (tx) => {
-      await tx.insert(Attempt, attempts);
-      // Most of a batch ends alike: one statement for them.
-      const ids = sent.map(({ delivery }) => delivery.id);
-      if (ids.length > 0) await tx.update(Delivery, { id: In(ids), endedAt: IsNull() }, { state: 'sent', endedAt });
-      for (const { delivery, state } of others) {
-        const next = isEnd(state) ? { endedAt } : { nextAttemptAt: endedAt + waitBefore(delivery.attempts) };
-        await tx.update(Delivery, { id: delivery.id, endedAt: IsNull() }, { state, ...next });
+  /** Tries the transports in their order until one can. Null if somebody else has taken the mail over. */
+  private submit(lane: Lane, job: Job): Promise<Verdict | null> {
+    return lane.dispatcher.run(domainOf(job.delivery), async () => {
+      const { delivery, mail } = job;
+      const tried: Tried[] = [];
+      let outcome: TransportOutcome | null = null;
+      for (const transport of this.candidates(lane, delivery)) {
+        const startedAt = this.clock.now();
+        if (job.expiresAt <= startedAt) return ended(delivery, 'expired', tried);
+        delivery.transport = transport.name;
+        if (!(await this.marks.add(delivery))) return null;
+        outcome = await transport.send(mail);
+        tried.push({ transport: transport.name, outcome: outcome.outcome, detail: outcome.detail, startedAt });
+        // Only what certainly was not taken may go another way.
+        if (outcome.outcome !== 'deferred' || outcome.scope !== 'transport') break;
       }
-      for (const { delivery, state } of verdicts)
-        if (isEnd(state) && delivery.challengeId !== null) await this.codes.wipe(tx, delivery.challengeId);
+      return this.judge(lane, delivery, outcome, tried);
     });
-    for (const { delivery, state, outcome } of verdicts) this.tell(delivery, state, outcome);
   }
 
-  private tell({ id, templateKey, attempts }: Delivery, state: DeliveryState, outcome: TransportOutcome | null): void {
-    const fields = { id, template: templateKey, attempt: attempts, state, detail: outcome?.detail };
+  /** After a lost answer only the same transport may try: another one would double what has arrived. */
+  private candidates({ transports }: Lane, { uncertainAt, transport }: Delivery): Transport[] {
+    return uncertainAt === null ? transports : transports.filter(({ name }) => name === transport);
+  }
+
+  private judge({ name }: Lane, delivery: Delivery, outcome: TransportOutcome | null, tried: Tried[]): Verdict {
+    const now = this.clock.now();
+    if (outcome === null) return ended(delivery, 'parked', tried);
+    if (outcome.outcome === 'accepted') return { ...ended(delivery, 'sent', tried), providerId: outcome.providerId };
+    const age = now - delivery.dueAt;
+    if (outcome.outcome === 'rejected' || age >= GIVE_UP_AFTER_MS) return ended(delivery, 'failed', tried);
+    const asked = outcome.outcome === 'deferred' ? (outcome.retryAfterSeconds ?? 0) * SECOND : 0;
+    return { delivery, state: outcome.outcome, tried, nextAttemptAt: now + Math.max(asked, waitAt(age, name)) };
+  }
+
+  /** Until it is written: while the database is away the mail is sent all the same, and only this process knows it. */
+  private async record(verdict: Verdict): Promise<void> {
+    for (;;) {
+      try {
+        await this.records.add(verdict);
+        return this.tell(verdict);
+      } catch (error) {
+        if (!isDatabaseUnavailable(error)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RECORD_AGAIN_MS));
+      }
+    }
+  }
+
+  private async extendLeases(): Promise<void> {
+    const held = [...this.held.values()];
+    if (held.length === 0) return;
+    try {
+      await this.rows.extend(held);
+    } catch (error) {
+      this.logger.warn('leases could not be extended; mails may be sent twice if this goes on', { error });
+    }
+  }
+
+  private tell({ delivery: { id, templateKey, attempts }, state, tried }: Verdict): void {
+    const fields = { id, template: templateKey, attempt: attempts, state, detail: tried.at(-1)?.detail };
     if (state === 'sent') this.logger.debug('mail sent', fields);
     else if (state === 'failed') this.logger.error('a mail failed for good', fields);
-    else if (outcome) this.logger.warn('a mail was not taken; trying again', fields);
+    else if (tried.length > 0) this.logger.warn('a mail was not taken; trying again', fields);
     else this.logger.info('a mail is no longer needed', fields);
   }
 }
@@ -199,24 +268,17 @@ function accessOf({ ticketId, participantId, inputs }: Delivery): Access {
   return { ticketId, participantId, generation: inputs.generation };
 }
 
-function isSent({ state }: Verdict): boolean {
-  return state === 'sent';
+function domainOf({ recipient }: Delivery): string {
+  return recipient.slice(recipient.lastIndexOf('@') + 1).toLowerCase();
 }
 
-function attemptOf({ delivery, state, startedAt, outcome }: Verdict, endedAt: number): Attempt {
-  return {
-    id: newId('atm', endedAt),
-    deliveryId: delivery.id,
-    number: delivery.attempts,
-    transport: outcome ? 'smtp' : 'none',
-    outcome: outcome?.outcome ?? state,
-    detail: scrub(outcome?.detail ?? ''),
-    startedAt,
-    endedAt,
-  };
+function ended(delivery: Delivery, state: DeliveryState, tried: Tried[] = []): Verdict {
+  return { delivery, state, tried, nextAttemptAt: 0 };
 }
 
-function waitBefore(attempts: number): number {
-  const wait = RETRY_AFTER_MS[Math.min(attempts, RETRY_AFTER_MS.length) - 1] ?? RETRY_AFTER_MS[0]!;
+function waitAt(ageMs: number, lane: LaneName): number {
+  const waits = RETRY_AFTER_MS[lane];
+  let end = 0;
+  const wait = waits.find((one) => (end += one) > ageMs) ?? waits.at(-1)!;
   return Math.ceil(wait * (1 + JITTER * Math.random()));
 }

@@ -28,6 +28,31 @@ describe.each(databases)('delivery on $name', (database) => {
       message: {},
       data: given.data,
     });
+  /** Copies of the one planned mail, each of a ticket and person of its own: what a burst of events leaves in the tables. */
+  const copyPlannedMail = async (times: number) => {
+    const now = test.clock.now();
+    const copied = [
+      ['tickets', (n: number) => ({ id: newId('tkt', now), source_ticket_id: `copy-${n}` })],
+      ['participants', () => ({ id: newId('ptc', now) })],
+      ['deliveries', () => ({ id: newId('dlv', now) })],
+    ] as const;
+    const models = new Map<string, Record<string, unknown>>();
+    for (const [table] of copied) models.set(table, (await rows(test, table)).at(-1)!);
+    await test.gateway.database.write(async (tx) => {
+      for (let n = 0; n < times; n++) {
+        const changed: Record<string, unknown> = {};
+        for (const [table, change] of copied) {
+          const own = change(n);
+          const row: Record<string, unknown> = { ...models.get(table), ...changed, ...own };
+          Object.assign(changed, { [`${table.slice(0, -1).replace('deliverie', 'delivery')}_id`]: own.id });
+          const columns = Object.keys(models.get(table)!);
+          const places = columns.map((_, i) => (database.name === 'SQLite' ? '?' : `$${i + 1}`));
+          const values = columns.map((column) => row[column]);
+          await tx.query(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${places.join(', ')})`, values);
+        }
+      }
+    });
+  };
   const delivery = async () => (await rows(test, 'deliveries')).at(-1)!;
   const attempts = async () => rows(test, 'attempts', `delivery_id = '${String((await delivery()).id)}'`);
   const header = (raw: string, name: string) => new RegExp(`^${name}: (.*)\\r$`, 'm').exec(raw)?.[1];
@@ -203,15 +228,7 @@ describe.each(databases)('delivery on $name', (database) => {
     await tell();
     await test.drain();
     const link = linksOf(relay.handedOver[0]!.raw);
-    // Copies of one planned mail: what a burst of events leaves in the table.
-    const [{ id: model, ...rest }] = (await rows(test, 'deliveries')) as [Record<string, unknown>];
-    const columns = Object.keys(rest).join(', ');
-    await test.gateway.database.write(async (tx) => {
-      for (let n = 0; n < waiting; n++)
-        await tx.query(
-          `INSERT INTO deliveries (id, ${columns}) SELECT '${newId('dlv', test.clock.now())}', ${columns} FROM deliveries WHERE id = '${String(model)}'`,
-        );
-    });
+    await copyPlannedMail(waiting);
     relay.handedOver.length = 0;
     let pressed: Promise<unknown> | null = null;
     let before = -1;

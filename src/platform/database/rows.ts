@@ -13,7 +13,7 @@ export async function insertRows<T extends ObjectLiteral>(
   entity: EntityClass<T>,
   rows: readonly T[],
 ): Promise<void> {
-  if (rows.length > 0) await run(manager, tableOf(manager, entity).insert, [asJson(manager, entity, rows)]);
+  if (rows.length > 0) await run(manager, tableOf(manager, entity).insert, [json(manager, entity, rows)]);
 }
 
 /** Inserts the rows whose unique keys are free; returns the ids of those. */
@@ -25,7 +25,7 @@ export async function insertNew<T extends ObjectLiteral & { id: string }>(
   if (rows.length === 0) return new Set();
   const { insert } = tableOf(manager, entity);
   const text = `${insert} ON CONFLICT DO NOTHING RETURNING id`;
-  const inserted = await run<{ id: string }>(manager, text, [asJson(manager, entity, rows)]);
+  const inserted = await run<{ id: string }>(manager, text, [json(manager, entity, rows)]);
   return new Set(inserted.map(({ id }) => id));
 }
 
@@ -37,7 +37,33 @@ export async function upsertRows<T extends ObjectLiteral & { id: string }>(
 ): Promise<void> {
   if (rows.length === 0) return;
   const { insert, overwrite } = tableOf(manager, entity);
-  await run(manager, `${insert} ON CONFLICT (id) DO UPDATE SET ${overwrite}`, [asJson(manager, entity, rows)]);
+  await run(manager, `${insert} ON CONFLICT (id) DO UPDATE SET ${overwrite}`, [json(manager, entity, rows)]);
+}
+
+/**
+ * Changes each row whose `by` columns equal those of a given one, to what the given one says in `set`. Returns the ids of
+ * the rows that were changed: not those whose `by` differs by now, and not those that `where` (the row is `row`) keeps out.
+ */
+export async function updateRows<T extends ObjectLiteral & { id: string }, K extends keyof T & string>(
+  manager: EntityManager,
+  entity: EntityClass<T>,
+  rows: readonly Pick<T, K>[],
+  { by, set, where = 'true' }: { by: readonly K[]; set: readonly K[]; where?: string },
+  values: readonly unknown[] = [],
+): Promise<Set<string>> {
+  if (rows.length === 0) return new Set();
+  const { name, columns, isPostgres } = tableOf(manager, entity);
+  const named = (properties: readonly string[]) => columns.filter(({ property }) => properties.includes(property));
+  const fields = named([...by, ...set]).map(({ column }) => `value ->> '${column}' AS ${column}`);
+  const given = isPostgres
+    ? `json_populate_recordset(NULL::${name}, ?)`
+    : `(SELECT ${fields.join(', ')} FROM json_each(?))`;
+  const assigned = named(set).map(({ column }) => `${column} = given.${column}`);
+  const equal = named(by).map(({ column }) => `row.${column} = given.${column}`);
+  const text = `UPDATE ${name} AS row SET ${assigned.join(', ')} FROM ${given} AS given WHERE ${equal.join(' AND ')} AND (${where}) RETURNING ${isPostgres ? 'row.id' : 'id'}`;
+  const json = asJson(named([...by, ...set]), rows);
+  const changed = await run<{ id: string }>(manager, text, [json, ...values]);
+  return new Set(changed.map(({ id }) => id));
 }
 
 /**
@@ -93,6 +119,7 @@ interface Column {
 
 interface TableShape {
   name: string;
+  isPostgres: boolean;
   columns: Column[];
   insert: string;
   overwrite: string;
@@ -124,6 +151,7 @@ function shapeOf(metadata: EntityMetadata, isPostgres: boolean): TableShape {
       `SELECT ${names.map((column) => `value ->> '${column}'`).join(', ')} FROM json_each(?) WHERE true`;
   return {
     name,
+    isPostgres,
     columns,
     insert: `INSERT INTO ${name} (${names.join(', ')}) ${values}`,
     overwrite: names
@@ -141,8 +169,11 @@ const readers: Record<string, Column['read']> = {
   'simple-json': (value) => JSON.parse(String(value)) as unknown,
 };
 
-function asJson<T extends ObjectLiteral>(manager: EntityManager, entity: EntityClass<T>, rows: readonly T[]): string {
-  const { columns } = tableOf(manager, entity);
+function json<T extends ObjectLiteral>(manager: EntityManager, entity: EntityClass<T>, rows: readonly T[]): string {
+  return asJson(tableOf(manager, entity).columns, rows);
+}
+
+function asJson(columns: readonly Column[], rows: readonly ObjectLiteral[]): string {
   return JSON.stringify(
     rows.map((row) => {
       const raw: ObjectLiteral = {};

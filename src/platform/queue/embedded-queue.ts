@@ -55,6 +55,7 @@ export class EmbeddedQueue extends Queue {
           busy = true;
           await Promise.all(state.running);
         }
+        if (await state.consumer?.settle?.()) busy = true;
       }
     }
   }
@@ -63,6 +64,7 @@ export class EmbeddedQueue extends Queue {
     this.closed = true;
     for (const state of this.lanes.values()) if (state.timer) clearInterval(state.timer);
     for (const state of this.lanes.values()) await Promise.all([state.sweeping, ...state.running]);
+    for (const { consumer } of this.lanes.values()) await consumer?.settle?.();
   }
 
   private state(lane: Lane): LaneState {

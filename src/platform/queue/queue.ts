@@ -9,6 +9,8 @@ export interface Consumer {
   concurrency: number;
   /** Does the work of these ids. Claims each row itself: an id may come twice or too late. */
   handle(ids: string[]): Promise<void>;
+  /** Waits for what `handle` began and did not wait for; false if there was nothing. */
+  settle?(): Promise<boolean>;
   /** Ids of rows that are due now, oldest first: how work comes back that the queue forgot. */
   due(limit: number): Promise<string[]>;
 }

@@ -1,0 +1,195 @@
+import { Injectable } from '@nestjs/common';
+import { Codes } from '../access/code.js';
+import { Config } from '../config.js';
+import { newId, type Id } from '../ids.js';
+import { Clock } from '../platform/clock.js';
+import { Database, type Transaction } from '../platform/database/database.js';
+import { asEntities, insertRows, run, updateRows } from '../platform/database/rows.js';
+import { scrub } from '../platform/logger.js';
+import { Attempt, Delivery } from './delivery.entity.js';
+import { isEnd, statesBefore, type DeliveryState } from './states.js';
+
+/** A worker that died this often over the same mail died of it. */
+const DEATHS_TO_QUARANTINE = 3;
+
+/** One try of one transport, as it went. */
+export interface Tried {
+  transport: string;
+  outcome: string;
+  detail: string;
+  startedAt: number;
+}
+
+/** What became of a claimed delivery, to be written. */
+export interface Verdict {
+  delivery: Delivery;
+  state: DeliveryState;
+  tried: Tried[];
+  /** For a state that is none of the ends. */
+  nextAttemptAt: number;
+  providerId?: string;
+}
+
+/**
+ * An earlier mail of the same ticket to the same person that has not ended: news of one ticket leave in order. Ids of
+ * one planner sort by time, and the planner of a ticket is one at a time.
+ */
+const BEHIND_ANOTHER = `EXISTS (SELECT 1 FROM deliveries earlier WHERE earlier.ticket_id = waiting.ticket_id
+  AND earlier.participant_id = waiting.participant_id AND earlier.id < waiting.id AND earlier.lane = 'mail'
+  AND earlier.ended_at IS NULL)`;
+const IS_DUE = `waiting.ended_at IS NULL AND waiting.next_attempt_at <= ?
+  AND (waiting.lane <> 'mail' OR NOT ${BEHIND_ANOTHER})`;
+
+/**
+ * The rows of the deliveries as workers share them. Who holds one is told by its id and `attempts`, which each claim
+ * raises: whatever a worker writes after somebody else took the row over changes nothing. Every statement names the
+ * states it may come from, as `states.ts` draws them.
+ */
+@Injectable()
+export class DeliveryRows {
+  constructor(
+    private readonly config: Config,
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly codes: Codes,
+  ) {}
+
+  /** When a lease taken or extended now runs out. */
+  leaseEnd(): number {
+    return this.clock.now() + this.config.leaseSeconds * 1000;
+  }
+
+  /** Ids of what is due in a lane, the longest due first. */
+  due(lane: Delivery['lane'], limit: number, dueBefore: number): Promise<Id<'dlv'>[]> {
+    // Sorted by the index's own column and nothing more: a million rows due at once must not be sorted to find the first.
+    const text = `SELECT waiting.id AS id FROM deliveries waiting WHERE waiting.lane = ? AND ${IS_DUE} ORDER BY waiting.next_attempt_at LIMIT ${limit}`;
+    return this.database.read(async (manager) =>
+      (await run<{ id: Id<'dlv'> }>(manager, text, [lane, dueBefore])).map(({ id }) => id),
+    );
+  }
+
+  /** Takes what is due of these and nobody holds. Rows that killed their workers come back as `quarantined`, ended. */
+  claim(ids: Id<'dlv'>[]): Promise<{ leased: Delivery[]; quarantined: Delivery[] }> {
+    return this.database.write(async (tx) => {
+      const now = this.clock.now();
+      const claimed = asEntities(
+        tx,
+        Delivery,
+        await run(tx, claimText(this.database.kind), [now, this.leaseEnd(), ids, now, ids, now]),
+      );
+      const isFatal = ({ deaths }: Delivery) => deaths >= DEATHS_TO_QUARANTINE;
+      const quarantined = claimed.filter(isFatal);
+      await this.write(
+        tx,
+        quarantined.map((delivery) => quarantine(delivery, now)),
+      );
+      return { leased: claimed.filter((row) => !isFatal(row)), quarantined };
+    });
+  }
+
+  /** Keeps the leases of what is still worked on. Returns the ids of the rows that are still ours. */
+  extend(held: Delivery[]): Promise<Set<string>> {
+    const until = this.leaseEnd();
+    const rows = held.map(({ id, attempts }) => ({ id, attempts, nextAttemptAt: until }));
+    const where = `row.state IN ('leased', 'submitting')`;
+    return this.database.write((tx) =>
+      updateRows(tx, Delivery, rows, { by: ['id', 'attempts'], set: ['nextAttemptAt'], where }),
+    );
+  }
+
+  /**
+   * Durable before the network call: after a crash it is known that the mail may have left, and by which transport. What
+   * a summary shrank to is kept with it. Returns the ids of the rows that are still ours: only those may be sent.
+   */
+  markSubmitting(deliveries: Delivery[]): Promise<Set<string>> {
+    const until = this.leaseEnd();
+    const rows = deliveries.map((row) => ({ ...row, state: 'submitting' as const, nextAttemptAt: until }));
+    return this.database.write((tx) =>
+      updateRows(tx, Delivery, rows, {
+        by: ['id', 'attempts'],
+        set: ['state', 'transport', 'nextAttemptAt', 'templateKey', 'templateRevision', 'locale', 'inputs'],
+        // A second transport after the first could not: submitting already.
+        where: `row.state IN ('leased', 'submitting')`,
+      }),
+    );
+  }
+
+  /** Writes verdicts and what was tried. A verdict over a row that was taken over meanwhile leaves only its attempts. */
+  record(verdicts: Verdict[]): Promise<void> {
+    return this.database.write((tx) => this.write(tx, verdicts));
+  }
+
+  private async write(tx: Transaction, verdicts: Verdict[]): Promise<void> {
+    const endedAt = this.clock.now();
+    await insertRows(
+      tx,
+      Attempt,
+      verdicts.flatMap((verdict) => attemptsOf(verdict, endedAt)),
+    );
+    for (const [state, group] of byState(verdicts)) {
+      const rows = group.map((verdict) => rowAfter(verdict, endedAt));
+      const set = ['state', 'nextAttemptAt', 'endedAt', 'providerId', 'uncertainAt'] as const;
+      await updateRows(tx, Delivery, rows, { by: ['id', 'attempts'], set, where: 'row.state IN ?' }, [
+        statesBefore(state),
+      ]);
+    }
+    const spent = verdicts.filter(({ state, delivery }) => isEnd(state) && delivery.challengeId !== null);
+    await this.codes.wipe(
+      tx,
+      spent.map(({ delivery }) => delivery.challengeId!),
+    );
+  }
+}
+
+function claimText(kind: Database['kind']): string {
+  // Whatever ended two workers is tried alone: if it ends a third one, it takes no innocent rows along into quarantine.
+  const suspect = `state IN ('leased', 'submitting') AND deaths > 0`;
+  const due = `SELECT waiting.id FROM deliveries waiting WHERE waiting.id IN ? AND ${IS_DUE} AND (NOT (${suspect})
+    OR waiting.id = (SELECT min(id) FROM deliveries WHERE id IN ? AND ${suspect} AND next_attempt_at <= ?))`;
+  // Rows that another transaction is taking are its own.
+  const free = kind === 'postgres' ? `${due} ORDER BY waiting.id FOR UPDATE SKIP LOCKED` : due;
+  // Whoever left it in the middle of the call left no answer either.
+  return `UPDATE deliveries SET attempts = attempts + 1,
+    deaths = deaths + CASE WHEN state IN ('leased', 'submitting') THEN 1 ELSE 0 END,
+    uncertain_at = CASE WHEN state = 'submitting' THEN COALESCE(uncertain_at, ?) ELSE uncertain_at END,
+    state = 'leased', next_attempt_at = ?
+    WHERE id IN (${free}) RETURNING *`;
+}
+
+function quarantine(delivery: Delivery, now: number): Verdict {
+  const detail = `${delivery.deaths} workers ended while they held it`;
+  return {
+    delivery,
+    state: 'parked',
+    nextAttemptAt: now,
+    tried: [{ transport: 'none', outcome: 'quarantined', detail, startedAt: now }],
+  };
+}
+
+function byState(verdicts: Verdict[]): Map<DeliveryState, Verdict[]> {
+  const groups = new Map<DeliveryState, Verdict[]>();
+  for (const verdict of verdicts) groups.set(verdict.state, [...(groups.get(verdict.state) ?? []), verdict]);
+  return groups;
+}
+
+function rowAfter({ delivery, state, nextAttemptAt, providerId }: Verdict, now: number) {
+  const { id, attempts } = delivery;
+  const uncertainAt = state === 'uncertain' ? (delivery.uncertainAt ?? now) : delivery.uncertainAt;
+  const ended = isEnd(state) ? { nextAttemptAt: now, endedAt: now } : { nextAttemptAt, endedAt: null };
+  return { id, attempts, state, uncertainAt, providerId: providerId ?? delivery.providerId, ...ended };
+}
+
+/** A verdict without a try is a decision of ours; it is an attempt too if it ended the delivery. */
+function attemptsOf({ delivery, state, tried }: Verdict, endedAt: number): Attempt[] {
+  const decided = isEnd(state) ? [{ transport: 'none', outcome: state, detail: '', startedAt: endedAt }] : [];
+  return (tried.length > 0 ? tried : decided).map(({ transport, outcome, detail, startedAt }) => ({
+    id: newId('atm', endedAt),
+    deliveryId: delivery.id,
+    number: delivery.attempts,
+    transport,
+    outcome,
+    detail: scrub(detail),
+    startedAt,
+    endedAt,
+  }));
+}
