@@ -26,6 +26,7 @@ const LONGEST_REQUEST_MS = 600_000;
 const LONGEST_PATH = 600;
 
 const HANG_UP_EVERY_MS = 50;
+const FOLLOW_CLOCK_EVERY_MS = 30_000;
 
 /** Parts that tests replace. */
 export interface GatewayParts {
@@ -48,6 +49,7 @@ export async function startGateway(config: Config, parts: GatewayParts = {}): Pr
   const clock = parts.clock ?? new SystemClock();
   const logger = parts.logger ?? new Logger(config.logLevel);
   const database = await Database.open(config.database, entities);
+  const stopFollowing = await followDatabase(clock, database, logger);
   const queue = parts.queue?.(logger) ?? new EmbeddedQueue(logger);
   const http = new HttpClient({ allowPrivateHosts: config.allowPrivateHosts });
   const platform: Platform = { config, clock, logger, database, queue, http };
@@ -66,10 +68,27 @@ export async function startGateway(config: Config, parts: GatewayParts = {}): Pr
       await queue.close();
       await app.close();
       clearInterval(hangUp);
+      stopFollowing();
       http.close();
       await database.close();
     },
   };
+}
+
+/** Keeps our clock to that of the database which several processes share. */
+async function followDatabase(clock: Clock, database: Database, logger: Logger): Promise<() => void> {
+  const follow = async () => {
+    const now = await database.now();
+    if (now !== null) clock.follow(now);
+  };
+  await follow();
+  const timer = setInterval(
+    // It goes on by what it knew.
+    () => void follow().catch((error: unknown) => logger.warn('the database was not asked for the time', { error })),
+    FOLLOW_CLOCK_EVERY_MS,
+  );
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 async function createApplication(platform: Platform): Promise<NestFastifyApplication> {

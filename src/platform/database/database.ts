@@ -51,6 +51,15 @@ export class Database {
     return work(this.reader.manager);
   }
 
+  /** The database's own clock, ms since 1970; null for SQLite, which has the clock of this process. */
+  async now(): Promise<number | null> {
+    if (this.kind === 'sqlite') return null;
+    const [row] = await this.reader.query<{ now: string }[]>(
+      'SELECT extract(epoch FROM clock_timestamp()) * 1000 AS now',
+    );
+    return Number(row!.now);
+  }
+
   /** Runs `work` in one transaction; rolls back if it throws. No network call inside: on SQLite everybody waits. */
   write<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     if (this.inside.getStore())
