@@ -1,6 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -10,9 +10,20 @@ import { setTimeout as pause } from 'node:timers/promises';
 export const ROOT = new URL('../../../', import.meta.url).pathname;
 
 // Debian keeps mail tools in sbin, which is not on everybody's PATH.
-const TOOL_FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+const TOOL_FOLDERS = [
+  ...(process.env.PATH ?? '').split(delimiter),
+  '/usr/sbin',
+  '/usr/local/sbin',
+  ...postgresFolders('/usr/lib/postgresql'),
+];
 const STOP_PATIENCE_MS = 10_000;
 const CLOCK_TICK_MS = 10;
+
+/** Postgres' own programs, which Debian keeps apart by version; the newest first. */
+function postgresFolders(root: string): string[] {
+  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
+  return versions.map((version) => join(root, version, 'bin'));
+}
 
 const running = new Set<Child>();
 const folders = new Set<string>();

@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import { type Summary, summarise } from './statistics.js';
-import { FIGURES, type Figure, type Figures, type System } from './systems.js';
+import { FIGURES, type Figure, type Figures, type System } from './system.js';
 
 /** All rounds of one system. */
 export interface Result {
@@ -16,13 +16,23 @@ export interface Machine {
   sink: string;
 }
 
-/** A ratio of one of our figures to the same figure of a reference point. */
-interface Ratio {
+/** What one of our figures must be as a multiple of the same figure of another system in the same run. */
+interface Goal {
   system: string;
   figure: Figure;
   against: string;
-  ratio: number;
+  atLeast: number;
 }
+
+const GOALS: readonly Goal[] = [
+  { system: 'postern', figure: 'mails_per_s', against: 'tutorial-react', atLeast: 6 },
+  { system: 'postern', figure: 'mails_per_s', against: 'tutorial-handlebars', atLeast: 2 },
+  { system: 'postern', figure: 'mails_per_s', against: 'compose', atLeast: 0.9 },
+  { system: 'postern-drain', figure: 'mails_per_s', against: 'compose', atLeast: 1.2 },
+  { system: 'postern-postgres', figure: 'mails_per_s', against: 'postern', atLeast: 0.8 },
+  { system: 'postern-drain-postgres', figure: 'mails_per_s', against: 'postern-drain', atLeast: 0.8 },
+  { system: 'postern-intake', figure: 'accepted_per_s', against: 'bare-route', atLeast: 0.5 },
+];
 
 const HEADINGS: Record<Figure, string> = {
   mails_per_s: 'mails/s',
@@ -32,8 +42,7 @@ const HEADINGS: Record<Figure, string> = {
   intake_p99_ms: 'p99 ms',
 };
 const INTAKE = ['accepted_per_s', 'intake_p50_ms', 'intake_p99_ms'] as const;
-const COMPARED = ['mails_per_s', 'cpu_ms_per_mail'] as const;
-const OURS = 'postern';
+const MAIL = ['mails_per_s', 'cpu_ms_per_mail'] as const;
 const NOTHING = '–';
 
 export function machineFacts(sink: 'smtp-sink' | 'node'): Machine {
@@ -47,20 +56,30 @@ export function describeMachine(machine: Machine): string {
   return `node ${machine.node} on ${machine.platform}, ${machine.cores} cores, ${machine.cpu}; mails go to ${sink}`;
 }
 
-/** Mails and CPU of every system, and what ours are as a multiple of them. Figures are median (lowest–highest). */
+/** Mails and CPU of every system that sends. Figures are median (lowest–highest). */
 export function mailTable(results: readonly Result[]): string {
-  const ratios = ratiosOf(results);
-  const ratio = (system: System, figure: Figure) => {
-    const found = ratios.find((one) => one.against === system.name && one.figure === figure);
-    return found ? `${number(found.ratio)}×` : NOTHING;
-  };
-  const head = ['webhook in → SMTP accepted', ...COMPARED.map((figure) => HEADINGS[figure]), 'Postern mails/s', 'CPU'];
-  const rows = results.map(({ system, rounds }) => [
+  const sending = results.filter(({ rounds }) => summaryOf(rounds, 'mails_per_s'));
+  if (!sending.length) return '';
+  const rows = sending.map(({ system, rounds }) => [
     system.title,
-    ...COMPARED.map((figure) => cell(summaryOf(rounds, figure))),
-    ...COMPARED.map((figure) => ratio(system, figure)),
+    ...MAIL.map((figure) => cell(summaryOf(rounds, figure))),
   ]);
-  return align([head, ...rows]);
+  return align([['webhook in → SMTP accepted', ...MAIL.map((figure) => HEADINGS[figure])], ...rows]);
+}
+
+/** How our figures stand to those they are held against; empty when neither was measured. */
+export function goalTable(results: readonly Result[]): string {
+  const reached = reachedGoals(results);
+  if (!reached.length) return '';
+  const title = (name: string) => results.find(({ system }) => system.name === name)!.system.title;
+  const rows = reached.map(({ system, figure, against, atLeast, ratio }) => [
+    `${title(system)} : ${title(against)}`,
+    HEADINGS[figure],
+    `${number(ratio)}×`,
+    `${number(atLeast)}×`,
+    ratio >= atLeast ? 'reached' : 'not reached',
+  ]);
+  return align([['ours : theirs, medians', 'figure', 'is', 'wanted', ''], ...rows]);
 }
 
 /** How fast events were taken, for the systems that take any; empty when none does. */
@@ -85,23 +104,19 @@ export function jsonLines(machine: Machine, results: readonly Result[]): string 
       return [{ system: system.name, figure, ...values, rounds: rounds.length }];
     }),
   );
-  const ratios = ratiosOf(results).map((one) => ({ ...one, ratio: rounded(one.ratio) }));
+  const ratios = reachedGoals(results).map((one) => ({ ...one, ratio: rounded(one.ratio) }));
   return [{ machine }, ...figures, ...ratios].map((line) => JSON.stringify(line)).join('\n');
 }
 
-/** Our median through each reference point's, for what is compared. */
-function ratiosOf(results: readonly Result[]): Ratio[] {
-  const ours = results.find(({ system }) => system.name === OURS);
-  if (!ours) return [];
-  return results
-    .filter((result) => result !== ours)
-    .flatMap(({ system, rounds }) =>
-      COMPARED.flatMap((figure) => {
-        const [mine, theirs] = [summaryOf(ours.rounds, figure), summaryOf(rounds, figure)];
-        if (!mine || !theirs) return [];
-        return [{ system: OURS, figure, against: system.name, ratio: mine.median / theirs.median }];
-      }),
-    );
+function reachedGoals(results: readonly Result[]): (Goal & { ratio: number })[] {
+  const medianOf = (name: string, figure: Figure) => {
+    const rounds = results.find(({ system }) => system.name === name)?.rounds;
+    return rounds && summaryOf(rounds, figure)?.median;
+  };
+  return GOALS.flatMap((goal) => {
+    const [mine, theirs] = [medianOf(goal.system, goal.figure), medianOf(goal.against, goal.figure)];
+    return mine === undefined || theirs === undefined ? [] : [{ ...goal, ratio: mine / theirs }];
+  });
 }
 
 function summaryOf(rounds: readonly Figures[], figure: Figure): Summary | undefined {

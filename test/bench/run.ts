@@ -6,13 +6,18 @@ import {
   type Machine,
   type Result,
   describeMachine,
+  goalTable,
   intakeTable,
   jsonLines,
   machineFacts,
   mailTable,
 } from './report.js';
 import { Sink } from './sink.js';
-import { SYSTEMS, type System, missing } from './systems.js';
+import { OURS } from './postern.js';
+import { REFERENCES } from './references.js';
+import { type Figures, type System, missing } from './system.js';
+
+const SYSTEMS = [...REFERENCES, ...OURS];
 
 const HELP = `npm run bench -- [--rounds 3] [--mails 1500] [--only name,name]
 
@@ -114,7 +119,7 @@ async function measureAll({ rounds, mails }: Options, systems: readonly System[]
       try {
         const figures = await system.measure({ sink, mails: mails * system.times, progress: show });
         measured.push(figures);
-        progress.note(`${label}  ${Math.round(figures.mails_per_s ?? 0)} mails/s`);
+        progress.note(`${label}  ${inShort(figures)}`);
       } catch (error) {
         failed.add(system);
         progress.note(`${label}  failed: ${said(error)}`);
@@ -123,6 +128,9 @@ async function measureAll({ rounds, mails }: Options, systems: readonly System[]
   }
   return { results: results.filter(({ system }) => !failed.has(system)), failed };
 }
+
+const inShort = ({ mails_per_s: mails, accepted_per_s: accepted }: Figures) =>
+  mails === undefined ? `${Math.round(accepted ?? 0)} webhooks/s` : `${Math.round(mails)} mails/s`;
 
 const said = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
@@ -149,7 +157,8 @@ function print({ rounds, mails }: Options, machine: Machine, results: readonly R
     `${describeMachine(machine)}\nrounds of ${mails} mails, ${rounds} each: median (lowest–highest)`,
     mailTable(results),
     intakeTable(results),
-    'CPU is that of the system’s own process; Redis, where it needs one, comes on top. 2.00× is twice this line’s figure.',
+    goalTable(results),
+    'CPU is that of the system’s own process; Redis and Postgres, where it needs them, come on top.',
     jsonLines(machine, results),
   ];
   console.log(`\n${sections.filter(Boolean).join('\n\n')}`);

@@ -1,0 +1,68 @@
+import { execFileSync } from 'node:child_process';
+import { chownSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { Child, findTool, freePort, removeFolder, temporaryFolder, untilReady } from './processes.js';
+import type { Tool } from './system.js';
+
+export const REDIS: Tool = { name: 'redis-server', package: 'redis-server' };
+export const POSTGRES: Tool = { name: 'initdb', package: 'postgresql' };
+
+export interface Server {
+  url: string;
+  process: Child;
+  stop(): Promise<void>;
+}
+
+/** A Redis that keeps nothing: the database is the truth. */
+export async function startRedis(): Promise<Server> {
+  const port = await freePort();
+  const options = ['--save', '', '--appendonly', 'no', '--bind', '127.0.0.1', '--port', `${port}`];
+  const child = new Child(findTool(REDIS.name)!, options);
+  return { url: `redis://127.0.0.1:${port}`, process: child, stop: () => child.stop() };
+}
+
+/** A Postgres of its own in a temporary folder, with its usual settings: every commit is on the disk. */
+export async function startPostgres(): Promise<Server> {
+  const bin = join(findTool(POSTGRES.name)!, '..');
+  const [folder, port] = [temporaryFolder(), await freePort()];
+  // initdb refuses to run as root.
+  const owner = process.getuid?.() === 0 ? idsOf('postgres') : {};
+  if (owner.uid !== undefined) chownSync(folder, owner.uid, owner.gid);
+  const fresh = ['-D', folder, '-U', 'postern', '--auth=trust', '-E', 'UTF8', '--locale=C'];
+  execFileSync(join(bin, 'initdb'), fresh, { ...owner, cwd: folder, stdio: 'ignore' });
+  const options = [
+    '-D',
+    folder,
+    '-p',
+    `${port}`,
+    '-c',
+    'listen_addresses=127.0.0.1',
+    '-c',
+    `unix_socket_directories=${folder}`,
+  ];
+  const child = new Child(join(bin, 'postgres'), options, { ...owner, cwd: folder });
+  const url = `postgres://postern@127.0.0.1:${port}/postgres`;
+  await untilReady(child, () => takesConnections(url));
+  return {
+    url,
+    process: child,
+    stop: async () => {
+      await child.stop();
+      removeFolder(folder);
+    },
+  };
+}
+
+async function takesConnections(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url });
+  return client.connect().then(
+    () => client.end().then(() => true),
+    () => false, // not yet
+  );
+}
+
+function idsOf(user: string): { uid: number; gid: number } | { uid?: undefined; gid?: undefined } {
+  const read = (flag: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));
+  return { uid: read('-u'), gid: read('-g') };
+}
