@@ -11,8 +11,8 @@ import { whoTakesPart, type Access } from '../tickets/conversation.js';
 import { Attempt, Delivery } from './delivery.entity.js';
 import { MailRenderer, type CodeForMail } from './mail-renderer.js';
 import { isEnd, type DeliveryState } from './states.js';
-import { SmtpTransport } from './transports/smtp.js';
 import type { Mail, Transport, TransportOutcome } from './transports/transport.js';
+import { openTransports } from './transports/transports.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -48,11 +48,12 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     private readonly logger: Logger,
   ) {}
 
-  onApplicationBootstrap(): void {
-    const settings = this.config.mail.transports[0];
-    if (!this.config.roles.worker || !settings) return;
+  async onApplicationBootstrap(): Promise<void> {
+    if (!this.config.roles.worker) return;
     for (const lane of Object.keys(lanes) as MailLane[]) {
-      this.transports.set(lane, new SmtpTransport(settings, lanes[lane].connections));
+      const [transport] = await openTransports(this.config.mail.transports, lanes[lane].connections);
+      if (!transport) return;
+      this.transports.set(lane, transport);
       this.queue.consume(lane, {
         ...lanes[lane],
         handle: (ids) => this.deliver(lane, ids as Id<'dlv'>[]),
