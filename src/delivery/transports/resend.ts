@@ -59,9 +59,9 @@ type Answer = Extract<HttpOutcome, { ok: true }>;
 
 /**
  * The SDK with an exchange of our own. Its own one turns every failure into the same error: a refused connection, where
- * nothing was sent, and an answer that broke off, after which the mail may be on its way. It also follows redirects,
- * reads answers of any size, and keeps Retry-After from nobody but gives it for no failure. The door it leaves open for
- * that is `fetchRequest`: all that the SDK makes of a mail stays, and what it gets back is ours to judge.
+ * nothing was sent, and an answer that broke off, after which the mail may be on its way. It also follows redirects and
+ * reads answers of any size. `fetchRequest` is the door it leaves open: all that the SDK makes of a mail (path, headers,
+ * JSON) stays its own, and what comes back is ours to judge.
  */
 class HonestResend extends Resend {
   private readonly outcomes = new WeakMap<object, HttpOutcome>();
