@@ -11,13 +11,27 @@ import { readSources, readSourcesFile, type Source, type SourcesInput } from './
 /** The folder of the package: where `templates/` and `package.json` are, from `src/` as from `dist/src/`. */
 export const packageRoot = findPackageRoot(import.meta.dirname);
 
+/** One of the ways out, in the order in which they are tried. */
+export type TransportSettings = SmtpTransportSettings | ResendTransportSettings;
+
 export interface SmtpTransportSettings {
   kind: 'smtp';
+  /** `smtp`, `smtp-2`, …: unique, and the same after a restart with the same MAIL_URL. */
+  name: string;
   host: string;
   port: number;
   secure: boolean;
   user: string | null;
   password: string | null;
+}
+
+export interface ResendTransportSettings {
+  kind: 'resend';
+  /** `resend`, `resend-2`, … */
+  name: string;
+  apiKey: string;
+  /** Origin of the API; plain http only to a host of ALLOW_PRIVATE_HOSTS. */
+  endpoint: string;
 }
 
 /** All settings, checked and completed. A class only so that it can be injected by its name. */
@@ -32,7 +46,8 @@ export abstract class Config {
   database: { kind: 'sqlite'; path: string } | { kind: 'postgres'; url: string };
   roles: { web: boolean; worker: boolean };
   mail: {
-    transports: SmtpTransportSettings[];
+    /** Tried in this order. */
+    transports: TransportSettings[];
     from: { name: string; address: EmailAddress };
     returnPath: EmailAddress;
   };
@@ -51,6 +66,8 @@ export abstract class Config {
   /** Secrets that were made at this start because none were set: shown once, never outside development. */
   generated: { name: string; value: string }[];
 }
+
+const RESEND_API = 'api.resend.com';
 
 /** Every fault of the settings at once; each names its variable and the fix. */
 export class ConfigError extends Error {
@@ -121,7 +138,8 @@ export const settings = {
   },
   MAIL_URL: {
     schema: text.min(1),
-    sentence: 'smtp://user:password@host:port or smtps://…; required in production, else smtp://127.0.0.1:1025',
+    sentence:
+      'smtp://user:password@host:port, smtps://… or resend://API_KEY (resend://API_KEY@host:port for another endpoint); several, space-separated, are tried in order; required in production, else smtp://127.0.0.1:1025',
   },
   MAIL_FROM: { schema: text, default: 'Support <no-reply@localhost>', sentence: 'sender of every mail' },
   MAIL_RETURN_PATH: { schema: text, sentence: "envelope sender, where bounces go; default: MAIL_FROM's address" },
@@ -206,7 +224,11 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     database: readDatabase(values.DATABASE_URL, dataDir),
     roles: { web: list(values.ROLES ?? '').includes('web'), worker: list(values.ROLES ?? '').includes('worker') },
     mail: {
-      transports: readTransports(values.MAIL_URL ?? (production ? '' : 'smtp://127.0.0.1:1025'), problems),
+      transports: readTransports(
+        values.MAIL_URL ?? (production ? '' : 'smtp://127.0.0.1:1025'),
+        allowPrivateHosts,
+        problems,
+      ),
       from,
       returnPath: returnPath.address,
     },
@@ -294,33 +316,55 @@ function readMailbox(name: string, value: string, production: boolean, problems:
   return { name: '', address: { given: '', key: '', domain: '' } };
 }
 
-function readTransports(value: string, problems: string[]): SmtpTransportSettings[] {
+function readTransports(value: string, allowPrivateHosts: string[], problems: string[]): TransportSettings[] {
   const urls = value.split(/\s+/).filter(Boolean);
-  if (urls.length === 0) problems.push('MAIL_URL is required in production: smtp://user:password@host:port');
-  if (urls.length > 1) problems.push('MAIL_URL: this version takes one transport');
-  return urls.flatMap((one) => {
+  if (urls.length === 0)
+    problems.push('MAIL_URL is required in production: smtp://user:password@host:port or resend://API_KEY');
+  const counts = { smtp: 0, resend: 0 };
+  return urls.flatMap((one, index) => {
     const url = URL.canParse(one) ? new URL(one) : null;
-    if (
-      !url ||
-      !/^smtps?:$/.test(url.protocol) ||
-      url.hostname === '' ||
-      !isPercentEncoded(url.username + url.password)
-    ) {
-      problems.push('MAIL_URL must be smtp://user:password@host:port or smtps://…');
+    const settings = url && (readSmtp(url) ?? readResend(url, allowPrivateHosts));
+    if (!settings) {
+      problems.push(
+        `MAIL_URL must be smtp://user:password@host:port, smtps://…, resend://API_KEY or resend://API_KEY@host:port (entry ${index + 1} is not)`,
+      );
       return [];
     }
-    const secure = url.protocol === 'smtps:';
-    return [
-      {
-        kind: 'smtp',
-        host: url.hostname.replace(/^\[|\]$/g, ''),
-        port: Number(url.port) || (secure ? 465 : 587),
-        secure,
-        user: decodeURIComponent(url.username) || null,
-        password: decodeURIComponent(url.password) || null,
-      },
-    ];
+    const { kind } = settings;
+    const count = ++counts[kind];
+    return [{ ...settings, name: count === 1 ? kind : `${kind}-${count}` }];
   });
+}
+
+function readSmtp(url: URL): SmtpTransportSettings | null {
+  if (!/^smtps?:$/.test(url.protocol) || url.hostname === '' || !isPercentEncoded(url.username + url.password))
+    return null;
+  const secure = url.protocol === 'smtps:';
+  return {
+    kind: 'smtp',
+    name: 'smtp',
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port) || (secure ? 465 : 587),
+    secure,
+    user: decodeURIComponent(url.username) || null,
+    password: decodeURIComponent(url.password) || null,
+  };
+}
+
+/** `resend://API_KEY`: the key stands where a host does, unless there is an `@`. */
+function readResend(url: URL, allowPrivateHosts: string[]): ResendTransportSettings | null {
+  const elsewhere = url.username !== '';
+  const key = elsewhere ? url.username : url.hostname;
+  if (url.protocol !== 'resend:' || !isPercentEncoded(key) || !isHeaderWord(decodeURIComponent(key))) return null;
+  if (url.password + url.search + url.hash !== '' || !/^\/?$/.test(url.pathname)) return null;
+  // A port without a key before it is a host whose key was forgotten.
+  if (!elsewhere && url.port !== '') return null;
+  const host = elsewhere ? url.host : RESEND_API;
+  if (!URL.canParse(`https://${host}`)) return null;
+  // The scheme of the web first: the host of another one is neither lower case nor an address to the parser.
+  const isPrivate = allowPrivateHosts.includes(new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, ''));
+  const endpoint = new URL(`${isPrivate ? 'http' : 'https'}://${host}`).origin;
+  return { kind: 'resend', name: 'resend', apiKey: decodeURIComponent(key), endpoint };
 }
 
 function readKeys(name: string, value: string | undefined, problems: string[]): KeyRing {
@@ -414,6 +458,10 @@ function isPercentEncoded(text: string): boolean {
   } catch {
     return false; // a % that begins no sign: there is no other way to ask
   }
+}
+
+function isHeaderWord(text: string): boolean {
+  return /^[\x21-\x7e]+$/.test(text);
 }
 
 function isAddressOrSubnet(value: string): boolean {

@@ -1,4 +1,5 @@
 import { Challenge, Limit, Session } from './access/access.entity.js';
+import { Breaker } from './delivery/breaker.entity.js';
 import { Attempt, Delivery } from './delivery/delivery.entity.js';
 import { Event } from './intake/event.entity.js';
 import { OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
@@ -14,6 +15,7 @@ export const entities = [
   Reply,
   Delivery,
   Attempt,
+  Breaker,
   Challenge,
   Session,
   Limit,

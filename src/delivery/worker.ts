@@ -13,8 +13,8 @@ import { DeliveryRows, type Tried, type Verdict } from './delivery-rows.js';
 import { Dispatcher } from './dispatcher.js';
 import { MailRenderer, type CodeForMail } from './mail-renderer.js';
 import type { DeliveryState } from './states.js';
-import { SmtpTransport } from './transports/smtp.js';
 import type { Mail, Transport, TransportOutcome } from './transports/transport.js';
+import { openTransports } from './transports/transports.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -110,10 +110,10 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     }, limits);
   }
 
-  onApplicationBootstrap(): void {
+  async onApplicationBootstrap(): Promise<void> {
     if (!this.config.roles.worker) return;
     for (const name of Object.keys(lanes) as LaneName[]) {
-      const lane = new Lane(name, this.openTransports(lanes[name].connections));
+      const lane = new Lane(name, await openTransports(this.config.mail.transports, lanes[name].connections));
       this.lanes.push(lane);
       this.queue.consume(name, {
         ...lanes[name],
@@ -128,10 +128,6 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
   onApplicationShutdown(): void {
     if (this.heartbeat) clearInterval(this.heartbeat);
     for (const { transports } of this.lanes) for (const transport of transports) transport.close();
-  }
-
-  private openTransports(connections: number): Transport[] {
-    return this.config.mail.transports.map((settings) => new SmtpTransport(settings, connections));
   }
 
   private async due(lane: LaneName, limit: number): Promise<string[]> {

@@ -32,6 +32,8 @@ export interface HttpClientOptions {
   timeoutMs?: number;
   /** Largest body of an answer to `post`, in bytes. */
   maxAnswerBytes?: number;
+  /** Connections to one host at a time; further requests wait for one, and their time runs. No limit by default. */
+  connections?: number;
   /** All addresses of a host name. */
   resolve?: (hostname: string) => Promise<string[]>;
   /** Certificates to trust instead of the usual ones (PEM). */
@@ -92,7 +94,8 @@ export class HttpClient {
     this.#timeoutMs = options.timeoutMs ?? 15_000;
     this.#maxAnswerBytes = options.maxAnswerBytes ?? 64 * 1024;
     this.#resolve = options.resolve ?? resolveBySystem;
-    const pool = { keepAlive: true, maxFreeSockets: 16, timeout: IDLE_SOCKET_MS };
+    const maxSockets = options.connections ?? Infinity;
+    const pool = { keepAlive: true, maxSockets, maxFreeSockets: 16, timeout: IDLE_SOCKET_MS };
     this.#agents = { 'http:': new HttpAgent(pool), 'https:': new HttpsAgent({ ...pool, ca: options.ca }) };
   }
 

@@ -9,6 +9,7 @@ const tables = [
   'replies',
   'deliveries',
   'attempts',
+  'breakers',
   'challenges',
   'sessions',
   'limits',
@@ -23,7 +24,7 @@ export function rows(
   table: TableName,
   where = '1 = 1',
 ): Promise<Record<string, unknown>[]> {
-  const key = table === 'limits' ? 'key' : 'id';
+  const key = table === 'limits' || table === 'breakers' ? 'key' : 'id';
   return gateway.database.read((manager) => manager.query(`SELECT * FROM ${table} WHERE ${where} ORDER BY ${key}`));
 }
 

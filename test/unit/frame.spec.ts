@@ -72,7 +72,7 @@ describe('production settings', () => {
       generated: [],
     });
     expect(config.mail.transports).toEqual([
-      { kind: 'smtp', host: 'mail.example', port: 465, secure: true, user: 'user', password: 'p@ss' },
+      { kind: 'smtp', name: 'smtp', host: 'mail.example', port: 465, secure: true, user: 'user', password: 'p@ss' },
     ]);
     expect(config.mail.returnPath).toBe(config.mail.from.address);
     expect(config.sources).toMatchObject([{ name: 'default', outbound: null }]);
@@ -113,10 +113,16 @@ describe('production settings', () => {
     ['a queue that is not there yet', { QUEUE_URL: 'redis://q' }, 'QUEUE_URL this version knows embedded only'],
     ['an unknown role', { ROLES: 'web,mailer' }, 'ROLES must be web, worker or web,worker'],
     ['half of the work on SQLite', { ROLES: 'web' }, 'ROLES must be web,worker with SQLite'],
-    ['another transport', { MAIL_URL: 'resend://key' }, 'MAIL_URL must be smtp://'],
+    ['another transport', { MAIL_URL: 'sendmail://localhost' }, 'MAIL_URL must be smtp://'],
     ['a bare mail host', { MAIL_URL: 'mail.example:587' }, 'MAIL_URL must be smtp://'],
     ['a bad escape', { MAIL_URL: 'smtp://u%zz:p@mail.example' }, 'MAIL_URL must be smtp://'],
-    ['two transports', { MAIL_URL: 'smtp://a.example smtp://b.example' }, 'MAIL_URL: this version takes one'],
+    ['a second transport that is none', { MAIL_URL: 'smtp://a.example resend://' }, 'MAIL_URL must be smtp://'],
+    ['a Resend endpoint without a key', { MAIL_URL: 'resend://mail.example:8080' }, 'MAIL_URL must be smtp://'],
+    ['a Resend key with a password', { MAIL_URL: 'resend://re_key:pass@mail.example' }, 'MAIL_URL must be smtp://'],
+    ['a Resend key that breaks its header', { MAIL_URL: 'resend://re%0d%0akey' }, 'MAIL_URL must be smtp://'],
+    ['a Resend endpoint with a path', { MAIL_URL: 'resend://re_key@mail.example/v2' }, 'MAIL_URL must be smtp://'],
+    ['a Resend key with a query', { MAIL_URL: 'resend://re_key?region=eu' }, 'MAIL_URL must be smtp://'],
+    ['a Resend endpoint that is no host', { MAIL_URL: 'resend://re_key@1.2.3.4.5' }, 'MAIL_URL must be smtp://'],
     ['no sender', { MAIL_FROM: '' }, 'MAIL_FROM must be an address or "Name <address>" with a real domain'],
     ['a sender at localhost', { MAIL_FROM: 'Support <no-reply@localhost>' }, 'MAIL_FROM must be an address'],
     ['two senders', { MAIL_FROM: 'a@support.example, b@support.example' }, 'MAIL_FROM must be an address'],
@@ -173,6 +179,41 @@ describe('production settings', () => {
     expect(loadConfig({ ...production(), ...given })).toMatchObject(expected);
   });
 
+  it('take several transports in order, each with a name of its own', () => {
+    const urls = [
+      'smtp://a.example',
+      'resend://re_Key_1',
+      'smtps://u:p@b.example:2465',
+      'resend://re_Key_2@API.example:8443',
+    ];
+    const { transports } = loadConfig({ ...production(), MAIL_URL: urls.join('  ') }).mail;
+    expect(transports).toEqual([
+      { kind: 'smtp', name: 'smtp', host: 'a.example', port: 587, secure: false, user: null, password: null },
+      { kind: 'resend', name: 'resend', apiKey: 're_Key_1', endpoint: 'https://api.resend.com' },
+      { kind: 'smtp', name: 'smtp-2', host: 'b.example', port: 2465, secure: true, user: 'u', password: 'p' },
+      { kind: 'resend', name: 'resend-2', apiKey: 're_Key_2', endpoint: 'https://api.example:8443' },
+    ]);
+  });
+
+  it.each([
+    ['a private host that is named', 'relay.lan', 'resend://key@relay.lan:8080', 'http://relay.lan:8080'],
+    ['its letters otherwise', 'relay.lan', 'resend://key@Relay.LAN', 'http://relay.lan'],
+    ['an address of IPv6', '::1', 'resend://key@[::1]:8080', 'http://[::1]:8080'],
+    ['another host than the named one', 'relay.lan', 'resend://key@api.example', 'https://api.example'],
+    ['a private host that is not named', '', 'resend://key@127.0.0.1:8080', 'https://127.0.0.1:8080'],
+  ])('reach %s by plain http only if it is named', (_, allowed, url, endpoint) => {
+    const config = loadConfig({ ...production(), MAIL_URL: url, ALLOW_PRIVATE_HOSTS: allowed });
+    expect(config.mail.transports).toMatchObject([{ apiKey: 'key', endpoint }]);
+  });
+
+  it('tell every transport that is wrong at once, by its place', () => {
+    const MAIL_URL = 'smpt://planted:planted@a.example smtp://b.example resend://planted:planted@c.example';
+    expect(problemsOf({ ...production(), MAIL_URL })).toEqual([
+      expect.stringContaining('(entry 1 is not)'),
+      expect.stringContaining('(entry 3 is not)'),
+    ]);
+  });
+
   it('never repeat a secret in a problem', () => {
     const secrets = {
       LINK_KEYS: 'k1:cGxhbnRlZC1saW5rLWtleQ==',
@@ -180,7 +221,8 @@ describe('production settings', () => {
       SOURCE_SECRET: 'whsec_planted!source!secret',
       OUTBOUND_SECRET: 'whsec_planted!outbound!secret',
       OUTBOUND_URL: 'http://planted-user:planted-pass@help.example/planted-path',
-      MAIL_URL: 'smpt://planted-user:planted-pass@mail.example',
+      MAIL_URL:
+        'smpt://planted-user:planted-pass@mail.example resend://planted-key:8080 resend://planted-key@planted/x',
       DATABASE_URL: 'mysql://planted-user:planted-pass@db/postern',
     };
     const problems = problemsOf({ ...production(), ...secrets });

@@ -29,15 +29,30 @@ export async function insertNew<T extends ObjectLiteral & { id: string }>(
   return new Set(inserted.map(({ id }) => id));
 }
 
-/** Inserts the rows, or makes the rows of the same id like them. */
-export async function upsertRows<T extends ObjectLiteral & { id: string }>(
+/** Inserts the rows, or makes the rows of the same key like them. */
+export async function upsertRows<T extends ObjectLiteral>(
   manager: EntityManager,
   entity: EntityClass<T>,
   rows: readonly T[],
 ): Promise<void> {
   if (rows.length === 0) return;
-  const { insert, overwrite } = tableOf(manager, entity);
-  await run(manager, `${insert} ON CONFLICT (id) DO UPDATE SET ${overwrite}`, [json(manager, entity, rows)]);
+  const { insert, key, overwrite } = tableOf(manager, entity);
+  await run(manager, `${insert} ON CONFLICT (${key}) DO UPDATE SET ${overwrite}`, [json(manager, entity, rows)]);
+}
+
+/**
+ * Inserts the rows whose keys are free, and returns the rows of all these keys as they are now. They are this
+ * transaction's until its end: taken one after another in the order given, so give them sorted, or two may deadlock.
+ */
+export async function holdRows<T extends ObjectLiteral>(
+  manager: EntityManager,
+  entity: EntityClass<T>,
+  rows: readonly T[],
+): Promise<T[]> {
+  if (rows.length === 0) return [];
+  const { insert, key } = tableOf(manager, entity);
+  const text = `${insert} ON CONFLICT (${key}) DO UPDATE SET ${key} = excluded.${key} RETURNING *`;
+  return asEntities(manager, entity, await run(manager, text, [json(manager, entity, rows)]));
 }
 
 /**
@@ -120,6 +135,8 @@ interface Column {
 interface TableShape {
   name: string;
   isPostgres: boolean;
+  /** Column of the primary key: there is one, `id` nearly everywhere. */
+  key: string;
   columns: Column[];
   insert: string;
   overwrite: string;
@@ -145,6 +162,7 @@ function shapeOf(metadata: EntityMetadata, isPostgres: boolean): TableShape {
     read: readers[String(type)] ?? same,
   }));
   const names = columns.map(({ column }) => column);
+  const key = metadata.primaryColumns[0]!.databaseName;
   const values = isPostgres
     ? `SELECT ${names.join(', ')} FROM json_populate_recordset(NULL::${name}, ?)`
     : // `WHERE true`, or SQLite would take a following ON CONFLICT for part of a join.
@@ -152,10 +170,11 @@ function shapeOf(metadata: EntityMetadata, isPostgres: boolean): TableShape {
   return {
     name,
     isPostgres,
+    key,
     columns,
     insert: `INSERT INTO ${name} (${names.join(', ')}) ${values}`,
     overwrite: names
-      .filter((column) => column !== 'id')
+      .filter((column) => column !== key)
       .map((column) => `${column} = excluded.${column}`)
       .join(', '),
   };
