@@ -29,6 +29,26 @@ export async function insertNew<T extends ObjectLiteral & { id: string }>(
   return new Set(inserted.map(({ id }) => id));
 }
 
+/**
+ * Inserts the rows whose `key` is free and returns every row of these keys as it is now, whoever made it; no key may be
+ * given twice. On Postgres all of them are locked until the commit. Give them in an order that all processes keep, or
+ * two could wait for each other.
+ */
+export async function insertOrLock<T extends ObjectLiteral>(
+  manager: EntityManager,
+  entity: EntityClass<T>,
+  rows: readonly T[],
+  key: readonly (keyof T & string)[],
+): Promise<T[]> {
+  if (rows.length === 0) return [];
+  const { name, insert, columns } = tableOf(manager, entity);
+  const names = key.map((property) => columns.find((one) => one.property === property)!.column);
+  // An update that changes nothing: `DO NOTHING` would neither lock the row nor return it.
+  const lock = `DO UPDATE SET ${names[0]} = ${name}.${names[0]} RETURNING *`;
+  const text = `${insert} ON CONFLICT (${names.join(', ')}) ${lock}`;
+  return asEntities(manager, entity, await run(manager, text, [asJson(manager, entity, rows)]));
+}
+
 /** Inserts the rows, or makes the rows of the same id like them. */
 export async function upsertRows<T extends ObjectLiteral & { id: string }>(
   manager: EntityManager,
@@ -41,8 +61,8 @@ export async function upsertRows<T extends ObjectLiteral & { id: string }>(
 }
 
 /**
- * Runs a statement with `?` for each value; `IN ?` takes a whole list. Returns its rows as the database has them.
- * The text must be one of few: SQLite keeps it prepared.
+ * Runs a statement with `?` for each value; `IN ?` takes a whole list, `IN PAIRS ?` a list of pairs of texts. Returns its
+ * rows as the database has them. The text must be one of few: SQLite keeps it prepared.
  */
 export async function run<T = ObjectLiteral>(
   manager: EntityManager,
@@ -50,7 +70,9 @@ export async function run<T = ObjectLiteral>(
   values: readonly unknown[] = [],
 ): Promise<T[]> {
   const isPostgres = manager.dataSource.options.type === 'postgres';
-  const given = isPostgres ? values : values.map((value) => (Array.isArray(value) ? JSON.stringify(value) : value));
+  const given = values.map((value) =>
+    Array.isArray(value) && (!isPostgres || Array.isArray(value[0])) ? JSON.stringify(value) : value,
+  );
   const runner = manager.queryRunner ?? manager.dataSource.createQueryRunner();
   try {
     return (await runner.query(dialect(text, isPostgres), given as unknown[], true)).records as T[];
@@ -160,10 +182,12 @@ function dialect(text: string, isPostgres: boolean): string {
   const known = translated.get(key);
   if (known !== undefined) return known;
   let place = 0;
-  const made = text.replace(/\bIN \?|\?/g, (found) => {
-    const isList = found !== '?';
-    if (isPostgres) return isList ? `= ANY($${++place})` : `$${++place}`;
-    return isList ? 'IN (SELECT value FROM json_each(?))' : '?';
+  const made = text.replace(/\bIN PAIRS \?|\bIN \?|\?/g, (found) => {
+    const sign = isPostgres ? `$${++place}` : '?';
+    if (found === '?') return sign;
+    const pairs = isPostgres ? `json_array_elements(${sign}::json)` : `json_each(${sign})`;
+    if (found.startsWith('IN PAIRS')) return `IN (SELECT value ->> 0, value ->> 1 FROM ${pairs})`;
+    return isPostgres ? `= ANY(${sign})` : 'IN (SELECT value FROM json_each(?))';
   });
   translated.set(key, made);
   return made;
