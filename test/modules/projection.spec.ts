@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { entities } from '../../src/entities.js';
 import { parseEvent, type TicketEvent } from '../../src/events.js';
 import { newId, type Id } from '../../src/ids.js';
-import { Database } from '../../src/platform/database/database.js';
+import { Database, type Transaction } from '../../src/platform/database/database.js';
 import { findConversation, listEntries } from '../../src/tickets/conversation.js';
-import { applyEvent, type AppliedEvent } from '../../src/tickets/projection.js';
+import type { EventOf } from '../../src/tickets/known-tickets.js';
+import { Projection, type AppliedEvent } from '../../src/tickets/projection.js';
 import { Attachment, Message, Participant, Reply, Ticket } from '../../src/tickets/ticket.entity.js';
 import { databases, type TestDatabase } from '../support/databases.js';
 
@@ -36,6 +37,14 @@ const message = (id: string, body: string, more: Json = {}): Json => ({
   visibility: 'public',
   ...more,
 });
+
+/** As intake applies what came together. */
+async function applyGroup(tx: Transaction, events: EventOf[]): Promise<(AppliedEvent | null)[]> {
+  const projection = await Projection.load(tx, events, NOW);
+  const applied = events.map((event) => projection.apply(event));
+  await projection.save();
+  return applied;
+}
 
 function permutations<T>(list: T[]): T[][] {
   if (list.length < 2) return [list];
@@ -89,11 +98,11 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
       return parsed.event;
     };
     const apply = (type: string, given: Given): Promise<AppliedEvent | null> =>
-      database.write((tx) => applyEvent(tx, source, event(type, given), NOW));
+      database.write(async (tx) => (await applyGroup(tx, [{ source, event: event(type, given) }]))[0]!);
     /** One after the other, in a single transaction: much faster where the disk is waited for. */
     const applyAll = (events: Sent[]) =>
       database.write(async (tx) => {
-        for (const [type, given] of events) await applyEvent(tx, source, event(type, given), NOW);
+        for (const [type, given] of events) await applyGroup(tx, [{ source, event: event(type, given) }]);
       });
     const row = () => database.read((manager) => manager.findOneByOrFail(Ticket, { source, sourceTicketId }));
     const people = async () => {
@@ -350,7 +359,8 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
         data: { ticket: { id: one.sourceTicketId, number: '1', status: 'open', updatedAt: at(1) }, requester: budi },
       });
       if (!parsed.ok) throw new Error('the event is valid');
-      const other = await database.write((tx) => applyEvent(tx, 'other', parsed.event, NOW));
+      const given = { source: 'other', event: parsed.event };
+      const [other] = await database.write((tx) => applyGroup(tx, [given]));
       expect(other).toMatchObject({ isNewTicket: true });
       expect(await one.people()).toMatchObject([{ email: siti.email }]);
     });
