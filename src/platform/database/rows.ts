@@ -116,6 +116,8 @@ interface Column {
 interface TableShape {
   name: string;
   columns: Column[];
+  /** What `insert` takes is a list of objects by column; else of lists in the order of the columns. */
+  isByName: boolean;
   insert: string;
   overwrite: string;
 }
@@ -142,11 +144,13 @@ function shapeOf(metadata: EntityMetadata, isPostgres: boolean): TableShape {
   const names = columns.map(({ column }) => column);
   const values = isPostgres
     ? `SELECT ${names.join(', ')} FROM json_populate_recordset(NULL::${name}, ?)`
-    : // `WHERE true`, or SQLite would take a following ON CONFLICT for part of a join.
-      `SELECT ${names.map((column) => `value ->> '${column}'`).join(', ')} FROM json_each(?) WHERE true`;
+    : // By place, which SQLite finds in half the time of a name. `WHERE true`, or it would take a following ON CONFLICT
+      // for part of a join.
+      `SELECT ${names.map((_, place) => `value ->> ${place}`).join(', ')} FROM json_each(?) WHERE true`;
   return {
     name,
     columns,
+    isByName: isPostgres,
     insert: `INSERT INTO ${name} (${names.join(', ')}) ${values}`,
     overwrite: names
       .filter((column) => column !== 'id')
@@ -164,7 +168,8 @@ const readers: Record<string, Column['read']> = {
 };
 
 function asJson<T extends ObjectLiteral>(manager: EntityManager, entity: EntityClass<T>, rows: readonly T[]): string {
-  const { columns } = tableOf(manager, entity);
+  const { columns, isByName } = tableOf(manager, entity);
+  if (!isByName) return JSON.stringify(rows.map((row) => columns.map(({ property, write }) => write(row[property]))));
   return JSON.stringify(
     rows.map((row) => {
       const raw: ObjectLiteral = {};
