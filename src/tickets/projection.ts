@@ -11,7 +11,7 @@ import {
   type KnownTickets,
 } from './known-tickets.js';
 import { keepMessage } from './messages.js';
-import { isOlder, isStale, takeOver } from './projection-order.js';
+import { isOlder, isStale, takeOver, type Stated } from './projection-order.js';
 import type { Participant, Ticket } from './ticket.entity.js';
 
 /** What an event changed, for those who decide whom to tell. Its rows are copies: later events don't change them. */
@@ -91,18 +91,22 @@ function applyTo(known: KnownTicket, { type, data }: TicketEvent, isNewest: bool
   }
   const authorKey = data.message ? authorKeyOf(data.message, data.requester, everybody) : null;
   const kept = data.message && keepMessage(known, data.message, { type, order, authorKey, now });
-  const participants = everybody.filter((one) => one.endedAt === null).map((one) => ({ ...one }));
+  const participants = everybody.filter((one) => one.endedAt === null).map(copyOf);
   // An echo says by `replyId` who wrote it, also where the source names itself as the author.
   const replier = known.replies.get(data.message?.replyId ?? '')?.participantId;
   const author = participants.find((one) => one.id === replier || (!replier && one.emailKey === authorKey)) ?? null;
   return {
-    ticket: { ...ticket },
+    ticket: copyOf(ticket),
     isNewMessage: kept?.isFirstNews ?? false,
     messageId: kept?.shown?.id ?? null,
     participants,
     author,
     orphanedFiles: [],
   };
+}
+
+function copyOf<T extends { stated: Stated }>(row: T): T {
+  return { ...row, stated: { ...row.stated } };
 }
 
 /**
@@ -193,7 +197,7 @@ function deleteTicket(known: KnownTicket, now: number): Change {
   for (const said of [known.messages, known.changedMessages, known.files, known.changedFiles]) said.clear();
   Object.assign(ticket, { deletedAt: now, subject: '' });
   return {
-    ticket: { ...ticket },
+    ticket: copyOf(ticket),
     isNewMessage: false,
     messageId: null,
     participants: [],
