@@ -21,18 +21,47 @@ export type Id<P extends IdPrefix> = `${P}_${string}`;
 
 // Crockford's base32, lower case: no i, l, o, u, and its order is that of the bits, so ids sort as text.
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
-const LENGTH = 26;
+const VALUES = new Map([...ALPHABET].map((sign, value) => [sign.charCodeAt(0), value]));
+/** Ten bits as two signs. */
+const PAIRS = Array.from({ length: 1024 }, (_, bits) => ALPHABET[bits >> 5]! + ALPHABET[bits & 31]!);
 
-let last = { at: 0, random: 0n };
+// Ids are made by the hundred for each group of events, so nothing here is a BigInt, which is forty times slower: the
+// random bits are four numbers of 20, and all but the last of them are text already.
+let lastAt = 0;
+let random = new Uint32Array(4);
+let beginning = '';
 
 /**
  * Makes an id: 48 bits of `now` (ms since 1970) and 80 random bits.
  * Within one millisecond the random part counts up, so that ids of one process sort in the order they were made.
  */
 export function newId<P extends IdPrefix>(prefix: P, now: number): Id<P> {
-  const random = now === last.at ? last.random + 1n : BigInt(`0x${randomBytes(10).toString('hex')}`) >> 1n;
-  last = { at: now, random };
-  return `${prefix}_${encode((BigInt(now) << 80n) | random)}`;
+  if (now === lastAt) countUp();
+  else begin(now);
+  return `${prefix}_${beginning}${PAIRS[random[3]! >> 10]!}${PAIRS[random[3]! & 1023]!}`;
+}
+
+function begin(now: number): void {
+  const bytes = randomBytes(16);
+  random = Uint32Array.from([0, 4, 8, 12], (at) => bytes.readUInt32LE(at) & 0xfffff);
+  random[0]! &= 0x7ffff; // room to count up
+  lastAt = now;
+  beginning = writeBeginning();
+}
+
+function countUp(): void {
+  let place = 3;
+  while (random[place] === 0xfffff) random[place--] = 0;
+  random[place]!++;
+  if (place < 3) beginning = writeBeginning();
+}
+
+/** The 10 signs of the time and 12 of the random part's 16. */
+function writeBeginning(): string {
+  let text = '';
+  for (let rest = lastAt, i = 0; i < 5; i++, rest = Math.floor(rest / 1024)) text = PAIRS[rest % 1024]! + text;
+  for (let i = 0; i < 3; i++) text += PAIRS[random[i]! >> 10]! + PAIRS[random[i]! & 1023]!;
+  return text;
 }
 
 /** True if `text` is an id of that prefix, written as `newId` writes it. */
@@ -44,23 +73,31 @@ export function isId<P extends IdPrefix>(prefix: P, text: unknown): text is Id<P
 
 /** The 16 bytes of an id, for tokens that must be short. */
 export function idBytes(id: Id<IdPrefix>): Buffer {
-  let value = 0n;
-  for (const sign of id.slice(4)) value = (value << 5n) | BigInt(ALPHABET.indexOf(sign));
-  return Buffer.from(value.toString(16).padStart(32, '0'), 'hex');
+  const bytes = Buffer.alloc(16);
+  // 26 signs are 130 bits, of which the first two are never set.
+  for (let place = 4, held = 0, count = -2, at = 0; place < id.length; place++) {
+    held = ((held & 0xff) << 5) | VALUES.get(id.charCodeAt(place))!;
+    count += 5;
+    if (count < 8) continue;
+    count -= 8;
+    bytes[at++] = held >> count;
+  }
+  return bytes;
 }
 
 /** The id of 16 bytes made by `idBytes`. */
 export function idOfBytes<P extends IdPrefix>(prefix: P, bytes: Uint8Array): Id<P> {
-  return `${prefix}_${encode(BigInt(`0x${Buffer.from(bytes).toString('hex')}`))}`;
+  let text = '';
+  let held = 0;
+  let count = 2;
+  for (const byte of bytes) {
+    held = ((held & 0x1f) << 8) | byte;
+    for (count += 8; count >= 5;) text += ALPHABET[(held >> (count -= 5)) & 31]!;
+  }
+  return `${prefix}_${text}`;
 }
 
 /** The same id under another prefix: a notification and its delivery share one row and so one random part. */
 export function siblingId<P extends IdPrefix>(prefix: P, id: Id<IdPrefix>): Id<P> {
   return `${prefix}_${id.slice(4)}`;
-}
-
-function encode(value: bigint): string {
-  let text = '';
-  for (let i = 0; i < LENGTH; i++, value >>= 5n) text = ALPHABET[Number(value & 31n)] + text;
-  return text;
 }

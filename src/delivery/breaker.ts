@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { Transaction } from '../platform/database/database.js';
-import { holdRows, run, selectRows, upsertRows } from '../platform/database/rows.js';
+import { insertOrLock, run, selectRows, upsertRows } from '../platform/database/rows.js';
 import { Breaker } from './breaker.entity.js';
 import type { TransportOutcome } from './transports/transport.js';
 
@@ -112,10 +112,11 @@ export async function recordSigns(tx: Transaction, signs: readonly Sign[], now: 
   const known = new Set(await knownKeys(tx, [...series.keys()]));
   const concerned = [...series].filter(([key, { failed }]) => failed > 0 || known.has(key)).sort(byKey);
   if (concerned.length === 0) return;
-  const held = await holdRows(
+  const held = await insertOrLock(
     tx,
     Breaker,
     concerned.map(([key]) => closed(key, now)),
+    ['key'],
   );
   const next = held.map((breaker) => afterSeries(breaker, series.get(breaker.key)!, now));
   await upsertRows(

@@ -101,7 +101,7 @@ export class DeliveryRows {
    * Durable before the network call: after a crash it is known that the mail may have left, and by which transport. What
    * a summary shrank to is kept with it. Returns the ids of the rows that are still ours: only those may be sent.
    */
-  markSubmitting(deliveries: Delivery[]): Promise<Set<string>> {
+  markSubmitting(deliveries: readonly Delivery[]): Promise<Set<string>> {
     const until = this.leaseEnd();
     const rows = deliveries.map((row) => ({ ...row, state: 'submitting' as const, nextAttemptAt: until }));
     return this.database.write((tx) =>
@@ -115,11 +115,11 @@ export class DeliveryRows {
   }
 
   /** Writes verdicts and what was tried. A verdict over a row that was taken over meanwhile leaves only its attempts. */
-  record(verdicts: Verdict[]): Promise<void> {
+  record(verdicts: readonly Verdict[]): Promise<void> {
     return this.database.write((tx) => this.write(tx, verdicts));
   }
 
-  private async write(tx: Transaction, verdicts: Verdict[]): Promise<void> {
+  private async write(tx: Transaction, verdicts: readonly Verdict[]): Promise<void> {
     const endedAt = this.clock.now();
     await insertRows(
       tx,
@@ -166,7 +166,7 @@ function quarantine(delivery: Delivery, now: number): Verdict {
   };
 }
 
-function byState(verdicts: Verdict[]): Map<DeliveryState, Verdict[]> {
+function byState(verdicts: readonly Verdict[]): Map<DeliveryState, Verdict[]> {
   const groups = new Map<DeliveryState, Verdict[]>();
   for (const verdict of verdicts) groups.set(verdict.state, [...(groups.get(verdict.state) ?? []), verdict]);
   return groups;

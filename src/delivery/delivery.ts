@@ -6,6 +6,7 @@ import type { Source } from '../sources.js';
 import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import type { Transaction } from '../platform/database/database.js';
+import { insertRows } from '../platform/database/rows.js';
 import { Queue } from '../platform/queue/queue.js';
 import { TemplateCatalogue } from '../templates/catalogue.js';
 import type { TemplateKey } from '../templates/values.js';
@@ -46,7 +47,7 @@ export class Deliveries {
   /** Writes deliveries with everything they will be rendered from. */
   async plan(tx: Transaction, plans: MailPlan[]): Promise<PlannedMail[]> {
     const rows = plans.map((plan) => this.row(plan));
-    if (rows.length > 0) await tx.insert(Delivery, rows);
+    await insertRows(tx, Delivery, rows);
     return rows.map(({ lane, id }) => ({ lane, id }));
   }
 

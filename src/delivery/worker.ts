@@ -86,7 +86,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
   /** What this process holds the lease of. */
   private readonly held = new Map<string, Delivery>();
   private readonly marks: Grouped<Delivery, boolean>;
-  private readonly records: Grouped<Verdict, true>;
+  private readonly records: Grouped<Verdict, Verdict>;
   private heartbeat: NodeJS.Timeout | null = null;
 
   constructor(
@@ -99,15 +99,21 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     private readonly renderer: MailRenderer,
     private readonly logger: Logger,
   ) {
-    const limits = { most: 100, parallel: database.kind === 'postgres' ? 2 : 1 };
-    this.marks = new Grouped(async (deliveries) => {
-      const ours = await this.rows.markSubmitting(deliveries);
-      return deliveries.map(({ id }) => ours.has(id));
-    }, limits);
-    this.records = new Grouped(async (verdicts) => {
-      await this.rows.record(verdicts);
-      return verdicts.map(() => true as const);
-    }, limits);
+    const limits = { most: 100, atOnce: database.kind === 'postgres' ? 2 : 1, concernsAll: isDatabaseUnavailable };
+    this.marks = new Grouped({
+      ...limits,
+      work: async (deliveries) => {
+        const ours = await this.rows.markSubmitting(deliveries);
+        return deliveries.map(({ id }) => ours.has(id));
+      },
+    });
+    this.records = new Grouped({
+      ...limits,
+      work: async (verdicts) => {
+        await this.rows.record(verdicts);
+        return verdicts;
+      },
+    });
   }
 
   async onApplicationBootstrap(): Promise<void> {

@@ -1,18 +1,40 @@
+/** Anybody may name endless tags and zones; only this many answers of each kind are kept. */
+const KEPT_ANSWERS = 1000;
+const LONGEST_KEPT = 64;
+
+/** Remembers what Intl answers to a text: it takes some 20 µs, and most events ask of the same few. */
+function remembering<T>(ask: (text: string) => T): (text: string) => T {
+  const answers = new Map<string, T>();
+  return (text) => {
+    if (text.length > LONGEST_KEPT) return ask(text);
+    const kept = answers.get(text);
+    if (kept !== undefined) return kept;
+    if (answers.size >= KEPT_ANSWERS) answers.clear();
+    const answer = ask(text);
+    answers.set(text, answer);
+    return answer;
+  };
+}
+
 /** The canonical form of a BCP 47 tag (`id_id` → `id-ID`), or null if it is none. */
-export function canonicalLocale(tag: string): string | null {
+export const canonicalLocale = remembering((tag: string): string | null => {
   try {
     return Intl.getCanonicalLocales(tag.trim().replaceAll('_', '-'))[0] ?? null;
   } catch {
     return null; // Intl has no other way to say that a tag is malformed
   }
-}
+});
 
 /**
  * A tag and its wider ones, best first: `zh-TW` → `zh-TW`, `zh-Hant-TW`, `zh-Hant`, `zh`. The likely script stands before
  * the bare language, since it tells Taiwan's Chinese from Beijing's. Empty if it is no tag.
  */
-export function localeChain(wanted: string | null): string[] {
-  const tag = canonicalLocale(wanted ?? '');
+export function localeChain(wanted: string | null): readonly string[] {
+  return chainOf(wanted ?? '');
+}
+
+const chainOf = remembering((wanted: string): readonly string[] => {
+  const tag = canonicalLocale(wanted);
   if (tag === null) return [];
   const { language, script, region } = new Intl.Locale(tag).maximize();
   const parts = new Intl.Locale(tag).baseName.split('-');
@@ -20,7 +42,7 @@ export function localeChain(wanted: string | null): string[] {
   return [
     ...new Set([tag, ...shorter.slice(0, -1), `${language}-${script}-${region}`, `${language}-${script}`, language]),
   ];
-}
+});
 
 /** The direction a language is written in. */
 export function textDirection(tag: string): 'ltr' | 'rtl' {
@@ -32,19 +54,10 @@ export function textDirection(tag: string): 'ltr' | 'rtl' {
   return (locale.getTextInfo?.() ?? locale.textInfo)?.direction ?? 'ltr';
 }
 
-const zones = new Map<string, boolean>();
-/** Anybody may name endless zones; only this many answers are kept. */
-const KEPT_ZONES = 1000;
-
 /** True if Intl knows this IANA time zone. */
-export function isTimeZone(name: string): boolean {
-  const kept = zones.get(name);
-  if (kept !== undefined) return kept;
-  if (zones.size >= KEPT_ZONES) zones.clear();
-  const known = name !== '' && name.length <= 64 && isKnownToIntl(name);
-  zones.set(name, known);
-  return known;
-}
+export const isTimeZone = remembering(
+  (name: string) => name !== '' && name.length <= LONGEST_KEPT && isKnownToIntl(name),
+);
 
 function isKnownToIntl(timeZone: string): boolean {
   try {

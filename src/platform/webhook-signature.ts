@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { decodeBase64 } from './crypto.js';
 
 // Standard Webhooks 1.0. The npm package `standardwebhooks` is only the tests' second opinion: it reads the clock
@@ -87,10 +87,20 @@ function anyEqual(given: Buffer[], expected: Buffer[]): boolean {
   return fits;
 }
 
+/** Secrets come from the settings, so they are few. */
+const signingKeys = new Map<string, KeyObject>();
+
 function signature(secret: string, id: string, timestamp: string, body: string | Buffer): Buffer {
-  const key = keyOf(secret);
-  if (key === null) throw new Error('not a webhook secret: whsec_ and base64 of 24 to 64 bytes');
+  const key = signingKeys.get(secret) ?? signingKey(secret);
   return createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest();
+}
+
+function signingKey(secret: string): KeyObject {
+  const bytes = keyOf(secret);
+  if (bytes === null) throw new Error('not a webhook secret: whsec_ and base64 of 24 to 64 bytes');
+  const key = createSecretKey(bytes);
+  signingKeys.set(secret, key);
+  return key;
 }
 
 function keyOf(secret: string): Buffer | null {

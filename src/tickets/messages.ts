@@ -1,9 +1,9 @@
 import { tellingTypes, type EventMessage, type EventType } from '../events.js';
-import { isId, newId, type Id } from '../ids.js';
-import type { Transaction } from '../platform/database/database.js';
+import { newId } from '../ids.js';
+import type { KnownTicket } from './known-tickets.js';
 import { sanitiseHtml } from './message-body.js';
 import { isStale, takeOver, type Order } from './projection-order.js';
-import { Attachment, Message, Reply, type Ticket } from './ticket.entity.js';
+import type { Message, Ticket } from './ticket.entity.js';
 
 /** How an event speaks of a message: as its subject, or in passing, as part of the history. */
 export interface Mention {
@@ -14,29 +14,34 @@ export interface Mention {
   now: number;
 }
 
+/** What became of a message. */
+export interface KeptMessage {
+  /** As the guest sees it now; null if they don't. */
+  shown: Message | null;
+  /** The first event that tells people of it. */
+  isFirstNews: boolean;
+}
+
 /**
- * Stores a message as it is now, or its absence. What does not say that it is public is internal: nothing of it is
- * stored, and a message that was public and no longer is disappears. Safe in any order. True if this is the first event
- * that tells people of it.
+ * Keeps a message as it is now, or its absence. What does not say that it is public is internal: nothing of it is
+ * kept, and a message that was public and no longer is disappears. Safe in any order.
  */
-export async function storeMessage(
-  tx: Transaction,
-  ticket: Ticket,
-  given: EventMessage,
-  mention: Mention,
-): Promise<boolean> {
-  const known = await tx.findOneBy(Message, { ticketId: ticket.id, sourceMessageId: given.id });
+export function keepMessage(known: KnownTicket, given: EventMessage, mention: Mention): KeptMessage {
+  const found = known.messages.get(given.id);
   const { type, order, now } = mention;
   const isPublic = given.visibility === 'public';
   // An internal note leaves no trace. That of an edit or retraction says only that older words of it must not be shown.
-  if (!known && !isPublic && type !== 'message.updated' && type !== 'message.retracted') return false;
+  if (!found && !isPublic && type !== 'message.updated' && type !== 'message.retracted')
+    return { shown: null, isFirstNews: false };
 
-  const message = known ?? blank(ticket, given, order, now);
+  const message = found ?? blank(known.ticket, given, order, now);
+  known.messages.set(given.id, message);
+  known.changedMessages.add(message);
   if (type === 'message.retracted') message.retractedAt = order.updatedAt;
   else takeOver(message, { hidden: !isPublic }, order);
   if (isPublic) {
     if (type === 'message.updated') message.editedAt = Math.max(message.editedAt ?? 0, order.updatedAt);
-    takeOver(message, await author(tx, ticket, given, mention), order);
+    takeOver(message, author(known, given, mention), order);
   }
   if (isPublic || type === 'message.retracted')
     message.createdAt = Math.min(message.createdAt, given.createdAt ?? order.updatedAt);
@@ -47,18 +52,17 @@ export async function storeMessage(
   const isFirstNews = isShown && message.toldAt === null && (tellingTypes as readonly string[]).includes(type);
   if (isFirstNews) message.toldAt = now;
 
-  if (message.hidden || message.retractedAt !== null) await wipe(tx, message);
-  await tx.upsert(Message, message, ['id']);
-  if (hasNewFiles) await replaceAttachments(tx, message, given, now);
-  return isFirstNews;
+  if (message.hidden || message.retractedAt !== null) wipe(known, message);
+  if (hasNewFiles) replaceFiles(known, message, given, now);
+  return { shown: isShown ? message : null, isFirstNews };
 }
 
-async function author(tx: Transaction, ticket: Ticket, given: EventMessage, { authorKey }: Mention) {
+function author({ replies }: KnownTicket, given: EventMessage, { authorKey }: Mention) {
   return {
     authorKind: given.author.kind,
     authorName: given.author.name,
     authorKey: authorKey ?? undefined,
-    replyId: (await echoedReply(tx, ticket, given)) ?? undefined,
+    replyId: replies.get(given.replyId ?? '')?.id,
   };
 }
 
@@ -88,35 +92,20 @@ function blank(ticket: Ticket, given: EventMessage, order: Order, now: number): 
 }
 
 /** Nothing that was said stays behind, whoever reads the database. */
-async function wipe(tx: Transaction, message: Message): Promise<void> {
+function wipe(known: KnownTicket, message: Message): void {
   Object.assign(message, { body: '', format: 'text' });
-  await tx.delete(Attachment, { messageId: message.id });
+  known.files.set(message.id, []);
+  known.changedFiles.add(message.id);
 }
 
-async function echoedReply(tx: Transaction, ticket: Ticket, { replyId }: EventMessage): Promise<Id<'rpl'> | null> {
-  if (!isId('rpl', replyId)) return null;
-  return (await tx.existsBy(Reply, { id: replyId, ticketId: ticket.id })) ? replyId : null;
-}
-
-async function replaceAttachments(tx: Transaction, message: Message, given: EventMessage, now: number): Promise<void> {
-  const known = await tx.find(Attachment, { where: { messageId: message.id }, order: { position: 'ASC' } });
-  const wanted = given.attachments ?? [];
+function replaceFiles(known: KnownTicket, message: Message, { attachments = [] }: EventMessage, now: number): void {
+  const before = known.files.get(message.id) ?? [];
   const same =
-    known.length === wanted.length &&
-    wanted.every(({ name, url }, i) => known[i]!.name === name && known[i]!.url === url);
+    before.length === attachments.length &&
+    attachments.every(({ name, url }, i) => before[i]!.name === name && before[i]!.url === url);
   // The files of an echo are those that the reply already shows.
   if (same || message.replyId !== null) return;
-  await tx.delete(Attachment, { messageId: message.id });
-  await insertAttachments(tx, message, wanted, now);
-}
-
-async function insertAttachments(
-  tx: Transaction,
-  message: Message,
-  attachments: NonNullable<EventMessage['attachments']>,
-  now: number,
-): Promise<void> {
-  const rows = attachments.map(({ name, contentType, size, url }, position) => ({
+  const files = attachments.map(({ name, contentType, size, url }, position) => ({
     id: newId('att', now),
     ticketId: message.ticketId,
     messageId: message.id,
@@ -129,5 +118,6 @@ async function insertAttachments(
     file: null,
     sha256: null,
   }));
-  if (rows.length > 0) await tx.insert(Attachment, rows);
+  known.files.set(message.id, files);
+  known.changedFiles.add(message.id);
 }

@@ -1,12 +1,20 @@
-import { IsNull } from 'typeorm';
 import type { EventMessage, EventPerson, TicketEvent } from '../events.js';
-import { isId, newId } from '../ids.js';
+import { newId, type Id } from '../ids.js';
 import type { Transaction } from '../platform/database/database.js';
-import { storeMessage } from './messages.js';
-import { isOlder, isStale, takeOver, type Order } from './projection-order.js';
-import { Attachment, Message, Participant, Reply, Ticket } from './ticket.entity.js';
+import {
+  loadTickets,
+  orderOf,
+  saveTickets,
+  ticketKey,
+  type EventOf,
+  type KnownTicket,
+  type KnownTickets,
+} from './known-tickets.js';
+import { keepMessage } from './messages.js';
+import { isOlder, isStale, takeOver, type Stated } from './projection-order.js';
+import type { Participant, Ticket } from './ticket.entity.js';
 
-/** What an event changed, for those who decide whom to tell. */
+/** What an event changed, for those who decide whom to tell. Its rows are copies: later events don't change them. */
 export interface AppliedEvent {
   ticket: Ticket;
   /** The ticket was not known before. */
@@ -15,6 +23,8 @@ export interface AppliedEvent {
   isNewest: boolean;
   /** The event brought a public message that nobody was told of before. */
   isNewMessage: boolean;
+  /** The event's public message, if the guest sees it. */
+  messageId: Id<'msg'> | null;
   /** Everybody who takes part now. */
   participants: Participant[];
   /** Who wrote the event's message, if it is one of them. */
@@ -24,119 +34,115 @@ export interface AppliedEvent {
 }
 
 /**
- * Brings an event into the projection. Safe in any order: an older event adds what is missing and overwrites nothing
- * newer, so that the same events always end in the same state. Null if the ticket was deleted: nothing is ever added to
- * it again.
+ * Brings events into what Postern knows: loads what they touch, applies them in memory one after the other, saves what
+ * changed. The same events in any groups end in the same rows.
  */
-export async function applyEvent(
-  tx: Transaction,
-  source: string,
-  { type, data }: TicketEvent,
-  now: number,
-): Promise<AppliedEvent | null> {
-  const { ticket, isNewTicket } = await findOrCreate(tx, source, data.ticket, now);
-  if (ticket.deletedAt !== null) return null;
-  const at = order(data.ticket);
-  const isNewest = isNewTicket || !isOlder(at, ticket);
-  if (type === 'ticket.deleted') return { ...(await deleteTicket(tx, ticket, now)), isNewTicket, isNewest };
+export class Projection {
+  private constructor(
+    private readonly tx: Transaction,
+    private readonly tickets: KnownTickets,
+    private readonly now: number,
+  ) {}
 
-  const everybody = await syncPeople(tx, ticket, data, isNewest, now);
+  /** For these events and no others. On Postgres their tickets are locked until the transaction ends. */
+  static async load(tx: Transaction, events: readonly EventOf[], now: number): Promise<Projection> {
+    return new Projection(tx, await loadTickets(tx, events, now), now);
+  }
+
+  /**
+   * Applies one of the events. Safe in any order: an older event adds what is missing and overwrites nothing newer. Null
+   * if the ticket was deleted: nothing is ever added to it again.
+   */
+  apply({ source, event }: EventOf): AppliedEvent | null {
+    const known = this.tickets.get(ticketKey(source, event.data.ticket.id));
+    if (!known) throw new Error('this event was not loaded');
+    const { ticket } = known;
+    if (ticket.deletedAt !== null) return null;
+    const isNewTicket = known.isNew && !known.isChanged;
+    const isNewest = isNewTicket || !isOlder(orderOf(event.data.ticket), ticket);
+    known.isChanged = true;
+    if (event.type !== 'ticket.deleted') return { ...applyTo(known, event, isNewest, this.now), isNewTicket, isNewest };
+    return { ...deleteTicket(known, this.now), isNewTicket, isNewest };
+  }
+
+  /** Writes what changed. */
+  save(): Promise<void> {
+    return saveTickets(this.tx, this.tickets);
+  }
+}
+
+type Change = Omit<AppliedEvent, 'isNewTicket' | 'isNewest'>;
+
+function applyTo(known: KnownTicket, { type, data }: TicketEvent, isNewest: boolean, now: number): Change {
+  const { ticket } = known;
+  const order = orderOf(data.ticket);
+  syncPeople(known, data, isNewest, now);
+  const everybody = [...known.people.values()];
   const { number, subject, url } = data.ticket;
   const status = type === 'ticket.merged' ? ('closed' as const) : data.ticket.status;
   const mergedInto = type === 'ticket.merged' ? data.into : undefined;
-  takeOver(ticket, { number, subject, status, url, mergedInto }, at);
-  ticket.createdAt = Math.min(ticket.createdAt, data.ticket.createdAt ?? at.updatedAt);
-  if (isNewest) Object.assign(ticket, at);
-  await tx.upsert(Ticket, ticket, ['id']);
+  takeOver(ticket, { number, subject, status, url, mergedInto }, order);
+  ticket.createdAt = Math.min(ticket.createdAt, data.ticket.createdAt ?? order.updatedAt);
+  if (isNewest) Object.assign(ticket, order);
 
   for (const message of data.history) {
     const authorKey = authorKeyOf(message, data.requester, everybody);
-    await storeMessage(tx, ticket, message, { type: 'history', order: at, authorKey, now });
+    keepMessage(known, message, { type: 'history', order, authorKey, now });
   }
   const authorKey = data.message ? authorKeyOf(data.message, data.requester, everybody) : null;
-  const isNewMessage =
-    data.message !== undefined && (await storeMessage(tx, ticket, data.message, { type, order: at, authorKey, now }));
-  const participants = everybody.filter((one) => one.endedAt === null);
-  const replier = data.message ? await replierOf(tx, ticket, data.message) : null;
+  const kept = data.message && keepMessage(known, data.message, { type, order, authorKey, now });
+  const participants = everybody.filter((one) => one.endedAt === null).map(copyOf);
+  // An echo says by `replyId` who wrote it, also where the source names itself as the author.
+  const replier = known.replies.get(data.message?.replyId ?? '')?.participantId;
   const author = participants.find((one) => one.id === replier || (!replier && one.emailKey === authorKey)) ?? null;
-  return { ticket, isNewTicket, isNewest, isNewMessage, participants, author, orphanedFiles: [] };
+  return {
+    ticket: copyOf(ticket),
+    isNewMessage: kept?.isFirstNews ?? false,
+    messageId: kept?.shown?.id ?? null,
+    participants,
+    author,
+    orphanedFiles: [],
+  };
 }
 
-function order(ticket: TicketEvent['data']['ticket']): Order {
-  return { version: ticket.version ?? null, updatedAt: ticket.updatedAt };
-}
-
-async function findOrCreate(
-  tx: Transaction,
-  source: string,
-  given: TicketEvent['data']['ticket'],
-  now: number,
-): Promise<{ ticket: Ticket; isNewTicket: boolean }> {
-  const id = newId('tkt', now);
-  await tx
-    .createQueryBuilder()
-    .insert()
-    .into(Ticket)
-    .values({
-      id,
-      source,
-      sourceTicketId: given.id,
-      number: given.number,
-      subject: '',
-      status: given.status,
-      url: null,
-      createdAt: given.createdAt ?? given.updatedAt,
-      deletedAt: null,
-      mergedInto: null,
-      stated: {},
-      ...order(given),
-    })
-    .orIgnore()
-    .execute();
-  const key = { source, sourceTicketId: given.id };
-  // Events of one ticket take turns: on Postgres this update locks the row until the commit (SQLite has one writer).
-  await tx
-    .createQueryBuilder()
-    .update(Ticket)
-    .set({ updatedAt: () => 'updated_at' })
-    .where(key)
-    .execute();
-  const ticket = await tx.findOneByOrFail(Ticket, key);
-  return { ticket, isNewTicket: ticket.id === id };
+function copyOf<T extends { stated: Stated }>(row: T): T {
+  return { ...row, stated: { ...row.stated } };
 }
 
 /**
  * Requester and participants: who they are, and who of them belongs to the ticket now. That is the requester of the
  * newest event and everybody on the newest list; who is neither any more loses mails, links and sessions.
  */
-async function syncPeople(
-  tx: Transaction,
-  ticket: Ticket,
+function syncPeople(
+  { ticket, people, changedPeople }: KnownTicket,
   { ticket: given, requester, participants }: TicketEvent['data'],
   isNewest: boolean,
   now: number,
-): Promise<Participant[]> {
-  const at = order(given);
-  const known = await tx.find(Participant, { where: { ticketId: ticket.id }, order: { id: 'ASC' } });
-  const people = new Map(known.map((one) => [one.emailKey, one]));
+): void {
+  const order = orderOf(given);
   const others = (participants ?? []).filter(({ email }) => email.key !== requester.email.key);
   for (const person of [requester, ...others]) {
     const row = people.get(person.email.key) ?? blank(ticket, person, now);
-    takeOver(row, details(person), at);
+    takeOver(row, details(person), order);
     people.set(row.emailKey, row);
+    changedPeople.add(row);
   }
   // An event without a list says nothing about participants; the requester is always given.
-  const list = isStale(ticket.stated, 'participants', at) ? undefined : participants?.map(({ email }) => email.key);
-  if (list) ticket.stated.participants = at;
+  const list = isStale(ticket.stated, 'participants', order) ? undefined : participants?.map(({ email }) => email.key);
+  if (list) ticket.stated.participants = order;
   for (const row of people.values()) {
+    const { listed, role, endedAt } = row;
     if (list) row.listed = list.includes(row.emailKey);
     if (isNewest) row.role = row.emailKey === requester.email.key ? 'requester' : 'participant';
     const belongs = row.role === 'requester' || row.listed;
-    if (!belongs && row.endedAt === null) Object.assign(row, { endedAt: now, generation: row.generation + 1 });
+    if (!belongs) end(row, now);
     if (belongs) row.endedAt = null;
+    if (row.listed !== listed || row.role !== role || row.endedAt !== endedAt) changedPeople.add(row);
   }
-  await tx.upsert(Participant, [...people.values()], ['id']);
-  return [...people.values()];
+}
+
+function end(person: Participant, now: number): void {
+  if (person.endedAt === null) Object.assign(person, { endedAt: now, generation: person.generation + 1 });
 }
 
 /** Somebody who does not belong to the ticket yet. */
@@ -181,30 +187,21 @@ function authorKeyOf({ author }: EventMessage, requester: EventPerson, everybody
   return byAccount?.emailKey ?? (author.kind === 'requester' ? requester.email.key : null);
 }
 
-/** An echo says by `replyId` who wrote it, also where the source names itself as the author. */
-async function replierOf(tx: Transaction, ticket: Ticket, { replyId }: EventMessage) {
-  const reply = isId('rpl', replyId) ? await tx.findOneBy(Reply, { id: replyId, ticketId: ticket.id }) : null;
-  return reply?.participantId ?? null;
-}
-
 /** Keeps the row, so that a late event cannot bring the ticket back; everything that was said is removed. */
-async function deleteTicket(
-  tx: Transaction,
-  ticket: Ticket,
-  now: number,
-): Promise<Omit<AppliedEvent, 'isNewTicket' | 'isNewest'>> {
-  const ticketId = ticket.id;
-  const files = await tx.findBy(Attachment, { ticketId });
-  await tx.delete(Attachment, { ticketId });
-  await tx.delete(Message, { ticketId });
-  await tx.delete(Reply, { ticketId });
-  await tx.update(Participant, { ticketId, endedAt: IsNull() }, { endedAt: now, generation: () => 'generation + 1' });
-  await tx.update(Ticket, { id: ticketId }, { deletedAt: now, subject: '' });
+function deleteTicket(known: KnownTicket, now: number): Change {
+  const { ticket, people, changedPeople } = known;
+  for (const person of people.values()) {
+    if (person.endedAt === null) changedPeople.add(person);
+    end(person, now);
+  }
+  for (const said of [known.messages, known.changedMessages, known.files, known.changedFiles]) said.clear();
+  Object.assign(ticket, { deletedAt: now, subject: '' });
   return {
-    ticket: { ...ticket, deletedAt: now },
+    ticket: copyOf(ticket),
     isNewMessage: false,
+    messageId: null,
     participants: [],
     author: null,
-    orphanedFiles: files.flatMap(({ file }) => file ?? []),
+    orphanedFiles: known.storedFiles,
   };
 }

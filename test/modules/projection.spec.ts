@@ -1,13 +1,15 @@
+import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { entities } from '../../src/entities.js';
-import { parseEvent, type TicketEvent } from '../../src/events.js';
+import { parseEvent, silentTypes, tellingTypes, type TicketEvent } from '../../src/events.js';
 import { newId, type Id } from '../../src/ids.js';
-import { Database } from '../../src/platform/database/database.js';
+import { Database, type Transaction } from '../../src/platform/database/database.js';
 import { findConversation, listEntries } from '../../src/tickets/conversation.js';
-import { applyEvent, type AppliedEvent } from '../../src/tickets/projection.js';
+import type { EventOf } from '../../src/tickets/known-tickets.js';
+import { Projection, type AppliedEvent } from '../../src/tickets/projection.js';
 import { Attachment, Message, Participant, Reply, Ticket } from '../../src/tickets/ticket.entity.js';
 import { databases, type TestDatabase } from '../support/databases.js';
 
@@ -36,6 +38,14 @@ const message = (id: string, body: string, more: Json = {}): Json => ({
   visibility: 'public',
   ...more,
 });
+
+/** As intake applies what came together. */
+async function applyGroup(tx: Transaction, events: EventOf[]): Promise<(AppliedEvent | null)[]> {
+  const projection = await Projection.load(tx, events, NOW);
+  const applied = events.map((event) => projection.apply(event));
+  await projection.save();
+  return applied;
+}
 
 function permutations<T>(list: T[]): T[][] {
   if (list.length < 2) return [list];
@@ -88,13 +98,9 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
       if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
       return parsed.event;
     };
-    const apply = (type: string, given: Given): Promise<AppliedEvent | null> =>
-      database.write((tx) => applyEvent(tx, source, event(type, given), NOW));
-    /** One after the other, in a single transaction: much faster where the disk is waited for. */
-    const applyAll = (events: Sent[]) =>
-      database.write(async (tx) => {
-        for (const [type, given] of events) await applyEvent(tx, source, event(type, given), NOW);
-      });
+    const eventOf = ([type, given]: Sent): EventOf => ({ source, event: event(type, given) });
+    const apply = async (...sent: Sent): Promise<AppliedEvent | null> =>
+      (await database.write((tx) => applyGroup(tx, [eventOf(sent)])))[0]!;
     const row = () => database.read((manager) => manager.findOneByOrFail(Ticket, { source, sourceTicketId }));
     const people = async () => {
       const { id: ticketId } = await row();
@@ -151,7 +157,35 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
       });
       return reply.id;
     };
-    return { sourceTicketId, apply, applyAll, row, people, seenBy, state, bodies, reply };
+    /** All that is stored of it, without the ids that are made here. */
+    const rows = async () => {
+      const ticket = await row();
+      const where = { ticketId: ticket.id };
+      const [people, messages, files, replies] = await database.read((manager) =>
+        Promise.all([
+          manager.find(Participant, { where, order: { emailKey: 'ASC' } }),
+          manager.find(Message, { where, order: { sourceMessageId: 'ASC' } }),
+          manager.find(Attachment, { where, order: { position: 'ASC' } }),
+          manager.find(Reply, { where, order: { id: 'ASC' } }),
+        ]),
+      );
+      const sameReply = (id: string | null) => replies.findIndex((one) => one.id === id);
+      const same = { id: 'ours', ticketId: 'ours' };
+      return {
+        ticket: { ...ticket, ...same, sourceTicketId: 'its own' },
+        people: people.map((one) => ({ ...one, ...same })),
+        replies: replies.map(({ body }) => body),
+        messages: messages.map((one) => ({
+          ...{ ...one, ...same, replyId: sameReply(one.replyId) },
+          files: files
+            .filter(({ messageId }) => messageId === one.id)
+            .map((file) => ({ ...file, ...same, messageId: '' })),
+        })),
+        filesOfReplies: files.filter(({ replyId }) => replyId !== null).map(({ name, file }) => [name, file]),
+        strayFiles: files.filter(({ messageId }) => messageId && !messages.some(({ id }) => id === messageId)),
+      };
+    };
+    return { sourceTicketId, eventOf, apply, row, rows, people, seenBy, state, bodies, reply };
   }
 
   const everything = async () => {
@@ -296,15 +330,94 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
       const outcomes = new Map<string, string[]>();
       for (const order of permutations(story)) {
         const ticket = newTicket();
-        await ticket.applyAll(order);
+        const together = newTicket();
+        await database.write(async (tx) => {
+          for (const sent of order) await applyGroup(tx, [ticket.eventOf(sent)]);
+          await applyGroup(tx, order.map(together.eventOf));
+        });
         const { ticket: row, views } = await ticket.state();
         const outcome = JSON.stringify({ ...row, sourceTicketId: 'the same', views }, null, 1);
         outcomes.set(outcome, [...(outcomes.get(outcome) ?? []), order.map(([, { v }]) => v).join('')]);
+        expect(await together.rows()).toEqual(await ticket.rows());
       }
       const [inOrder, ...others] = outcomes.keys();
       expect(others[0] ?? inOrder).toBe(inOrder);
       expect(outcomes.get(inOrder!)).toHaveLength(120);
     });
+  });
+
+  it('is the same whatever groups its events come in, and so is what is told of each', async () => {
+    const name = (names: string[]) => fc.constantFrom(...names);
+    const files = fc.option(fc.subarray(['a', 'b']), { nil: undefined });
+    const person = fc.constantFrom(siti, budi, { ...siti, name: 'Siti A.', email: 'SITI@example.com' });
+    const one = fc.record({
+      id: name(['m1', 'm2', 'm3']),
+      body: fc.option(name(['x', 'y']), { nil: undefined }),
+      visibility: name(['public', 'public', 'internal']),
+      author: fc.constantFrom(agent, { kind: 'requester' }, { kind: 'participant', email: budi.email }),
+      attachments: files.map((names) => names?.map((file) => ({ name: file, url: `https://help.example/${file}` }))),
+      isEcho: fc.boolean(),
+    });
+    const types = [...tellingTypes, ...silentTypes.filter((type) => type !== 'ticket.deleted')];
+    const happening = fc.record({
+      ofSecond: fc.boolean(),
+      // A deletion ends the story, so it may not come in each.
+      type: fc.oneof({ weight: 20, arbitrary: name(types) }, { weight: 1, arbitrary: fc.constant('ticket.deleted') }),
+      v: fc.integer({ min: 1, max: 5 }),
+      requester: person,
+      participants: fc.option(fc.subarray([siti, budi]), { nil: undefined }),
+      status: name(['open', 'pending', 'resolved', 'closed']),
+      message: one,
+      history: fc.array(one, { maxLength: 2 }),
+      endsGroup: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(happening, { minLength: 2, maxLength: 10 }), async (happenings) => {
+        const play = async (isGrouped: boolean) => {
+          const tickets = [newTicket(), newTicket()] as const;
+          // One ticket is known, with a reply that may be echoed; the other is new.
+          await tickets[0].apply('ticket.created', { v: 0 });
+          const replyId = await tickets[0].reply('My answer', siti.email, 'z.png');
+          const events = happenings.map(({ ofSecond, type, v, status, message: about, history, ...rest }) => {
+            const full = ({ isEcho, ...message }: typeof about) => ({ ...message, replyId: isEcho ? replyId : null });
+            return tickets[ofSecond ? 1 : 0].eventOf([
+              type,
+              { v, ticket: { status }, message: full(about), history: history.map(full), into: 't-2', ...rest },
+            ]);
+          });
+          const groups: EventOf[][] = [[]];
+          events.forEach((event, i) => {
+            groups.at(-1)!.push(event);
+            if (!isGrouped || happenings[i]!.endsGroup) groups.push([]);
+          });
+          const applied = await database.write(async (tx) => {
+            const all: (AppliedEvent | null)[] = [];
+            for (const group of groups) all.push(...(await applyGroup(tx, group)));
+            return all;
+          });
+          const who = ({ email, name: called, generation, locale }: Participant) => [email, called, generation, locale];
+          return {
+            told: applied.map(
+              (each) =>
+                each && {
+                  ...each,
+                  ticket: { ...each.ticket, id: '', sourceTicketId: '' },
+                  messageId: each.messageId !== null,
+                  participants: each.participants.map(who),
+                  author: each.author && who(each.author),
+                },
+            ),
+            rows: await Promise.all(
+              tickets.map((ticket, i) =>
+                events.some((_, j) => Number(happenings[j]!.ofSecond) === i) ? ticket.rows() : null,
+              ),
+            ),
+          };
+        };
+        expect(await play(true)).toEqual(await play(false));
+      }),
+      { numRuns: 40 },
+    );
   });
 
   describe('of its state', () => {
@@ -350,7 +463,8 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
         data: { ticket: { id: one.sourceTicketId, number: '1', status: 'open', updatedAt: at(1) }, requester: budi },
       });
       if (!parsed.ok) throw new Error('the event is valid');
-      const other = await database.write((tx) => applyEvent(tx, 'other', parsed.event, NOW));
+      const given = { source: 'other', event: parsed.event };
+      const [other] = await database.write((tx) => applyGroup(tx, [given]));
       expect(other).toMatchObject({ isNewTicket: true });
       expect(await one.people()).toMatchObject([{ email: siti.email }]);
     });

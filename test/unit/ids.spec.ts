@@ -25,6 +25,17 @@ describe('an id', () => {
     expect(new Set(made).size).toBe(made.length);
   });
 
+  it('sorts by the order in which it was made also where the count goes over a limb of 20 bits', () => {
+    let before = newId('evt', NOW);
+    let falls = 0;
+    for (let i = 0; i < 2 ** 20 + 1; i++) {
+      const next = newId('evt', NOW);
+      if (next <= before) falls++;
+      before = next;
+    }
+    expect(falls).toBe(0);
+  });
+
   it('is another one each time though the clock stands still or goes back', () => {
     const made = Array.from({ length: 10_000 }, (_, i) => newId('evt', NOW - (i % 3)));
     expect(new Set(made).size).toBe(made.length);
