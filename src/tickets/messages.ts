@@ -16,20 +16,20 @@ export interface Mention {
 
 /**
  * Stores a message as it is now, or its absence. What does not say that it is public is internal: nothing of it is
- * stored, and a message that was public and no longer is disappears. Safe in any order. True if this is the first event
- * that tells people of it.
+ * stored, and a message that was public and no longer is disappears. Safe in any order. The message's id if this is the
+ * first event that tells people of it, else null.
  */
 export async function storeMessage(
   tx: Transaction,
   ticket: Ticket,
   given: EventMessage,
   mention: Mention,
-): Promise<boolean> {
+): Promise<Id<'msg'> | null> {
   const known = await tx.findOneBy(Message, { ticketId: ticket.id, sourceMessageId: given.id });
   const { type, order, now } = mention;
   const isPublic = given.visibility === 'public';
   // An internal note leaves no trace. That of an edit or retraction says only that older words of it must not be shown.
-  if (!known && !isPublic && type !== 'message.updated' && type !== 'message.retracted') return false;
+  if (!known && !isPublic && type !== 'message.updated' && type !== 'message.retracted') return null;
 
   const message = known ?? blank(ticket, given, order, now);
   if (type === 'message.retracted') message.retractedAt = order.updatedAt;
@@ -50,7 +50,7 @@ export async function storeMessage(
   if (message.hidden || message.retractedAt !== null) await wipe(tx, message);
   await tx.upsert(Message, message, ['id']);
   if (hasNewFiles) await replaceAttachments(tx, message, given, now);
-  return isFirstNews;
+  return isFirstNews ? message.id : null;
 }
 
 async function author(tx: Transaction, ticket: Ticket, given: EventMessage, { authorKey }: Mention) {

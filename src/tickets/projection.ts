@@ -1,6 +1,6 @@
 import { IsNull } from 'typeorm';
 import type { EventMessage, EventPerson, TicketEvent } from '../events.js';
-import { isId, newId } from '../ids.js';
+import { isId, newId, type Id } from '../ids.js';
 import type { Transaction } from '../platform/database/database.js';
 import { storeMessage } from './messages.js';
 import { isOlder, isStale, takeOver, type Order } from './projection-order.js';
@@ -15,6 +15,8 @@ export interface AppliedEvent {
   isNewest: boolean;
   /** The event brought a public message that nobody was told of before. */
   isNewMessage: boolean;
+  /** That message. */
+  messageId: Id<'msg'> | null;
   /** Everybody who takes part now. */
   participants: Participant[];
   /** Who wrote the event's message, if it is one of them. */
@@ -54,12 +56,14 @@ export async function applyEvent(
     await storeMessage(tx, ticket, message, { type: 'history', order: at, authorKey, now });
   }
   const authorKey = data.message ? authorKeyOf(data.message, data.requester, everybody) : null;
-  const isNewMessage =
-    data.message !== undefined && (await storeMessage(tx, ticket, data.message, { type, order: at, authorKey, now }));
+  const messageId = data.message
+    ? await storeMessage(tx, ticket, data.message, { type, order: at, authorKey, now })
+    : null;
+  const isNewMessage = messageId !== null;
   const participants = everybody.filter((one) => one.endedAt === null);
   const replier = data.message ? await replierOf(tx, ticket, data.message) : null;
   const author = participants.find((one) => one.id === replier || (!replier && one.emailKey === authorKey)) ?? null;
-  return { ticket, isNewTicket, isNewest, isNewMessage, participants, author, orphanedFiles: [] };
+  return { ticket, isNewTicket, isNewest, isNewMessage, messageId, participants, author, orphanedFiles: [] };
 }
 
 function order(ticket: TicketEvent['data']['ticket']): Order {
@@ -203,6 +207,7 @@ async function deleteTicket(
   return {
     ticket: { ...ticket, deletedAt: now },
     isNewMessage: false,
+    messageId: null,
     participants: [],
     author: null,
     orphanedFiles: files.flatMap(({ file }) => file ?? []),
