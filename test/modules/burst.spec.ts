@@ -145,7 +145,7 @@ describe.each(databases)('a burst of events on $name', (database) => {
     await reply();
     await test.drain();
     test.clock.advance({ seconds: 30 });
-    const [{ id }] = (await planned()) as [Record<string, unknown>];
+    const { id } = (await planned())[0]!;
     await change(test, copyOf(String(id), test.clock.now(), 'codes', 'access-code'));
     await change(test, copyOf(String(id), test.clock.now(), 'mail', 'link-renewed'));
     await reply();
@@ -156,7 +156,7 @@ describe.each(databases)('a burst of events on $name', (database) => {
     const { reply, planned } = newTicket();
     await reply();
     await test.drain();
-    const [{ id }] = (await planned()) as [Record<string, unknown>];
+    const { id } = (await planned())[0]!;
     await change(test, `UPDATE deliveries SET state = 'cancelled' WHERE id = '${String(id)}'`);
     await reply();
     expect((await planned())[1]!.dueAt).toBe(test.clock.now());
@@ -193,9 +193,9 @@ describe.each(databases)('a burst of events on $name', (database) => {
     expect(more.map(({ dueAt, inputs }) => [dueAt, inputs.updates.length])).toEqual([[waiting.dueAt + 30_000, 2]]);
   });
 
-  (database.name === 'Postgres' ? it : it.skip)(
-    'loses no update to a worker that takes the mail up at the same moment',
-    async () => {
+  // SQLite has one writer: no worker can be at it.
+  if (database.name === 'Postgres')
+    it('loses no update to a worker that takes the mail up at the same moment', async () => {
       const { reply, planned } = newTicket();
       for (let n = 0; n < 2; n++) await reply();
       const waiting = (await planned())[1]!;
@@ -214,8 +214,7 @@ describe.each(databases)('a burst of events on $name', (database) => {
       letGo();
       await worker;
       expect((await planned()).map(({ inputs }) => inputs.updates.length)).toEqual([1, 1, 1]);
-    },
-  );
+    });
 
   it('never tells somebody who left and came back of what was not for them', async () => {
     const { send, reply, planned } = newTicket();
