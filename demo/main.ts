@@ -12,6 +12,8 @@ import { startTicketSystem, type TicketSystem } from './ticket-system.js';
 const HOST = '127.0.0.1';
 const GATEWAY_PORT = 3000;
 const FIRST_MAIL_WITHIN_SECONDS = 20;
+/** Short enough to watch: who presses three buttons in a row sees the first mail at once and then a summary. */
+const QUIET_WINDOW_SECONDS = 5;
 
 /** All that runs, in the order of its start; undone from the end. */
 const running: { gateway?: GatewayProcess; end: (() => Promise<unknown>)[] } = { end: [] };
@@ -67,6 +69,7 @@ async function startGateway(
       OUTBOUND_URL: desk.outboundUrl,
       OUTBOUND_SECRET: outboundSecret,
       ALLOW_PRIVATE_HOSTS: '127.0.0.1,localhost',
+      QUIET_WINDOW_SECONDS: String(QUIET_WINDOW_SECONDS),
       LOG_LEVEL: logLevel,
     },
   });
@@ -108,6 +111,7 @@ function printSummary(
     'Press the button in the mail, then the one on the page: it sends a code',
     'Take the code from the inbox and type it in: there is the ticket',
     `Write a reply: it arrives in Sample Desk, ${paint('cyan', desk.url)}`,
+    `Be the agent there and press three buttons: what follows within ${QUIET_WINDOW_SECONDS} seconds of a mail comes as one`,
   ];
   print();
   steps.forEach((text, index) => print(`  ${paint('bold', String(index + 1))}  ${text}`));

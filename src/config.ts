@@ -167,6 +167,12 @@ export const settings = {
     default: 'en',
     sentence: 'last step of every fallback of languages',
   },
+  QUIET_WINDOW_SECONDS: {
+    schema: wholeNumber(0, 3600),
+    default: '30',
+    sentence:
+      'what follows a mail to the same person about the same ticket within this time becomes one mail, at most 3600; 0: never',
+  },
   LOG_LEVEL: {
     schema: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',
@@ -238,6 +244,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       {
         ...findSources(environment, values, development, problems),
         defaultLocale,
+        quietWindowSeconds: Number(values.QUIET_WINDOW_SECONDS),
         allowPrivateHosts,
         allowHttp: (values.PUBLIC_URL ?? '').startsWith('http:'),
       },

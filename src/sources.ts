@@ -12,6 +12,8 @@ export interface Source {
   /** A folder of `templates/brands`. */
   brand: string;
   defaultLocale: string;
+  /** What follows a mail about the same ticket to the same person within it is gathered into one mail; 0: never. */
+  quietWindowSeconds: number;
   /** Where mails of signed-in users lead; `{id}` and `{number}` are the source's own. */
   accountTicketPage: string | null;
   /** Hosts on which `data.ticket.url` is believed to be the account's ticket page. */
@@ -35,6 +37,7 @@ const sourceSchema = z.strictObject({
     .string()
     .refine((tag) => canonicalLocale(tag) !== null, { message: 'must be a BCP 47 tag' })
     .optional(),
+  quietWindowSeconds: z.int().min(0).max(3600, 'must be at most 3600').optional(),
   accountTicketPage: z
     .string()
     .refine((page) => /^https?:/i.test(page) && URL.canParse(page.replace(/\{(id|number)\}/g, 'x')), {
@@ -59,6 +62,7 @@ export interface SourcesInput {
   /** Names the place of a fault for people: the file or the variables. */
   place: string;
   defaultLocale: string;
+  quietWindowSeconds: number;
   allowPrivateHosts: string[];
   /** Links may be plain http: only where PUBLIC_URL is. */
   allowHttp: boolean;
@@ -66,7 +70,7 @@ export interface SourcesInput {
 
 /** Checks and completes the sources. Every fault is added to `problems`. */
 export function readSources(
-  { raw, place, defaultLocale, allowPrivateHosts, allowHttp }: SourcesInput,
+  { raw, place, defaultLocale, quietWindowSeconds, allowPrivateHosts, allowHttp }: SourcesInput,
   problems: string[],
 ): Source[] {
   const parsed = z.array(sourceSchema).safeParse(raw);
@@ -93,6 +97,7 @@ export function readSources(
     brand,
     accountHosts,
     defaultLocale: rest.defaultLocale ?? defaultLocale,
+    quietWindowSeconds: rest.quietWindowSeconds ?? quietWindowSeconds,
     accountTicketPage: rest.accountTicketPage ?? null,
     outbound: rest.outbound ?? null,
   }));

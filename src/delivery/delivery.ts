@@ -6,7 +6,7 @@ import type { Source } from '../sources.js';
 import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import type { Transaction } from '../platform/database/database.js';
-import { insertRows } from '../platform/database/rows.js';
+import { asEntities, insertRows, run, upsertRows } from '../platform/database/rows.js';
 import { Queue } from '../platform/queue/queue.js';
 import { TemplateCatalogue } from '../templates/catalogue.js';
 import type { TemplateKey } from '../templates/values.js';
@@ -26,6 +26,18 @@ export interface MailPlan {
   accountUrl?: string | null;
   /** For `access-code`: which code. */
   challenge?: IssuedCode;
+  /** When it is to leave, ms since 1970; now if that is past or not given. */
+  dueAt?: number;
+  /** The open mail of `recent` that this one becomes: it keeps its id and its times. */
+  inPlaceOf?: Delivery;
+}
+
+/** A mail that a ticket's person was or is to be sent. */
+export interface RecentMail {
+  delivery: Delivery;
+  dueAt: number;
+  /** It waits for more, and this transaction alone can give it more: no worker takes it before the commit. */
+  open: boolean;
 }
 
 export interface PlannedMail {
@@ -44,11 +56,46 @@ export class Deliveries {
     private readonly catalogue: TemplateCatalogue,
   ) {}
 
-  /** Writes deliveries with everything they will be rendered from. */
+  /** Writes deliveries with everything they will be rendered from. Returns those that are due. */
   async plan(tx: Transaction, plans: MailPlan[]): Promise<PlannedMail[]> {
-    const rows = plans.map((plan) => this.row(plan));
-    await insertRows(tx, Delivery, rows);
-    return rows.map(({ lane, id }) => ({ lane, id }));
+    const now = this.clock.now();
+    const rows = plans.map((plan) => this.row(plan, now));
+    await insertRows(
+      tx,
+      Delivery,
+      rows.filter((_, i) => !plans[i]!.inPlaceOf),
+    );
+    await upsertRows(
+      tx,
+      Delivery,
+      rows.filter((_, i) => plans[i]!.inPlaceOf),
+    );
+    return rows.flatMap(({ lane, id, nextAttemptAt }) => (nextAttemptAt <= now ? [{ lane, id }] : []));
+  }
+
+  /**
+   * The ticket mails of these tickets that were due after `since` or have not ended, oldest first. Planners of one ticket
+   * take turns (the intake holds its row), but a worker may be about to take up a mail: the open ones are locked, and one
+   * that it holds already is not open.
+   */
+  async recent(tx: Transaction, ticketIds: Id<'tkt'>[], since: number): Promise<RecentMail[]> {
+    const lock = tx.dataSource.options.type === 'postgres' ? 'FOR UPDATE SKIP LOCKED' : '';
+    const raw = await run<{ is_open: number | boolean }>(
+      tx,
+      `WITH waiting AS (
+         SELECT * FROM deliveries
+         WHERE ticket_id IN ? AND lane = 'mail' AND state = 'queued' AND attempts = 0 AND due_at > created_at ${lock}
+       )
+       SELECT *, TRUE AS is_open FROM waiting
+       UNION ALL
+       SELECT *, FALSE AS is_open FROM deliveries
+       WHERE ticket_id IN ? AND lane = 'mail' AND template_key <> 'link-renewed' AND state <> 'cancelled'
+         AND (ended_at IS NULL OR due_at > ?) AND id NOT IN (SELECT id FROM waiting)
+       ORDER BY id`,
+      [ticketIds, ticketIds, since],
+    );
+    const found = asEntities(tx, Delivery, raw);
+    return found.map((delivery, i) => ({ delivery, dueAt: delivery.dueAt, open: Boolean(raw[i]!.is_open) }));
   }
 
   /** Says that these are due. Call it after the commit: before it there is nothing to find. */
@@ -59,13 +106,13 @@ export class Deliveries {
     }
   }
 
-  private row(plan: MailPlan): Delivery {
-    const { ticket, participant, templateKey, challenge } = plan;
-    const now = this.clock.now();
+  private row(plan: MailPlan, now: number): Delivery {
+    const { ticket, participant, templateKey, challenge, inPlaceOf } = plan;
+    const dueAt = inPlaceOf?.dueAt ?? Math.max(now, plan.dueAt ?? now);
     const source = this.config.sources.find(({ name }) => name === ticket.source);
     const { locale, reason } = this.locale(participant, source, templateKey);
     return {
-      id: newId('dlv', now),
+      id: inPlaceOf?.id ?? newId('dlv', now),
       lane: challenge ? 'codes' : 'mail',
       channel: 'email',
       eventId: plan.eventId ?? null,
@@ -84,9 +131,9 @@ export class Deliveries {
       transport: null,
       providerId: null,
       uncertainAt: null,
-      createdAt: now,
-      dueAt: now,
-      nextAttemptAt: now,
+      createdAt: inPlaceOf?.createdAt ?? now,
+      dueAt,
+      nextAttemptAt: inPlaceOf?.nextAttemptAt ?? dueAt,
       endedAt: null,
     };
   }

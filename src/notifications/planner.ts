@@ -1,12 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import type { Source } from '../sources.js';
-import { Deliveries, type MailPlan, type PlannedMail } from '../delivery/delivery.js';
+import type { Update } from '../delivery/delivery.entity.js';
+import { Deliveries, type MailPlan, type PlannedMail, type RecentMail } from '../delivery/delivery.js';
+import { newestOf, templateFor } from '../delivery/telling.js';
 import type { TellingType, TicketEvent } from '../events.js';
 import type { Id } from '../ids.js';
+import { Clock } from '../platform/clock.js';
 import type { Transaction } from '../platform/database/database.js';
-import type { TemplateKey } from '../templates/values.js';
 import type { AppliedEvent } from '../tickets/projection.js';
-import type { Ticket } from '../tickets/ticket.entity.js';
+import type { Participant, Ticket } from '../tickets/ticket.entity.js';
+import { gather, HOUR_MS, type Gathered, type NewsFor } from './gather.js';
 
 /** An event that was applied, for the planner to decide on. */
 export interface News {
@@ -17,57 +20,111 @@ export interface News {
 }
 
 interface Rule {
-  templateKey: TemplateKey;
+  templateKey: Update['templateKey'];
   /** The news is a message, so its author needs no mail; else it is a change of the ticket, which its author is told of too. */
   isAboutMessage: boolean;
-  /** The news is a state: once something newer is known it is no news. A message stays one however late it comes. */
-  onlyIfNewest: boolean;
+  /** A state is no news once something newer is known. A message stays one however late it comes, unless it is taken back. */
+  tells: 'ticket' | 'message' | 'status';
 }
 
 /** Which event tells whom what. A type that is not here mails nobody. */
 const rules: Record<TellingType, Rule> = {
-  // The requester's own first message makes the ticket: this mail is the receipt, and brings the link.
-  'ticket.created': { templateKey: 'ticket-created', isAboutMessage: false, onlyIfNewest: true },
-  'ticket.replied': { templateKey: 'ticket-replied', isAboutMessage: true, onlyIfNewest: false },
-  'ticket.info_requested': { templateKey: 'ticket-info-requested', isAboutMessage: true, onlyIfNewest: false },
-  'ticket.resolved': { templateKey: 'ticket-resolved', isAboutMessage: true, onlyIfNewest: true },
-  'ticket.reopened': { templateKey: 'ticket-reopened', isAboutMessage: true, onlyIfNewest: true },
-  'ticket.closed': { templateKey: 'ticket-closed', isAboutMessage: true, onlyIfNewest: true },
+  // The requester's own first message makes the ticket: this mail is the receipt, and brings the link, whatever follows.
+  'ticket.created': { templateKey: 'ticket-created', isAboutMessage: false, tells: 'ticket' },
+  'ticket.replied': { templateKey: 'ticket-replied', isAboutMessage: true, tells: 'message' },
+  'ticket.info_requested': { templateKey: 'ticket-info-requested', isAboutMessage: true, tells: 'message' },
+  'ticket.resolved': { templateKey: 'ticket-resolved', isAboutMessage: true, tells: 'status' },
+  'ticket.reopened': { templateKey: 'ticket-reopened', isAboutMessage: true, tells: 'status' },
+  'ticket.closed': { templateKey: 'ticket-closed', isAboutMessage: true, tells: 'status' },
 };
 
-/** Decides who is told of an event, in which words and with which link. */
+/** One piece of news for one person. */
+interface Telling extends NewsFor {
+  source: Source;
+  ticket: Ticket;
+  participant: Participant;
+  update: Update;
+}
+
+/** Decides who is told of an event, in which words, with which link, and when. */
 @Injectable()
 export class Planner {
-  constructor(private readonly deliveries: Deliveries) {}
+  constructor(
+    private readonly deliveries: Deliveries,
+    private readonly clock: Clock,
+  ) {}
 
-  /** Plans the mails of several events, in the order in which they are given. */
-  plan(tx: Transaction, news: News[]): Promise<PlannedMail[]> {
-    return this.deliveries.plan(
-      tx,
-      news.flatMap((one) => this.mailsOf(one)),
-    );
+  /**
+   * Plans the mails of several events, in the order in which they are given: the same as one by one. Returns those that
+   * are due; the others gather what follows until their time has come.
+   */
+  async plan(tx: Transaction, news: News[]): Promise<PlannedMail[]> {
+    const now = this.clock.now();
+    const tellings = news.flatMap(tellingsOf);
+    const recent = await this.recentMails(tx, news, tellings, now);
+    return this.deliveries.plan(tx, gather(tellings, recent, now).map(mailOf));
   }
 
-  private mailsOf({ source, eventId, event, applied }: News): MailPlan[] {
-    const rule = (rules as Partial<Record<TicketEvent['type'], Rule>>)[event.type];
-    if (!rule || !isNews(rule, event, applied)) return [];
-    const told = applied.participants.filter((one) => !rule.isAboutMessage || one.id !== applied.author?.id);
-    return told.map((participant): MailPlan => ({
-      ticket: applied.ticket,
-      participant,
-      templateKey: rule.templateKey,
-      occurredAt: event.timestamp,
-      eventId,
-      accountUrl: participant.kind === 'account' ? accountPage(source, applied.ticket) : null,
-    }));
+  /** What each person was mailed about their ticket. Of a ticket that is new in this transaction there is nothing. */
+  private async recentMails(tx: Transaction, news: News[], tellings: Telling[], now: number) {
+    const isNew = new Set(news.flatMap(({ applied }) => (applied.isNewTicket ? [applied.ticket.id] : [])));
+    const known = new Set(tellings.flatMap(({ ticket }) => (isNew.has(ticket.id) ? [] : [ticket.id])));
+    const mails = known.size === 0 ? [] : await this.deliveries.recent(tx, [...known], now - HOUR_MS);
+    const byPerson = new Map<string, RecentMail[]>();
+    for (const mail of mails) {
+      const { participantId } = mail.delivery;
+      byPerson.set(participantId, [...(byPerson.get(participantId) ?? []), mail]);
+    }
+    // What waits for an access that was revoked will never leave, so nothing follows it or joins it.
+    return ({ participant }: Telling) =>
+      (byPerson.get(participant.id) ?? []).filter(
+        ({ delivery }) => delivery.endedAt !== null || delivery.inputs.generation === participant.generation,
+      );
   }
 }
 
-function isNews({ onlyIfNewest }: Rule, { type, data }: TicketEvent, applied: AppliedEvent): boolean {
-  if (onlyIfNewest && !applied.isNewest) return false;
-  const tellsOfMessage = type === 'ticket.replied' || type === 'ticket.info_requested';
+function tellingsOf({ source, eventId, event, applied }: News): Telling[] {
+  const rule = (rules as Partial<Record<TicketEvent['type'], Rule>>)[event.type];
+  if (!rule || !isNews(rule, event, applied)) return [];
+  const update: Update = {
+    eventId,
+    templateKey: rule.templateKey,
+    occurredAt: event.timestamp,
+    messageId: rule.tells === 'message' ? applied.messageId : null,
+    // Its own word, not that of its type: what it says now is what the ticket must still say when the mail leaves.
+    status: rule.tells === 'status' ? event.data.ticket.status : null,
+  };
+  const told = applied.participants.filter((one) => !rule.isAboutMessage || one.id !== applied.author?.id);
+  return told.map((participant) => ({
+    key: `${participant.id} ${participant.generation}`,
+    windowMs: source.quietWindowSeconds * 1000,
+    source,
+    ticket: applied.ticket,
+    participant,
+    update,
+  }));
+}
+
+function mailOf({ news, into, dueAt }: Gathered<Telling, RecentMail>): MailPlan {
+  // Person and ticket as the newest of the news has them.
+  const { source, ticket, participant } = news.at(-1)!;
+  const updates = [...(into?.delivery.inputs.updates ?? []), ...news.map(({ update }) => update)];
+  return {
+    ticket,
+    participant,
+    templateKey: templateFor(updates),
+    occurredAt: newestOf(updates),
+    updates,
+    eventId: updates[0]!.eventId,
+    accountUrl: participant.kind === 'account' ? accountPage(source, ticket) : null,
+    dueAt,
+    inPlaceOf: into?.delivery,
+  };
+}
+
+function isNews({ tells }: Rule, { data }: TicketEvent, applied: AppliedEvent): boolean {
   // An internal note, or a message that the recipients were told of already, is no news.
-  return !tellsOfMessage || !data.message || applied.isNewMessage;
+  return tells === 'message' ? !data.message || applied.isNewMessage : applied.isNewest;
 }
 
 /** Where a signed-in user finds the ticket: the configured page, else the event's own URL if its host is trusted. */

@@ -365,7 +365,15 @@ describe.each(databases)('who is told of what, on $name', (database) => {
         timeZone: 'Asia/Jakarta',
         brand: 'default',
         occurredAt: Date.parse(timestamp),
-        updates: [],
+        updates: [
+          {
+            eventId: row!.event_id,
+            templateKey: 'ticket-replied',
+            occurredAt: Date.parse(timestamp),
+            messageId: expect.stringMatching(/^msg_/),
+            status: null,
+          },
+        ],
       },
     });
     expect(Number(row!.created_at)).toBe(test.clock.now());

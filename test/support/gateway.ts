@@ -64,6 +64,8 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
     MAIL_FROM: 'Support <no-reply@support.example>',
     ...keys,
     SOURCE_SECRET: secret,
+    // Each event its own mail; what gathers them is for the tests that are about it.
+    QUIET_WINDOW_SECONDS: '0',
     LOG_LEVEL: 'debug',
     ...options.settings,
   };

@@ -37,11 +37,17 @@ describe('sources.yaml', () => {
         secrets: [secret],
         brand: 'default',
         defaultLocale: 'id',
+        quietWindowSeconds: 30,
         accountTicketPage: null,
         accountHosts: [],
         outbound: null,
       },
     ]));
+
+  it('gives a source that says nothing the quiet window of the setting', () =>
+    expect(
+      ['0', '5', '3600'].map((seconds) => sources(minimal(), { QUIET_WINDOW_SECONDS: seconds })[0]!.quietWindowSeconds),
+    ).toEqual([0, 5, 3600]));
 
   it('takes ${NAME} from the environment as the documentation writes it, in quotes, or within a value', () => {
     const yaml = `
@@ -50,6 +56,7 @@ sources:
     secrets: [\${ACME_SECRET}, "\${ACME_FORMER}"]
     brand: acme
     defaultLocale: id
+    quietWindowSeconds: 0
     accountTicketPage: https://app.example/support/{id}
     accountHosts: [app.example, '\${HOST_NAME}']
     outbound: { url: https://\${HOST_NAME}/hooks/postern, secret: \${ACME_SECRET}, events: [ticket.guest_replied, notification.*] }
@@ -61,6 +68,7 @@ sources:
         secrets: [secret, other],
         brand: 'acme',
         defaultLocale: 'id',
+        quietWindowSeconds: 0,
         accountTicketPage: 'https://app.example/support/{id}',
         accountHosts: ['app.example', 'help.example'],
         outbound: {
@@ -88,6 +96,8 @@ sources:
     ['a setting that does not exist', minimal('    acountHosts: [a.example]\n'), /acountHosts/],
     ['an adapter that does not exist', minimal('    adapter: zendeks\n'), /adapter/],
     ['a locale that is none', minimal('    defaultLocale: "?"\n'), /defaultLocale/],
+    ['a quiet window of a day', minimal('    quietWindowSeconds: 86400\n'), /quietWindowSeconds/],
+    ['a quiet window in words', minimal('    quietWindowSeconds: 30s\n'), /quietWindowSeconds/],
     ['a brand outside of its folder', minimal('    brand: ../../etc\n'), /brand/],
     ['a page that is no address', minimal('    accountTicketPage: "{id}"\n'), /accountTicketPage/],
     ['a script as a page', minimal('    accountTicketPage: "javascript:alert({id})"\n'), /accountTicketPage/],
