@@ -187,7 +187,7 @@ describe('quoted-printable', () => {
           }
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 
@@ -251,7 +251,7 @@ describe('the bytes of a mail', () => {
         const values = { ticketNumber, recipientName, guest, updateCount: 1 + more, timeZone: 'Asia/Jakarta' };
         await expectSameAsComposed(rendered('ticket-summary', locale, values));
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   });
 
