@@ -1,17 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { createRequire } from 'node:module';
-import type MailComposerClass from 'nodemailer/lib/mail-composer';
 import { Links } from '../access/link.js';
 import { Config } from '../config.js';
 import { siblingId } from '../ids.js';
 import { parseMailbox } from '../platform/address.js';
+import { headerAddress, headerDate, headerField, headerMailbox, headerText } from '../platform/mime.js';
 import { loadBrand, type Brand } from '../templates/brand.js';
-import { TemplateCatalogue, type RenderedMail } from '../templates/catalogue.js';
+import { type EncodedMail, TemplateCatalogue } from '../templates/catalogue.js';
 import { templatesDir } from '../templates/templates.module.js';
 import type { Delivery } from './delivery.entity.js';
 import type { Mail } from './transports/transport.js';
-
-const MailComposer = createRequire(import.meta.url)('nodemailer/lib/mail-composer') as typeof MailComposerClass;
 
 export interface CodeForMail {
   code: string;
@@ -20,10 +17,23 @@ export interface CodeForMail {
   expiresAt: number;
 }
 
+/** Say that a machine wrote this and that nobody is to answer it (RFC 3834 5). */
+const FIXED_HEADERS = { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' };
+
+/** What all mails of a brand have in common: made once. */
+interface Frame {
+  brand: Brand;
+  from: { name: string; address: string };
+  /** Of the ids. */
+  domain: string;
+  /** Finished header fields. */
+  fixed: string;
+}
+
 /** Makes the finished mail of a delivery: a pure function of its row (and code), so every try has the same bytes. */
 @Injectable()
 export class MailRenderer {
-  private readonly brands = new Map<string, Brand>();
+  private readonly frames = new Map<string, Frame>();
 
   constructor(
     private readonly config: Config,
@@ -31,33 +41,38 @@ export class MailRenderer {
     private readonly links: Links,
   ) {}
 
-  async render(delivery: Delivery, code: CodeForMail | null): Promise<Mail> {
-    const brand = this.brand(delivery.inputs.brand);
-    const { subject, html, text, locale } = this.fill(delivery, brand, code);
-    const from = this.sender(brand);
-    const domain = from.address.slice(from.address.lastIndexOf('@') + 1);
-    const headers = {
-      'Auto-Submitted': 'auto-generated',
-      'X-Auto-Response-Suppress': 'All',
-      'X-Postern-Notification': siblingId('ntf', delivery.id),
-      'Content-Language': locale,
-    };
-    const content = { from, to: delivery.recipient, subject, html, text, headers };
-    const bytes = await compose({
-      ...content,
-      date: new Date(delivery.createdAt),
-      messageId: `<${delivery.id}@${domain}>`,
+  /** @throws if it cannot be rendered, now or at any later try; what it returns never throws */
+  render(delivery: Delivery, code: CodeForMail | null): Mail {
+    const { brand, from, fixed, domain } = this.frame(delivery.inputs.brand);
+    const mail = this.fill(delivery, brand, code);
+    const { id, recipient, ticketId, createdAt } = delivery;
+    const own = { 'X-Postern-Notification': siblingId('ntf', id), 'Content-Language': mail.locale };
+    // `=_` cannot stand in quoted-printable, nor in base64: whatever a part holds, it is no boundary (RFC 2045 6.7).
+    const boundary = `=_${id}`;
+    const head =
+      fixed +
+      headerField('To', headerAddress(recipient)) +
+      headerField('Subject', headerText(mail.subject, 'Subject: '.length)) +
+      headerField('Date', headerDate(createdAt)) +
+      headerField('Message-ID', `<${id}@${domain}>`) +
       // One thread per ticket in the reader's mail program; nothing is ever authorised by it.
-      references: `<${delivery.ticketId}@${domain}>`,
-      inReplyTo: `<${delivery.ticketId}@${domain}>`,
-      baseBoundary: delivery.id,
-    });
+      headerField('References', `<${ticketId}@${domain}>`) +
+      headerField('In-Reply-To', `<${ticketId}@${domain}>`) +
+      headerFields(own) +
+      headerField('Content-Type', `multipart/alternative;\r\n boundary="${boundary}"`);
     return {
-      deliveryId: delivery.id,
+      deliveryId: id,
       from: this.config.mail.returnPath.given,
-      to: delivery.recipient,
-      mime: () => bytes,
-      content: () => content,
+      to: recipient,
+      mime: () => alternatives(head, boundary, mail.parts()),
+      content: () => ({
+        from,
+        to: recipient,
+        subject: mail.subject,
+        html: mail.html(),
+        text: mail.text,
+        headers: { ...FIXED_HEADERS, ...own },
+      }),
     };
   }
 
@@ -65,20 +80,20 @@ export class MailRenderer {
     { templateKey, locale, inputs, ticketId, participantId }: Delivery,
     brand: Brand,
     code: CodeForMail | null,
-  ): RenderedMail {
+  ): EncodedMail {
     const { ticketNumber, recipientName, timeZone, occurredAt, guest, updates, link } = inputs;
     const common = { ticketNumber, recipientName, timeZone, occurredAt, brand };
     if (templateKey === 'access-code') {
       if (code === null) throw new Error('a code mail is rendered with its code');
       const codeMinutes = Math.round((code.expiresAt - code.createdAt) / 60_000);
-      return this.catalogue.render(templateKey, locale, { ...common, ...code, codeMinutes });
+      return this.catalogue.encode(templateKey, locale, { ...common, ...code, codeMinutes });
     }
     if (link === null) throw new Error('a ticket mail is rendered with its link');
     const url =
       link.kind === 'account'
         ? link.url
         : this.links.url({ ...link, ticketId, participantId, generation: inputs.generation }, link.kid);
-    return this.catalogue.render(templateKey, locale, {
+    return this.catalogue.encode(templateKey, locale, {
       ...common,
       guest,
       updateCount: Math.max(1, updates.length),
@@ -86,12 +101,16 @@ export class MailRenderer {
     });
   }
 
-  private brand(name: string): Brand {
-    const known = this.brands.get(name);
+  private frame(name: string): Frame {
+    const known = this.frames.get(name);
     if (known) return known;
     const brand = loadBrand(templatesDir, name);
-    this.brands.set(name, brand);
-    return brand;
+    const from = this.sender(brand);
+    const fixed = headerField('From', headerMailbox(from)) + headerField('MIME-Version', '1.0');
+    const domain = from.address.slice(from.address.lastIndexOf('@') + 1);
+    const frame = { brand, from, domain, fixed: fixed + headerFields(FIXED_HEADERS) };
+    this.frames.set(name, frame);
+    return frame;
   }
 
   private sender(brand: Brand): { name: string; address: string } {
@@ -102,8 +121,14 @@ export class MailRenderer {
   }
 }
 
-type ComposedMail = ConstructorParameters<typeof MailComposerClass>[0] & { baseBoundary: string };
+function headerFields(headers: Readonly<Record<string, string>>): string {
+  return Object.entries(headers)
+    .map(([name, value]) => headerField(name, value))
+    .join('');
+}
 
-function compose(mail: ComposedMail): Promise<Buffer> {
-  return new MailComposer({ ...mail, disableFileAccess: true, disableUrlAccess: true }).compile().build();
+/** Header, and parts of which the reader shows one (RFC 2046 5.1.4). */
+function alternatives(head: string, boundary: string, parts: readonly string[]): Buffer {
+  const body = parts.map((part) => `--${boundary}\r\n${part}\r\n`).join('');
+  return Buffer.from(`${head}\r\n${body}--${boundary}--\r\n`, 'latin1');
 }

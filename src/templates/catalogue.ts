@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { localeChain } from '../platform/locale.js';
+import { encodeBody, type TextEncoding } from '../platform/mime.js';
 import { type Brand, loadBrand } from './brand.js';
 import { type CompiledMail, compileMail, isCompiled, type Shell } from './compile.js';
 import type { Problem } from './mustache.js';
@@ -37,6 +38,17 @@ export interface RenderedMail {
   text: string;
   locale: string;
   dir: 'ltr' | 'rtl';
+}
+
+/** A mail filled in once, and ready to travel: `render` says the same in letters. */
+export interface EncodedMail {
+  subject: string;
+  text: string;
+  locale: string;
+  /** Made when asked for: only a provider that makes the MIME itself wants it so. */
+  html(): string;
+  /** Body parts with their headers, all ASCII: text, then HTML (RFC 2046 5.1.4: the reader takes the last it knows). */
+  parts(): [text: string, html: string];
 }
 
 export interface LocaleChoice {
@@ -124,6 +136,28 @@ export class TemplateCatalogue {
     };
   }
 
+  /**
+   * Fills values in as `render` does, into parts that were encoded when they were compiled. What can go wrong goes
+   * wrong here and not in the functions it returns.
+   * @throws as `render` does
+   */
+  encode<K extends TemplateKey>(key: K, locale: string, values: MailValues<K>): EncodedMail {
+    const mail = this.mail(key, locale);
+    const context = templateContext(values, locale, this.options.allowHttp ?? false);
+    const text = mail.text(context);
+    const encodedHtml = mail.encodedHtml(values.brand)(context);
+    return {
+      subject: mail.subject(context),
+      text,
+      locale,
+      html: () => mail.html(context),
+      parts: () => [
+        bodyPart('plain', mail.textEncoding, encodeBody(text, mail.textEncoding)),
+        bodyPart('html', 'quoted-printable', encodedHtml),
+      ],
+    };
+  }
+
   private mail(key: TemplateKey, locale: string): CompiledMail {
     const mail = this.compiled(key, locale);
     if (!isCompiled(mail)) throw new TemplateProblems(mail);
@@ -198,12 +232,9 @@ export class TemplateCatalogue {
     return samples.flatMap(({ about, values }) => {
       try {
         const context = templateContext(values, locale, true);
-        const { subject, html, text } = {
-          subject: mail.subject(context),
-          html: mail.html(context),
-          text: mail.text(context),
-        };
-        return subject && html && text
+        const subject = mail.subject(context);
+        const html = mail.html(context) && mail.encodedHtml(values.brand)(context);
+        return subject && html && mail.text(context)
           ? []
           : [{ file: contentFile(key, locale), line: 0, message: `is empty for "${about}"` }];
       } catch (error) {
@@ -217,6 +248,10 @@ export class TemplateCatalogue {
   private path(file: string): string {
     return join(this.options.templatesDir, file.replace(/^templates\//, ''));
   }
+}
+
+function bodyPart(subtype: 'plain' | 'html', encoding: TextEncoding, body: string): string {
+  return `Content-Type: text/${subtype}; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${body}`;
 }
 
 function contentFile(key: TemplateKey | '_frame', locale: string): string {

@@ -1,8 +1,9 @@
 /** Puts a layout's shell and a locale's words together into templates that only want values. */
 import { createHash } from 'node:crypto';
 import { textDirection } from '../platform/locale.js';
-import { fontStack } from './brand.js';
-import { compileTemplate, type Template } from './engine.js';
+import { ENCODER_VERSION, shorterEncoding, type TextEncoding } from '../platform/mime.js';
+import { type Brand, fontStack } from './brand.js';
+import { compileEncoded, compileTemplate, type Template } from './engine.js';
 import { brokenNesting, type ElementAttributes, escapeHtml, markdownToHtml, markdownToText } from './markdown.js';
 import {
   checkSyntax,
@@ -13,6 +14,7 @@ import {
   replaceMustaches,
   type Vocabulary,
 } from './mustache.js';
+import { brandConstants } from './values.js';
 import type { Field, Words } from './words.js';
 
 /** What the build made of a layout. Its slots are parts: `{{> body p='…'}}`. */
@@ -22,12 +24,16 @@ export interface Shell {
 }
 
 export interface CompiledMail {
-  /** First 16 hexadecimal digits of the SHA-256 over the three sources: the same words give the same revision. */
+  /** First 16 hexadecimal digits of the SHA-256 over the three sources and the encoder: the same words give the same revision. */
   revision: string;
   dir: 'ltr' | 'rtl';
   subject: Template;
   html: Template;
   text: Template;
+  /** How the text part is shortest in this language. */
+  textEncoding: TextEncoding;
+  /** The HTML part in quoted-printable, for mails of this brand. */
+  encodedHtml(brand: Brand): Template;
 }
 
 /** @returns the mail, or what is wrong with its merged sources */
@@ -48,11 +54,28 @@ export function compileMail(
   const text = compileTemplate(sources.text, 'text');
   const subject = compileTemplate(sources.subject, 'text');
   return {
-    revision: createHash('sha256').update(JSON.stringify(sources)).digest('hex').slice(0, 16),
+    revision: createHash('sha256')
+      .update(JSON.stringify([ENCODER_VERSION, sources]))
+      .digest('hex')
+      .slice(0, 16),
     dir: press.dir,
     subject: (context) => oneSpace(subject(context)),
     html,
     text: (context) => tidyLetter(text(context)),
+    textEncoding: shorterEncoding(sources.text),
+    encodedHtml: perBrand((brand) => compileEncoded(sources.html, brandConstants(brand))),
+  };
+}
+
+/** Made once for each brand, and forgotten with it. */
+function perBrand(make: (brand: Brand) => Template): (brand: Brand) => Template {
+  const made = new WeakMap<Brand, Template>();
+  return (brand) => {
+    const known = made.get(brand);
+    if (known) return known;
+    const template = make(brand);
+    made.set(brand, template);
+    return template;
   };
 }
 

@@ -1,7 +1,8 @@
 /** Handlebars as Postern uses it: an instance of its own, strict, three helpers, no way to a prototype. */
 import Handlebars from 'handlebars';
 import { isTimeZone } from '../platform/locale.js';
-import { helperNames } from './mustache.js';
+import { quotedPrintablePiece } from '../platform/mime.js';
+import { encodePage, helperNames } from './mustache.js';
 import type { TemplateContext } from './values.js';
 
 export type Template = (context: TemplateContext) => string;
@@ -25,6 +26,13 @@ engine.registerHelper('datetime', (at: number, { data }: Handlebars.HelperOption
   return dateFormat(locale, timeZone).format(at);
 });
 
+// What a value becomes in a page that is encoded already: see encodePage.
+engine.registerHelper('encoded', (value: unknown) => {
+  if (typeof value !== 'string' && typeof value !== 'number')
+    throw new TypeError('a mail prints texts and numbers only');
+  return quotedPrintablePiece(engine.escapeExpression(String(value)));
+});
+
 const RUN: Handlebars.RuntimeOptions = { allowProtoPropertiesByDefault: false, allowProtoMethodsByDefault: false };
 
 /**
@@ -32,17 +40,32 @@ const RUN: Handlebars.RuntimeOptions = { allowProtoPropertiesByDefault: false, a
  * @param output `html` escapes every value; `text` writes it as it is
  */
 export function compileTemplate(source: string, output: 'html' | 'text'): Template {
+  return compile(source, output === 'text');
+}
+
+/**
+ * Compiles a template for HTML that prints quoted-printable.
+ * @param constants values that are known now: written into the page once, not for each mail
+ */
+export function compileEncoded(source: string, constants: Readonly<Record<string, string>>): Template {
+  const escaped = Object.entries(constants).map(([path, text]) => [path, engine.escapeExpression(text)] as const);
+  return compile(encodePage(source, 'encoded', new Map(escaped), quotedPrintablePiece), true, true);
+}
+
+function compile(source: string, noEscape: boolean, ignoreStandalone = false): Template {
   const run = engine.compile<TemplateContext>(source, {
     strict: true,
     knownHelpersOnly: true,
     knownHelpers: {
       ...Object.fromEntries(helperNames.map((name) => [name, true])),
+      encoded: true,
       each: false,
       with: false,
       log: false,
       lookup: false,
     },
-    noEscape: output === 'text',
+    noEscape,
+    ignoreStandalone,
   });
   return (context) => run(context, RUN);
 }

@@ -247,6 +247,82 @@ class SyntaxCheck {
   }
 }
 
+/**
+ * Writes a checked template anew so that its output is encoded: text by `encode` now, each printed value by the helper
+ * `helper` later. What blocks do to the blank lines around them is done here, so the result is to be compiled with
+ * `ignoreStandalone`. Still a string: no tree of ours is ever compiled.
+ * @param constants text for each path that has the same value in every mail, escaped for the place it stands in
+ */
+export function encodePage(
+  source: string,
+  helper: string,
+  constants: ReadonlyMap<string, string>,
+  encode: (text: string) => string,
+): string {
+  const writer = new EncodedPage(helper, constants, encode);
+  return writer.program(Handlebars.parse(source));
+}
+
+class EncodedPage {
+  constructor(
+    private readonly helper: string,
+    private readonly constants: ReadonlyMap<string, string>,
+    private readonly encode: (text: string) => string,
+  ) {}
+
+  program(program: hbs.AST.Program | undefined): string {
+    let written = '';
+    // Text is encoded in one go with the constants in its midst.
+    let text = '';
+    for (const node of program?.body ?? []) {
+      const fixed = this.fixedText(node);
+      if (fixed !== null) text += fixed;
+      else {
+        written += this.encode(text) + this.statement(node);
+        text = '';
+      }
+    }
+    return written + this.encode(text);
+  }
+
+  private fixedText(node: hbs.AST.Statement): string | null {
+    if (node.type === 'ContentStatement') return (node as hbs.AST.ContentStatement).value;
+    if (node.type === 'CommentStatement') return '';
+    const { path, params } = node as hbs.AST.MustacheStatement;
+    if (node.type !== 'MustacheStatement' || params.length) return null;
+    return this.constants.get(pathName(path)) ?? null;
+  }
+
+  private statement(node: hbs.AST.Statement): string {
+    if (node.type === 'BlockStatement') return this.block(node as hbs.AST.BlockStatement);
+    if (node.type !== 'MustacheStatement') throw new Error(`${node.type} was not checked`);
+    const { path, params, hash } = node as hbs.AST.MustacheStatement;
+    if (!params.length) return `{{${this.helper} ${expression(path)}}}`;
+    return `{{${this.helper} (${call(path, params, hash)})}}`;
+  }
+
+  private block({ path, params, program, inverse }: hbs.AST.BlockStatement): string {
+    const name = pathName(path);
+    const otherwise = inverse ? `{{else}}${this.program(inverse)}` : '';
+    return `{{#${name} ${params.map(expression).join(' ')}}}${this.program(program)}${otherwise}{{/${name}}}`;
+  }
+}
+
+function call(path: hbs.AST.Node, params: hbs.AST.Expression[], hash: hbs.AST.Hash | undefined): string {
+  const pairs = (hash?.pairs ?? []).map(({ key, value }) => `${key}=${expression(value)}`);
+  return [pathName(path), ...params.map(expression), ...pairs].join(' ');
+}
+
+function expression(node: hbs.AST.Expression): string {
+  if (node.type === 'SubExpression') {
+    const { path, params, hash } = node as hbs.AST.SubExpression;
+    return `(${call(path, params, hash)})`;
+  }
+  // No literal ends in a backslash: it would have hidden the quote that ended it.
+  if (node.type === 'StringLiteral') return `"${(node as hbs.AST.StringLiteral).value.replaceAll('"', '\\"')}"`;
+  return pathName(node);
+}
+
 function isHelper(name: string): boolean {
   return (helperNames as readonly string[]).includes(name);
 }

@@ -113,7 +113,7 @@ export function templateContext(
     checkUrl: values.checkReference ? url(values.checkUrl, 'checkUrl') : '',
     checkReference: singleLine(values.checkReference ?? ''),
     logoUrl: brand.logo ? url(values.logoUrl, 'logoUrl') : '',
-    brand: { ...brand, name: singleLine(brand.name), logo: brand.logo ?? { width: 0, height: 0 } },
+    brand: brandValues(brand),
   };
   if ('code' in values) {
     return {
@@ -129,6 +129,30 @@ export function templateContext(
     link: safeUrl(values.link, 'link', allowHttp),
     updateCount: values.updateCount,
   };
+}
+
+/** A brand as templates see it. It is read from a file once and used for every mail. */
+function brandValues(brand: Brand): { name: string } & Readonly<Record<string, unknown>> {
+  const known = cleanBrands.get(brand);
+  if (known) return known;
+  const made = { ...brand, name: singleLine(brand.name), logo: brand.logo ?? { width: 0, height: 0 } };
+  cleanBrands.set(brand, made);
+  return made;
+}
+const cleanBrands = new WeakMap<Brand, { name: string } & Readonly<Record<string, unknown>>>();
+
+/** What a brand puts into each of its mails, by the paths that templates name it with. */
+export function brandConstants(brand: Brand): Record<string, string> {
+  const { name, radius, light, dark, logo } = { ...brand, ...brandValues(brand) };
+  const constants: Record<string, string> = {
+    'brand.name': name,
+    'brand.radius': String(radius),
+    'brand.logo.width': String(logo?.width ?? 0),
+    'brand.logo.height': String(logo?.height ?? 0),
+  };
+  for (const [mode, palette] of Object.entries({ light, dark }))
+    for (const [part, colour] of Object.entries(palette)) constants[`brand.${mode}.${part}`] = colour;
+  return constants;
 }
 
 /**

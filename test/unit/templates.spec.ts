@@ -13,9 +13,9 @@ import { brokenNesting, markdownToHtml, markdownToText } from '../../src/templat
 import { checkSyntax, replaceMustaches, Vault, type Vocabulary } from '../../src/templates/mustache.js';
 import { readSamples } from '../../src/templates/samples.js';
 import { greetingName, templateKeys } from '../../src/templates/values.js';
-import Code from '../../templates/layouts/code.js';
 import Notification from '../../templates/layouts/notification.js';
 import { renderShell } from '../../templates/layouts/parts.js';
+import { writeShells } from '../support/shells.js';
 
 const TEMPLATES = join(process.cwd(), 'templates');
 const workspace = mkdtempSync(join(tmpdir(), 'postern-templates-'));
@@ -23,11 +23,7 @@ const shellsDir = join(workspace, 'shells');
 let catalogue: TemplateCatalogue;
 
 beforeAll(async () => {
-  mkdirSync(shellsDir);
-  for (const [name, Layout] of Object.entries({ notification: Notification, code: Code })) {
-    writeFileSync(join(shellsDir, `${name}.html.hbs`), await renderShell(Layout));
-    cpSync(join(TEMPLATES, 'layouts', `${name}.txt.hbs`), join(shellsDir, `${name}.txt.hbs`));
-  }
+  await writeShells(shellsDir);
   catalogue = load(TEMPLATES);
 });
 
