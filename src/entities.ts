@@ -1,7 +1,9 @@
 import { Challenge, Limit, Session } from './access/access.entity.js';
 import { Attempt, Delivery } from './delivery/delivery.entity.js';
+import { Feedback, Suppression } from './delivery/feedback.entity.js';
 import { Event } from './intake/event.entity.js';
 import { OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
+import { AuditEntry } from './platform/audit.entity.js';
 import { Attachment, Message, Participant, Reply, Ticket } from './tickets/ticket.entity.js';
 
 /** Every table, in the order of the data path. */
@@ -14,9 +16,12 @@ export const entities = [
   Reply,
   Delivery,
   Attempt,
+  Feedback,
+  Suppression,
   Challenge,
   Session,
   Limit,
   OutboundMessage,
   OutboundAttempt,
+  AuditEntry,
 ];

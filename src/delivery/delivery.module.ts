@@ -2,12 +2,15 @@ import { Module } from '@nestjs/common';
 import { AccessModule } from '../access/access.module.js';
 import { TemplatesModule } from '../templates/templates.module.js';
 import { Deliveries } from './delivery.js';
+import { FeedbackRecorder } from './feedback.js';
+import { DeliveryLedger } from './ledger.js';
 import { MailRenderer } from './mail-renderer.js';
+import { Suppressions } from './suppression.js';
 import { DeliveryWorker } from './worker.js';
 
 @Module({
   imports: [AccessModule, TemplatesModule],
-  providers: [Deliveries, MailRenderer, DeliveryWorker],
-  exports: [Deliveries],
+  providers: [Deliveries, MailRenderer, DeliveryWorker, Suppressions, FeedbackRecorder, DeliveryLedger],
+  exports: [Deliveries, Suppressions, FeedbackRecorder, DeliveryLedger],
 })
 export class DeliveryModule {}

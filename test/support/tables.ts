@@ -9,11 +9,14 @@ const tables = [
   'replies',
   'deliveries',
   'attempts',
+  'feedback',
+  'suppressions',
   'challenges',
   'sessions',
   'limits',
   'outbound_messages',
   'outbound_attempts',
+  'audit_log',
 ] as const;
 export type TableName = (typeof tables)[number];
 
