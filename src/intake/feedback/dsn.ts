@@ -43,7 +43,8 @@ function readStatus(text: string, deliveryId: Id<'dlv'>): FeedbackReport[] {
     const kind = kindOf((only(fields, 'action') ?? '').toLowerCase(), status);
     if (final === null || kind === null) return [];
     // Whoever has mail forwarded is known to us by the address it went to first (RFC 3461 4.2).
-    const recipientKeys = [...addressesOf(final), ...addressesOf(only(fields, 'original-recipient') ?? '')];
+    const given = [final, only(fields, 'original-recipient') ?? ''];
+    const recipientKeys = [...new Set(given.flatMap(addressesOf))];
     return [{ deliveryId, recipientKeys, kind, origin: 'dsn', detail: `${status?.join('.') ?? ''} ${diagnostic}` }];
   });
 }
@@ -110,8 +111,11 @@ function kindOf(action: string, given: Status | null): Kind | null {
 
 type Kind = FeedbackReport['kind'];
 
+const NAMES = ['message-id', 'x-postern-notification'];
+
 /** Our mail by its Message-ID, or by the header of ours where a provider puts its own Message-ID (Amazon SES does). */
 function deliveryOf(header: Fields): Id<'dlv'> | null {
+  if (NAMES.some((name) => (header.get(name)?.length ?? 0) > 1)) return null;
   const byMessageId = /^<(\w{1,40})@[^<>\s]+>$/.exec(only(header, 'message-id') ?? '')?.[1];
   const ours = isId('dlv', byMessageId) ? byMessageId : null;
   const notification = only(header, 'x-postern-notification');
