@@ -89,7 +89,11 @@ export class DeliveryLedger {
     return { ok: true, planned: { lane: delivery.lane, id: delivery.id }, before: delivery.state };
   }
 
-  private async whyNot(tx: Transaction, delivery: Delivery, now: number): Promise<Extract<Resent, { ok: false }>['reason'] | null> {
+  private async whyNot(
+    tx: Transaction,
+    delivery: Delivery,
+    now: number,
+  ): Promise<Extract<Resent, { ok: false }>['reason'] | null> {
     const { state, endedAt, challengeId, recipient } = delivery;
     if (endedAt === null) return 'may-still-leave';
     if (!resendable.includes(state)) return 'done';

@@ -110,7 +110,10 @@ export class AdminController {
   /** Newest first; `subject` (an id) leaves out the rest. */
   @Get('audit')
   async listAudit(@Query('cursor') cursor?: string, @Query('subject') subject?: string): Promise<Page> {
-    const where = { id: LessThan(below('aud', cursor)), ...(subject === undefined ? {} : { subject: String(subject) }) };
+    const where = {
+      id: LessThan(below('aud', cursor)),
+      ...(subject === undefined ? {} : { subject: String(subject) }),
+    };
     const entries = await this.database.read((manager) =>
       manager.find(AuditEntry, { where, order: { id: 'DESC' }, take: PAGE }),
     );

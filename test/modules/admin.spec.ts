@@ -26,7 +26,11 @@ describe.each(databases)('the admin API on $name', (database) => {
     await relay.close();
   });
 
-  async function ask(method: string, path: string, given: { body?: string; auth?: string | null } = {}): Promise<Answer> {
+  async function ask(
+    method: string,
+    path: string,
+    given: { body?: string; auth?: string | null } = {},
+  ): Promise<Answer> {
     const { body, auth = `Bearer ${token}` } = given;
     const headers: Record<string, string> = auth === null ? {} : { authorization: auth };
     if (body !== undefined) headers['content-type'] = 'application/json';
@@ -153,18 +157,25 @@ describe.each(databases)('the admin API on $name', (database) => {
     expect((await ask('GET', 'deliveries?cursor=1')).body.code).toBe('invalid-request');
   });
 
-  it.each(['parked', 'failed', 'suppressed'])('sends a mail again that was %s: once, the same bytes, audited', async (state) => {
-    const { id, email } = await ended(state, ', deaths = 3');
-    const sent = relay.handedOver.filter(({ to }) => to[0] === email);
-    const answers = await Promise.all(Array.from({ length: 10 }, () => ask('POST', `deliveries/${id}/resend?reason=again`)));
-    expect(answers.map(({ status }) => status).sort()).toEqual([202, ...Array.from({ length: 9 }, () => 409)]);
-    await test.drain();
-    const all = relay.handedOver.filter(({ to }) => to[0] === email);
-    expect(all).toHaveLength(sent.length + 1);
-    expect(new Set(all.map(({ raw }) => raw)).size).toBe(1);
-    expect(await rows(test, 'deliveries', `id = '${id}'`)).toMatchObject([{ state: 'sent', deaths: 0, attempts: 2 }]);
-    expect(await items(`audit?subject=${id}`)).toMatchObject([{ action: 'delivery.resent', detail: `${state}; again` }]);
-  });
+  it.each(['parked', 'failed', 'suppressed'])(
+    'sends a mail again that was %s: once, the same bytes, audited',
+    async (state) => {
+      const { id, email } = await ended(state, ', deaths = 3');
+      const sent = relay.handedOver.filter(({ to }) => to[0] === email);
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, () => ask('POST', `deliveries/${id}/resend?reason=again`)),
+      );
+      expect(answers.map(({ status }) => status).sort()).toEqual([202, ...Array.from({ length: 9 }, () => 409)]);
+      await test.drain();
+      const all = relay.handedOver.filter(({ to }) => to[0] === email);
+      expect(all).toHaveLength(sent.length + 1);
+      expect(new Set(all.map(({ raw }) => raw)).size).toBe(1);
+      expect(await rows(test, 'deliveries', `id = '${id}'`)).toMatchObject([{ state: 'sent', deaths: 0, attempts: 2 }]);
+      expect(await items(`audit?subject=${id}`)).toMatchObject([
+        { action: 'delivery.resent', detail: `${state}; again` },
+      ]);
+    },
+  );
 
   it.each(['queued', 'leased', 'submitting', 'deferred', 'uncertain'])(
     'does not touch a mail that is %s and may leave by itself',

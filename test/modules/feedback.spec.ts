@@ -3,7 +3,7 @@ import { generateWebhookSecret, signWebhook } from '../../src/platform/webhook-s
 import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { returnedMail } from '../support/returned-mail.js';
-import { change, count, dump, rows } from '../support/tables.js';
+import { change, dump, rows } from '../support/tables.js';
 
 const secret = generateWebhookSecret();
 const token = 'feedback-token-of-at-least-32-signs-0001';
@@ -77,7 +77,14 @@ describe.each(databases)('feedback on $name', (database) => {
     it.each([
       ['a hard bounce', 'email.bounced', hard, 'bounced', 'bounced', 'hard-bounce'],
       ['a complaint', 'email.complained', {}, 'complained', 'bounced', 'complaint'],
-      ['its own suppression', 'email.suppressed', { suppressed: { message: 'on list' } }, 'bounced', 'bounced', 'hard-bounce'],
+      [
+        'its own suppression',
+        'email.suppressed',
+        { suppressed: { message: 'on list' } },
+        'bounced',
+        'bounced',
+        'hard-bounce',
+      ],
       ['a failure of our account', 'email.failed', { failed: { reason: 'quota' } }, 'refused', 'bounced', undefined],
       ['a soft bounce', 'email.bounced', soft, 'soft-bounced', 'sent', null],
       ['an undetermined bounce', 'email.bounced', { bounce: { type: 'Undetermined' } }, 'soft-bounced', 'sent', null],
@@ -126,7 +133,14 @@ describe.each(databases)('feedback on $name', (database) => {
 
     it('ends in the same state in every order of a delivery, a bounce and a complaint', async () => {
       const kinds = ['email.delivered', 'email.bounced', 'email.complained'];
-      for (const [a, b, c] of [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] as const) {
+      for (const [a, b, c] of [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+      ] as const) {
         const mail = await sent();
         for (const n of [a, b, c]) await postResend(eventOf(kinds[n]!, mail, hard));
         expect((await deliveryOf(mail.id)).state).toBe('bounced');
@@ -134,11 +148,14 @@ describe.each(databases)('feedback on $name', (database) => {
       }
     });
 
-    it.each(['email.opened', 'email.sent', 'contact.created', 'toString', '__proto__'])('counts %s nowhere', async (type) => {
-      const mail = await sent();
-      expect(await said(await postResend(eventOf(type, mail)))).toEqual(nothing);
-      expect(await wordsOf(mail.id)).toEqual([]);
-    });
+    it.each(['email.opened', 'email.sent', 'contact.created', 'toString', '__proto__'])(
+      'counts %s nowhere',
+      async (type) => {
+        const mail = await sent();
+        expect(await said(await postResend(eventOf(type, mail)))).toEqual(nothing);
+        expect(await wordsOf(mail.id)).toEqual([]);
+      },
+    );
 
     it.each<[string, () => Promise<Response>]>([
       ['of another secret', () => postResend({}, { by: generateWebhookSecret() })],
@@ -146,12 +163,15 @@ describe.each(databases)('feedback on $name', (database) => {
       ['from the future', () => postResend({}, { ageSeconds: -301 })],
       ['of other bytes', () => postResend('{}', { headers: { 'svix-id': 'other' } })],
       ['that is missing', () => postResend({}, { headers: { 'svix-signature': '' } })],
-      ['under the names of the standard', () => {
-        const body = '{}';
-        const timestamp = Math.floor(test.clock.now() / 1000);
-        const headers = { ...signWebhook({ secret, id: 'a', timestamp, body }), 'content-type': 'application/json' };
-        return fetch(`${test.url}/v1/feedback/resend`, { method: 'POST', headers, body });
-      }],
+      [
+        'under the names of the standard',
+        () => {
+          const body = '{}';
+          const timestamp = Math.floor(test.clock.now() / 1000);
+          const headers = { ...signWebhook({ secret, id: 'a', timestamp, body }), 'content-type': 'application/json' };
+          return fetch(`${test.url}/v1/feedback/resend`, { method: 'POST', headers, body });
+        },
+      ],
       ['and no body', () => fetch(`${test.url}/v1/feedback/resend`, { method: 'POST' })],
     ])('refuses a signature %s, and writes nothing', async (_what, post) => {
       const before = await dump(test);
@@ -215,8 +235,15 @@ describe.each(databases)('feedback on $name', (database) => {
         returnedMail('postfix-unknown-user', { deliveryId: one.id, recipient: 'stranger@example.com' }),
         returnedMail('arf-abuse', { deliveryId: one.id, recipient: two.recipient }),
         returnedMail('qmail-unknown-user', { deliveryId: one.id, recipient: two.recipient }),
-        returnedMail('postfix-unknown-user', { deliveryId: one.id, recipient: one.recipient, messageId: `<${two.id}@support.example>` }),
-        returnedMail('postfix-unknown-user', { deliveryId: 'dlv_00000000000000000000000000', recipient: one.recipient }),
+        returnedMail('postfix-unknown-user', {
+          deliveryId: one.id,
+          recipient: one.recipient,
+          messageId: `<${two.id}@support.example>`,
+        }),
+        returnedMail('postfix-unknown-user', {
+          deliveryId: 'dlv_00000000000000000000000000',
+          recipient: one.recipient,
+        }),
         returnedMail('out-of-office', { deliveryId: one.id, recipient: one.recipient }),
         '',
       ];
@@ -235,7 +262,10 @@ describe.each(databases)('feedback on $name', (database) => {
     ])('lets nobody in with %s, and writes nothing', async (_what, headers) => {
       const { id, recipient } = await sent();
       const before = await dump(test);
-      const answer = await postDsn(returnedMail('postfix-unknown-user', { deliveryId: id, recipient }), headers as Record<string, string>);
+      const answer = await postDsn(
+        returnedMail('postfix-unknown-user', { deliveryId: id, recipient }),
+        headers as Record<string, string>,
+      );
       expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([401, 'unauthorized']);
       expect(await dump(test)).toBe(before);
     });

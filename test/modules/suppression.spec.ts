@@ -30,7 +30,10 @@ describe.each(databases)('suppression on $name', (database) => {
     return test.gateway.database.write((tx) => test.gateway.app.get(FeedbackRecorder).record(tx, report));
   }
   const why = async (email: string) =>
-    (await test.gateway.database.read((manager) => suppressions.among(manager, [addressKey(email)]))).get(addressKey(email));
+    (await test.gateway.database.read((manager) => suppressions.among(manager, [addressKey(email)]))).get(
+      addressKey(email),
+    );
+  const suppress = (key: string) => test.gateway.database.write((tx) => suppressions.suppress(tx, key, 'hard-bounce'));
   const release = (email: string) => test.gateway.database.write((tx) => suppressions.release(tx, addressKey(email)));
 
   it('begins with the fifth soft bounce in a row, and not before', async () => {
@@ -65,10 +68,10 @@ describe.each(databases)('suppression on $name', (database) => {
     const deliveries: Id<'dlv'>[] = [];
     for (let n = 0; n < 5; n++) deliveries.push((await mailTo(email)).id);
     const recorder = test.gateway.app.get(FeedbackRecorder);
-    const of = { recipientKeys: [email], kind: 'soft-bounced', origin: 'dsn', detail: '' } as const;
-    await Promise.all(
-      deliveries.map((deliveryId) => test.gateway.database.write((tx) => recorder.record(tx, { ...of, recipientKeys: [email], deliveryId }))),
-    );
+    const said = { recipientKeys: [email], kind: 'soft-bounced' as const, origin: 'dsn' as const, detail: '' };
+    const record = (deliveryId: Id<'dlv'>) =>
+      test.gateway.database.write((tx) => recorder.record(tx, { ...said, deliveryId }));
+    await Promise.all(deliveries.map(record));
     expect(await why(email)).toBe('soft-bounces');
   });
 
@@ -90,12 +93,10 @@ describe.each(databases)('suppression on $name', (database) => {
 
   it('is of the address however it is written, and of no other', async () => {
     const email = `Sup.${++guests}@Example.com`;
-    await suppressions_('suppress', addressKey(email));
+    await suppress(addressKey(email));
     expect(await why(email.toUpperCase())).toBe('hard-bounce');
     expect(await why(email.replace('Sup.', 'sup'))).toBeUndefined();
   });
-  const suppressions_ = (what: 'suppress', key: string) =>
-    test.gateway.database.write((tx) => suppressions[what](tx, key, 'hard-bounce'));
 
   it('ends by a release, which succeeds once, and can begin again', async () => {
     const email = newGuest();
@@ -148,7 +149,7 @@ describe.each(databases)('suppression on $name', (database) => {
       const { link } = await mailTo(email);
       const guest = new Guest(test.url);
       await guest.submit(await guest.get(link), '/code', {}, { follow: false });
-      await suppressions_('suppress', email);
+      await suppress(email);
       for (const path of [`${link}/code`, `${link}/code?again=1`]) {
         const page = await guest.get(path);
         expect(page.text).toContain(UNREACHABLE);
@@ -162,7 +163,7 @@ describe.each(databases)('suppression on $name', (database) => {
       test.clock.advance({ days: 31 });
       const guest = new Guest(test.url);
       const expired = await guest.get(link);
-      await suppressions_('suppress', email);
+      await suppress(email);
       const mails = await count(test, 'deliveries');
       const page = await guest.submit(expired, '/renew');
       expect(page.text).toContain(UNREACHABLE);

@@ -110,7 +110,11 @@ describe('a mail that came back', () => {
 
   it('is read in bounded time and never throws, whatever it is', async () => {
     const names = ['postfix-unknown-user', 'gmail-unknown-user', 'qmail-unknown-user', 'arf-abuse'] as const;
-    const junk = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('\r\n', '\r', '\0', '--', ': ', '<'));
+    const junk = fc.oneof(
+      fc.string(),
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('\r\n', '\r', '\0', '--', ': ', '<'),
+    );
     const edit = fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), cut: fc.nat(200), put: junk });
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...names), fc.array(edit, { maxLength: 8 }), async (name, edits) => {
@@ -126,9 +130,11 @@ describe('a mail that came back', () => {
       }),
       { numRuns: 300 },
     );
-    await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 2000 }), async (bytes) => {
-      expect(await readReturnedMail(Buffer.from(bytes))).toEqual([]);
-    }));
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 2000 }), async (bytes) => {
+        expect(await readReturnedMail(Buffer.from(bytes))).toEqual([]);
+      }),
+    );
   });
 
   it.each([
@@ -146,7 +152,10 @@ describe('a mail that came back', () => {
   });
 
   it('is not followed into a thousand nested parts', async () => {
-    const deep = Array.from({ length: 1000 }, (_, n) => `Content-Type: multipart/report; boundary=b${n}\r\n\r\n--b${n}\r\n`);
+    const deep = Array.from(
+      { length: 1000 },
+      (_, n) => `Content-Type: multipart/report; boundary=b${n}\r\n\r\n--b${n}\r\n`,
+    );
     expect(await read(deep.join(''))).toEqual([]);
   });
 });

@@ -61,7 +61,8 @@ export class FeedbackController {
     for (const report of reports) {
       const outcome = await this.database.write((tx) => this.recorder.record(tx, report));
       const { kind, origin } = report;
-      if (outcome.ok) this.logger.info('word of a mail', { kind, origin, id: outcome.deliveryId, isNew: outcome.isNew });
+      if (outcome.ok)
+        this.logger.info('word of a mail', { kind, origin, id: outcome.deliveryId, isNew: outcome.isNew });
       else this.logger.info('word of a mail that is not counted', { kind, origin, reason: outcome.reason });
       if (outcome.ok) receipt[outcome.isNew ? 'recorded' : 'duplicate']++;
     }
