@@ -142,6 +142,7 @@ describe('a mail that came back', () => {
     ['100,000 lines', 'X-Many: 1', '\r\nx:'.repeat(60_000)],
     ['folds without end', 'X-Fold: 1', '\r\n a'.repeat(60_000)],
     ['empty lines without end', 'X-None: 1', '\r\n'.repeat(100_000)],
+    ['as many lines as are read', 'X-Fold: 1', '\r\n a'.repeat(9900)],
     ['spaces', 'Final-Recipient: rfc822; ', ' '.repeat(200_000)],
     ['digits', 'Status: ', '5.'.repeat(100_000)],
   ])('costs no more than its length with %s', async (_what, start, filling) => {

@@ -4,6 +4,11 @@ import { isId, siblingId, type Id } from '../../ids.js';
 import { parseAddress } from '../../platform/address.js';
 
 const LIMITS = { maxNestingDepth: 20, maxHeadersSize: 128 * 1024, maxRfc822NestingDepth: 0 };
+/**
+ * Lines of a whole mail: 256 KiB of 76 signs are 3,500. The parser takes a turn of the event loop and a chunk for each, so
+ * a mail of empty lines would hold up everybody for seconds.
+ */
+const MOST_MAIL_LINES = 10_000;
 /** Signs of a part that are read, its lines, the signs of one value: our mails have one recipient, so reports are short. */
 const LONGEST_PART = 64 * 1024;
 const MOST_LINES = 500;
@@ -18,6 +23,7 @@ const LONGEST_VALUE = 2000;
  * could read it in two ways.
  */
 export async function readReturnedMail(raw: Buffer): Promise<FeedbackReport[]> {
+  if (hasTooManyLines(raw)) return [];
   let mail: Email;
   try {
     mail = await PostalMime.parse(raw, LIMITS);
@@ -171,6 +177,12 @@ function groupsOf(text: string): Fields[] {
 }
 
 const cut = (value: string) => value.slice(0, LONGEST_VALUE);
+
+function hasTooManyLines(raw: Buffer): boolean {
+  let lines = 0;
+  for (let at = raw.indexOf(10); at >= 0; at = raw.indexOf(10, at + 1)) if (++lines > MOST_MAIL_LINES) return true;
+  return false;
+}
 
 /** The text of the first part of a type. */
 function part(mail: Email, type: string): string | null {
