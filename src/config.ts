@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { parseMailbox, type EmailAddress } from './platform/address.js';
 import { generateKey, KeyRing, parseKeyList } from './platform/crypto.js';
 import { canonicalLocale } from './platform/locale.js';
-import { generateWebhookSecret } from './platform/webhook-signature.js';
+import { generateWebhookSecret, isWebhookSecret } from './platform/webhook-signature.js';
 import { readSources, readSourcesFile, type Source, type SourcesInput } from './sources.js';
 
 /** The folder of the package: where `templates/` and `package.json` are, from `src/` as from `dist/src/`. */
@@ -63,6 +63,10 @@ export abstract class Config {
   linkLifetimeDays: number;
   sessionIdleMinutes: number;
   sessionLifetimeHours: number;
+  /** Null: its door is closed. */
+  resendWebhookSecret: string | null;
+  feedbackToken: string | null;
+  adminToken: string | null;
   /** Secrets that were made at this start because none were set: shown once, never outside development. */
   generated: { name: string; value: string }[];
 }
@@ -93,6 +97,11 @@ const wholeNumber = (min: number, max: number) =>
   text.refine((value) => /^\d+$/.test(value) && Number(value) >= min && Number(value) <= max, {
     message: `must be a whole number from ${min} to ${max}`,
   });
+
+/** What is sent in a header and guessed by strangers: 32 signs, so that it was made and not thought of. */
+const token = text.regex(/^[\x21-\x7e]{32,256}$/, {
+  message: 'must have 32 to 256 signs without spaces, for example from: openssl rand -base64 32',
+});
 
 /** Every setting: the order is that of `.env.example`, which is made from this table. */
 export const settings = {
@@ -200,6 +209,15 @@ export const settings = {
     default: '8',
     sentence: 'a session ends after this long, used or not',
   },
+  RESEND_WEBHOOK_SECRET: {
+    schema: text.refine(isWebhookSecret, { message: 'must be the signing secret of the webhook at Resend, whsec_…' }),
+    sentence: 'Resend tells of bounces at /v1/feedback/resend, signed with this secret (whsec_…); empty: off',
+  },
+  FEEDBACK_TOKEN: {
+    schema: token,
+    sentence: 'bearer token for bounce mails handed in at /v1/feedback/dsn, at least 32 signs; empty: off',
+  },
+  ADMIN_TOKEN: { schema: token, sentence: 'bearer token of the admin API, at least 32 signs; empty: off' },
 } as const satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof settings;
@@ -259,6 +277,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     linkLifetimeDays: Number(values.LINK_LIFETIME_DAYS),
     sessionIdleMinutes: Number(values.SESSION_IDLE_MINUTES),
     sessionLifetimeHours: Number(values.SESSION_LIFETIME_HOURS),
+    resendWebhookSecret: values.RESEND_WEBHOOK_SECRET ?? null,
+    feedbackToken: values.FEEDBACK_TOKEN ?? null,
+    adminToken: values.ADMIN_TOKEN ?? null,
     generated,
   };
   if (production && !config.publicUrl.startsWith('https://') && !problems.some((p) => p.startsWith('PUBLIC_URL')))
@@ -305,7 +326,7 @@ function readValues(environment: NodeJS.ProcessEnv, problems: string[]): Values 
   return values;
 }
 
-const sensitive = (name: string) => /SECRET|KEYS|URL$/.test(name) && name !== 'PUBLIC_URL';
+const sensitive = (name: string) => /SECRET|KEYS|TOKEN|URL$/.test(name) && name !== 'PUBLIC_URL';
 
 function readDatabase(url: string | undefined, dataDir: string): Config['database'] {
   if (url === undefined) return { kind: 'sqlite', path: join(dataDir, 'postern.sqlite') };

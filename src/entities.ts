@@ -1,8 +1,10 @@
 import { Challenge, Limit, Session } from './access/access.entity.js';
 import { Breaker } from './delivery/breaker.entity.js';
 import { Attempt, Delivery } from './delivery/delivery.entity.js';
+import { Feedback, Suppression } from './delivery/feedback.entity.js';
 import { Event } from './intake/event.entity.js';
 import { OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
+import { AuditEntry } from './platform/audit.entity.js';
 import { Attachment, Message, Participant, Reply, Ticket } from './tickets/ticket.entity.js';
 
 /** Every table, in the order of the data path. */
@@ -16,9 +18,12 @@ export const entities = [
   Delivery,
   Attempt,
   Breaker,
+  Feedback,
+  Suppression,
   Challenge,
   Session,
   Limit,
   OutboundMessage,
   OutboundAttempt,
+  AuditEntry,
 ];

@@ -14,6 +14,9 @@ export const idPrefixes = {
   chl: 'challenge',
   ses: 'session',
   out: 'outbound message',
+  fbk: 'word about a delivery from its receiving side',
+  sup: 'suppression',
+  aud: 'entry of the audit log',
 } as const;
 
 export type IdPrefix = keyof typeof idPrefixes;

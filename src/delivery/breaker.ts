@@ -63,6 +63,8 @@ export function signsOf({ to, transport }: { to: string; transport: string }, ou
 
 /** Which mails of a batch may go ahead. It belongs to one batch: a trial is given once. */
 export class Gate {
+  private readonly taken = new Set<string>();
+
   constructor(
     private readonly until: ReadonlyMap<string, number>,
     private readonly trials: Set<string>,
@@ -70,7 +72,14 @@ export class Gate {
 
   /** Null: go ahead. Else the time, in ms since 1970, to look again. Asking may take the one trial: ask for mails that would go. */
   enter(key: string): number | null {
-    return this.trials.delete(key) ? null : (this.until.get(key) ?? null);
+    if (!this.trials.delete(key)) return this.until.get(key) ?? null;
+    this.taken.add(key);
+    return null;
+  }
+
+  /** Whether a mail that was let in may go that way, also as its second: not if it is open and the trial another's. */
+  isPassable(key: string): boolean {
+    return !this.until.has(key) || this.taken.delete(key);
   }
 }
 

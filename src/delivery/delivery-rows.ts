@@ -7,7 +7,9 @@ import { Database, type Transaction } from '../platform/database/database.js';
 import { asEntities, insertRows, run, updateRows } from '../platform/database/rows.js';
 import { scrub } from '../platform/logger.js';
 import { Attempt, Delivery } from './delivery.entity.js';
-import { isEnd, statesBefore, type DeliveryState } from './states.js';
+import { recordSigns, type Sign } from './breaker.js';
+import { isEnd, statesBefore, type DeliveryState, type EndState } from './states.js';
+import type { Transport } from './transports/transport.js';
 
 /** A worker that died this often over the same mail died of it. */
 const DEATHS_TO_QUARANTINE = 3;
@@ -25,9 +27,23 @@ export interface Verdict {
   delivery: Delivery;
   state: DeliveryState;
   tried: Tried[];
+  /** What the tries say about domains and transports. */
+  signs: Sign[];
   /** For a state that is none of the ends. */
   nextAttemptAt: number;
   providerId?: string;
+}
+
+/** A delivery that may go ahead, and by which transports, in their order. */
+export interface Admitted {
+  delivery: Delivery;
+  transports: Transport[];
+}
+
+/** What becomes of claimed deliveries before anything is rendered. */
+export interface Judged {
+  admitted: Admitted[];
+  verdicts: Verdict[];
 }
 
 /**
@@ -68,22 +84,25 @@ export class DeliveryRows {
     );
   }
 
-  /** Takes what is due of these and nobody holds. Rows that killed their workers come back as `quarantined`, ended. */
-  claim(ids: Id<'dlv'>[]): Promise<{ leased: Delivery[]; quarantined: Delivery[] }> {
+  /**
+   * Takes what is due of these and nobody holds, and hands it to `judge` in the same transaction. Verdicts of `judge`, and
+   * those over rows that ended their workers, are written with it; whatever fails, nothing was taken.
+   */
+  async claim(ids: Id<'dlv'>[], judge: (tx: Transaction, claimed: Delivery[]) => Promise<Judged>): Promise<Judged> {
+    if (ids.length === 0) return { admitted: [], verdicts: [] };
     return this.database.write(async (tx) => {
       const now = this.clock.now();
-      const claimed = asEntities(
-        tx,
-        Delivery,
-        await run(tx, claimText(this.database.kind), [now, this.leaseEnd(), ids, now, ids, now]),
-      );
+      const values = [now, this.leaseEnd(), ids, now, ids, now];
+      const claimed = asEntities(tx, Delivery, await run(tx, claimText(this.database.kind), values));
+      if (claimed.length === 0) return { admitted: [], verdicts: [] };
       const isFatal = ({ deaths }: Delivery) => deaths >= DEATHS_TO_QUARANTINE;
-      const quarantined = claimed.filter(isFatal);
-      await this.write(
+      const judged = await judge(
         tx,
-        quarantined.map((delivery) => quarantine(delivery, now)),
+        claimed.filter((row) => !isFatal(row)),
       );
-      return { leased: claimed.filter((row) => !isFatal(row)), quarantined };
+      const verdicts = [...judged.verdicts, ...claimed.filter(isFatal).map((row) => quarantine(row, now))];
+      await this.write(tx, verdicts);
+      return { admitted: judged.admitted, verdicts };
     });
   }
 
@@ -133,6 +152,8 @@ export class DeliveryRows {
         statesBefore(state),
       ]);
     }
+    const signs = verdicts.flatMap((verdict) => verdict.signs);
+    if (signs.length > 0) await recordSigns(tx, signs, endedAt);
     const spent = verdicts.filter(({ state, delivery }) => isEnd(state) && delivery.challengeId !== null);
     await this.codes.wipe(
       tx,
@@ -158,12 +179,12 @@ function claimText(kind: Database['kind']): string {
 
 function quarantine(delivery: Delivery, now: number): Verdict {
   const detail = `${delivery.deaths} workers ended while they held it`;
-  return {
-    delivery,
-    state: 'parked',
-    nextAttemptAt: now,
-    tried: [{ transport: 'none', outcome: 'quarantined', detail, startedAt: now }],
-  };
+  return ended(delivery, 'parked', [{ transport: 'none', outcome: 'quarantined', detail, startedAt: now }]);
+}
+
+/** A verdict that ends a delivery. */
+export function ended(delivery: Delivery, state: EndState, tried: Tried[] = [], signs: Sign[] = []): Verdict {
+  return { delivery, state, tried, signs, nextAttemptAt: 0 };
 }
 
 function byState(verdicts: readonly Verdict[]): Map<DeliveryState, Verdict[]> {

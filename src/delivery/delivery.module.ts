@@ -3,12 +3,25 @@ import { AccessModule } from '../access/access.module.js';
 import { TemplatesModule } from '../templates/templates.module.js';
 import { Deliveries } from './delivery.js';
 import { DeliveryRows } from './delivery-rows.js';
+import { FeedbackRecorder } from './feedback.js';
+import { Guard } from './guard.js';
+import { DeliveryLedger } from './ledger.js';
 import { MailRenderer } from './mail-renderer.js';
+import { Suppressions } from './suppression.js';
 import { DeliveryWorker } from './worker.js';
 
 @Module({
   imports: [AccessModule, TemplatesModule],
-  providers: [Deliveries, DeliveryRows, MailRenderer, DeliveryWorker],
-  exports: [Deliveries],
+  providers: [
+    Deliveries,
+    DeliveryRows,
+    Guard,
+    MailRenderer,
+    DeliveryWorker,
+    Suppressions,
+    FeedbackRecorder,
+    DeliveryLedger,
+  ],
+  exports: [Deliveries, Suppressions, FeedbackRecorder, DeliveryLedger],
 })
 export class DeliveryModule {}

@@ -23,7 +23,17 @@
  *   leased --> suppressed: the address bounced or complained
  *   leased --> parked: cannot be rendered, three workers died of it, or the answer was lost for too long
  *   sent --> bounced: the provider or a bounce says so
- *   uncertain --> bounced
+ *   submitting --> bounced: the same, before we wrote down that it was sent
+ *   uncertain --> sent: feedback says that it had arrived after all
+ *   uncertain --> bounced: or that it came back
+ *   leased --> sent: the same two words, while it waits for its next try, is tried, or after it was given up
+ *   leased --> bounced
+ *   deferred --> sent
+ *   deferred --> bounced
+ *   parked --> sent
+ *   parked --> bounced
+ *   failed --> sent
+ *   failed --> bounced
  *   parked --> queued: somebody sends it again
  *   failed --> queued
  *   bounced --> queued
@@ -32,15 +42,18 @@
  */
 export const transitions = {
   queued: ['leased'],
-  deferred: ['leased'],
-  uncertain: ['leased', 'bounced'],
-  leased: ['leased', 'queued', 'deferred', 'uncertain', 'submitting', 'cancelled', 'expired', 'suppressed', 'parked'],
-  submitting: ['leased', 'sent', 'deferred', 'uncertain', 'failed', 'expired'],
+  deferred: ['leased', 'sent', 'bounced'],
+  uncertain: ['leased', 'sent', 'bounced'],
+  leased: [
+    ...['leased', 'queued', 'deferred', 'uncertain', 'submitting', 'cancelled', 'expired', 'suppressed', 'parked'],
+    ...['sent', 'bounced'],
+  ],
+  submitting: ['leased', 'sent', 'deferred', 'uncertain', 'failed', 'expired', 'bounced'],
   sent: ['bounced'],
-  failed: ['queued'],
+  failed: ['queued', 'sent', 'bounced'],
   bounced: ['queued'],
   suppressed: ['queued'],
-  parked: ['queued'],
+  parked: ['queued', 'sent', 'bounced'],
   cancelled: [],
   expired: [],
 } as const satisfies Record<string, readonly string[]>;

@@ -7,12 +7,12 @@ import { Database, isDatabaseUnavailable } from '../platform/database/database.j
 import { Grouped } from '../platform/grouped.js';
 import { Logger } from '../platform/logger.js';
 import { Queue } from '../platform/queue/queue.js';
-import { whoTakesPart, type Access } from '../tickets/conversation.js';
 import type { Delivery } from './delivery.entity.js';
-import { DeliveryRows, type Tried, type Verdict } from './delivery-rows.js';
+import { signsOf, type Sign } from './breaker.js';
+import { DeliveryRows, ended, type Admitted, type Tried, type Verdict } from './delivery-rows.js';
 import { Dispatcher } from './dispatcher.js';
-import { MailRenderer, type CodeForMail } from './mail-renderer.js';
-import type { DeliveryState } from './states.js';
+import { Guard } from './guard.js';
+import { MailRenderer } from './mail-renderer.js';
 import type { Mail, Transport, TransportOutcome } from './transports/transport.js';
 import { openTransports } from './transports/transports.js';
 
@@ -39,9 +39,8 @@ const lanes = {
 } as const;
 type LaneName = keyof typeof lanes;
 
-/** A mail ready to go. */
-interface Job {
-  delivery: Delivery;
+/** A mail ready to go, and by which ways. */
+interface Job extends Admitted {
   mail: Mail;
   /** A code mail must not leave after that. */
   expiresAt: number;
@@ -93,8 +92,9 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     private readonly config: Config,
     private readonly queue: Queue,
     private readonly clock: Clock,
-    private readonly database: Database,
+    database: Database,
     private readonly rows: DeliveryRows,
+    private readonly guard: Guard,
     private readonly codes: Codes,
     private readonly renderer: MailRenderer,
     private readonly logger: Logger,
@@ -145,48 +145,42 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
   /** Claims a batch and sets each of its mails on its way; does not wait until the last one arrived. */
   private async deliver(lane: Lane, ids: Id<'dlv'>[]): Promise<void> {
     await lane.untilRoom();
-    const { leased, quarantined } = await this.rows.claim(ids.filter((id) => !this.held.has(id)));
-    for (const delivery of quarantined)
-      this.logger.error('a mail is parked: workers ended over it', { id: delivery.id });
-    for (const delivery of leased) this.held.set(delivery.id, delivery);
-    try {
-      const takesPart = await this.database.read((manager) => whoTakesPart(manager, leased.map(accessOf)));
-      for (const delivery of leased) lane.track(this.seeOff(lane, delivery, takesPart(accessOf(delivery))));
-    } catch (error) {
-      // Nothing was tried. The leases end by themselves, since nobody extends them any more.
-      for (const { id } of leased) this.held.delete(id);
-      throw error;
+    const { admitted, verdicts } = await this.rows.claim(ids, (tx, claimed) =>
+      this.guard.judge(tx, lane.transports, claimed),
+    );
+    for (const verdict of verdicts) this.tell(verdict);
+    for (const one of admitted) {
+      this.held.set(one.delivery.id, one.delivery);
+      lane.track(this.seeOff(lane, one));
     }
   }
 
   /** One mail, from its lease to the verdict in its row. */
-  private async seeOff(lane: Lane, delivery: Delivery, isWanted: boolean): Promise<void> {
+  private async seeOff(lane: Lane, admitted: Admitted): Promise<void> {
+    const { id } = admitted.delivery;
     try {
-      const prepared = await this.prepare(delivery, isWanted);
+      const prepared = await this.prepare(admitted);
       const verdict = 'mail' in prepared ? await this.submit(lane, prepared) : prepared;
       if (verdict) await this.record(verdict);
     } catch (error) {
       this.logger.error('a delivery was left in the middle; it is taken up again when its lease has ended', {
-        id: delivery.id,
+        id,
         error,
       });
     } finally {
-      this.held.delete(delivery.id);
+      this.held.delete(id);
     }
   }
 
   /** The finished mail, or why there is none any more. */
-  private async prepare(delivery: Delivery, isWanted: boolean): Promise<Job | Verdict> {
+  private async prepare(admitted: Admitted): Promise<Job | Verdict> {
+    const { delivery } = admitted;
     const { challengeId } = delivery;
-    if (!isWanted) return ended(delivery, 'cancelled');
-    let code: CodeForMail | null = null;
-    if (challengeId !== null) {
-      code = await this.codes.forMail(challengeId);
-      if (code === null) return ended(delivery, 'expired');
-    }
+    const code = challengeId === null ? null : await this.codes.forMail(challengeId);
+    if (challengeId !== null && code === null) return ended(delivery, 'expired');
     const startedAt = this.clock.now();
     try {
-      return { delivery, mail: await this.renderer.render(delivery, code), expiresAt: code?.expiresAt ?? Infinity };
+      return { ...admitted, mail: this.renderer.render(delivery, code), expiresAt: code?.expiresAt ?? Infinity };
     } catch (error) {
       // One mail that cannot be rendered must not hold up the others; it is kept for a person to look at.
       this.logger.error('a mail could not be rendered and is parked', {
@@ -200,38 +194,36 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
   }
 
   /** Tries the transports in their order until one can. Null if somebody else has taken the mail over. */
-  private submit(lane: Lane, job: Job): Promise<Verdict | null> {
-    return lane.dispatcher.run(domainOf(job.delivery), async () => {
-      const { delivery, mail } = job;
+  private submit(lane: Lane, { delivery, transports, mail, expiresAt }: Job): Promise<Verdict | null> {
+    return lane.dispatcher.run(domainOf(delivery), async () => {
       const tried: Tried[] = [];
+      const signs: Sign[] = [];
       let outcome: TransportOutcome | null = null;
-      for (const transport of this.candidates(lane, delivery)) {
+      for (const transport of transports) {
         const startedAt = this.clock.now();
-        if (job.expiresAt <= startedAt) return ended(delivery, 'expired', tried);
+        if (expiresAt <= startedAt) return ended(delivery, 'expired', tried, signs);
         delivery.transport = transport.name;
         if (!(await this.marks.add(delivery))) return null;
         outcome = await transport.send(mail);
         tried.push({ transport: transport.name, outcome: outcome.outcome, detail: outcome.detail, startedAt });
+        signs.push(...signsOf({ to: mail.to, transport: transport.name }, outcome));
         // Only what certainly was not taken may go another way.
         if (outcome.outcome !== 'deferred' || outcome.scope !== 'transport') break;
       }
-      return this.judge(lane, delivery, outcome, tried);
+      // The guard lets nothing through that has no way.
+      return this.judge(lane, delivery, outcome!, tried, signs);
     });
   }
 
-  /** After a lost answer only the same transport may try: another one would double what has arrived. */
-  private candidates({ transports }: Lane, { uncertainAt, transport }: Delivery): Transport[] {
-    return uncertainAt === null ? transports : transports.filter(({ name }) => name === transport);
-  }
-
-  private judge({ name }: Lane, delivery: Delivery, outcome: TransportOutcome | null, tried: Tried[]): Verdict {
+  private judge({ name }: Lane, delivery: Delivery, outcome: TransportOutcome, tried: Tried[], signs: Sign[]): Verdict {
     const now = this.clock.now();
-    if (outcome === null) return ended(delivery, 'parked', tried);
-    if (outcome.outcome === 'accepted') return { ...ended(delivery, 'sent', tried), providerId: outcome.providerId };
+    if (outcome.outcome === 'accepted')
+      return { ...ended(delivery, 'sent', tried, signs), providerId: outcome.providerId };
     const age = now - delivery.dueAt;
-    if (outcome.outcome === 'rejected' || age >= GIVE_UP_AFTER_MS) return ended(delivery, 'failed', tried);
+    if (outcome.outcome === 'rejected' || age >= GIVE_UP_AFTER_MS) return ended(delivery, 'failed', tried, signs);
     const asked = outcome.outcome === 'deferred' ? (outcome.retryAfterSeconds ?? 0) * SECOND : 0;
-    return { delivery, state: outcome.outcome, tried, nextAttemptAt: now + Math.max(asked, waitAt(age, name)) };
+    const nextAttemptAt = now + Math.max(asked, waitAt(age, name));
+    return { delivery, state: outcome.outcome, tried, signs, nextAttemptAt };
   }
 
   /** Until it is written: while the database is away the mail is sent all the same, and only this process knows it. */
@@ -261,21 +253,14 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     const fields = { id, template: templateKey, attempt: attempts, state, detail: tried.at(-1)?.detail };
     if (state === 'sent') this.logger.debug('mail sent', fields);
     else if (state === 'failed') this.logger.error('a mail failed for good', fields);
+    else if (state === 'parked') this.logger.error('a mail is parked: somebody has to look at it', fields);
     else if (tried.length > 0) this.logger.warn('a mail was not taken; trying again', fields);
     else this.logger.info('a mail is no longer needed', fields);
   }
 }
 
-function accessOf({ ticketId, participantId, inputs }: Delivery): Access {
-  return { ticketId, participantId, generation: inputs.generation };
-}
-
 function domainOf({ recipient }: Delivery): string {
   return recipient.slice(recipient.lastIndexOf('@') + 1).toLowerCase();
-}
-
-function ended(delivery: Delivery, state: DeliveryState, tried: Tried[] = []): Verdict {
-  return { delivery, state, tried, nextAttemptAt: 0 };
 }
 
 function waitAt(ageMs: number, lane: LaneName): number {

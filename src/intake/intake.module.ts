@@ -3,11 +3,12 @@ import { DeliveryModule } from '../delivery/delivery.module.js';
 import { NotificationsModule } from '../notifications/notifications.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { EventsController } from './events.controller.js';
+import { FeedbackController } from './feedback/feedback.controller.js';
 import { Intake } from './intake.js';
 
 @Module({
   imports: [TicketsModule, NotificationsModule, DeliveryModule],
-  controllers: [EventsController],
+  controllers: [EventsController, FeedbackController],
   providers: [Intake],
 })
 export class IntakeModule {}

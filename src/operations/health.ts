@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { IsNull } from 'typeorm';
+import { IsNull, type EntityManager } from 'typeorm';
 import { Delivery } from '../delivery/delivery.entity.js';
 import { OutboundMessage } from '../outbound/outbound.entity.js';
 import { Clock } from '../platform/clock.js';
@@ -9,7 +9,7 @@ import { Logger } from '../platform/logger.js';
 export interface Readiness {
   status: 'ok' | 'unavailable';
   database: 'ok' | 'unavailable';
-  /** Age of the oldest delivery that is not done, in seconds; 0 if there is none. */
+  /** Age of the delivery that has waited longest for its turn, in seconds; 0 if there is none. */
   oldestWaitingSeconds?: number;
   /** What waits for a person. */
   parked?: { deliveries: number; outbound: number };
@@ -27,7 +27,7 @@ export class Health {
     try {
       await this.database.checkWritable(); // a full disk can still be read
       const { oldest, deliveries, outbound } = await this.database.read(async (manager) => ({
-        oldest: await manager.findOne(Delivery, { where: { endedAt: IsNull() }, order: { createdAt: 'ASC' } }),
+        oldest: await longestDue(manager),
         deliveries: await manager.countBy(Delivery, { state: 'parked' }),
         outbound: await manager.countBy(OutboundMessage, { state: 'parked' }),
       }));
@@ -38,4 +38,15 @@ export class Health {
       return { status: 'unavailable', database: 'unavailable' };
     }
   }
+}
+
+/**
+ * The delivery that has been due longest. The oldest of all would have to be looked for among all that wait, and that
+ * may be a million; this one the index knows.
+ */
+async function longestDue(manager: EntityManager): Promise<Delivery | null> {
+  const first = (lane: Delivery['lane']) =>
+    manager.findOne(Delivery, { where: { lane, endedAt: IsNull() }, order: { nextAttemptAt: 'ASC' } });
+  const [code, mail] = [await first('codes'), await first('mail')];
+  return code && (!mail || code.nextAttemptAt < mail.nextAttemptAt) ? code : mail;
 }

@@ -1,6 +1,13 @@
 import { Module } from '@nestjs/common';
+import { DeliveryModule } from '../delivery/delivery.module.js';
+import { AdminController } from './admin.controller.js';
+import { AdminGuard } from './admin.guard.js';
 import { HealthController } from './health.controller.js';
 import { Health } from './health.js';
 
-@Module({ controllers: [HealthController], providers: [Health] })
+@Module({
+  imports: [DeliveryModule],
+  controllers: [HealthController, AdminController],
+  providers: [Health, AdminGuard],
+})
 export class OperationsModule {}

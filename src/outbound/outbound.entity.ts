@@ -15,6 +15,7 @@ export type OutboundState = 'queued' | 'leased' | 'delivered' | 'parked';
 /** One webhook message to a source. Its id is the `webhook-id` of every try. */
 @Entity('outbound_messages')
 @Index('outbound_messages_next_attempt_at_idx', ['nextAttemptAt'], { where: 'ended_at IS NULL' })
+@Index('outbound_messages_ended_at_idx', ['endedAt'], { where: "state = 'parked'" })
 @Index('outbound_messages_subject_id_idx', ['subjectId'])
 export class OutboundMessage {
   @IdColumn() id: Id<'out'>;

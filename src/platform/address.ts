@@ -49,7 +49,12 @@ export function parseAddress(text: string, options: AddressOptions = {}): Addres
   if (domain === null) return { ok: false, reason: 'domain' };
   const given = `${local}@${domain}`;
   if (given.length > MAX_LENGTH) return { ok: false, reason: 'too-long' };
-  return { ok: true, address: { given, key: given.toLowerCase(), domain } };
+  return { ok: true, address: { given, key: addressKey(given), domain } };
+}
+
+/** The key of an address that was parsed before. */
+export function addressKey(given: string): string {
+  return given.toLowerCase();
 }
 
 function parseDomain(text: string, { allowLocalhost = false }: AddressOptions): string | null {

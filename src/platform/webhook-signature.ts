@@ -47,6 +47,9 @@ export function signWebhook(message: {
   };
 }
 
+/** What a sender calls its three headers. Svix, which Resend signs with, had the scheme before it was a standard. */
+export type WebhookScheme = 'webhook' | 'svix';
+
 /**
  * Checks a message over its raw bytes at the time `now` (ms since 1970). It is genuine if any `v1` signature fits any
  * secret; other versions are skipped. `timestamp` is in unix seconds. Throws if a secret is not one.
@@ -56,11 +59,12 @@ export function verifyWebhook(message: {
   headers: WebhookHeaders;
   rawBody: Buffer;
   now: number;
+  scheme?: WebhookScheme;
 }): WebhookVerdict {
-  const { secrets, headers, rawBody, now } = message;
-  const id = headers['webhook-id'];
-  const timestamp = headers['webhook-timestamp'];
-  const signatures = headers['webhook-signature'];
+  const { secrets, headers, rawBody, now, scheme = 'webhook' } = message;
+  const id = headers[`${scheme}-id`];
+  const timestamp = headers[`${scheme}-timestamp`];
+  const signatures = headers[`${scheme}-signature`];
   if (!id || !timestamp || !signatures) return { ok: false, reason: 'missing' };
   if (typeof id !== 'string' || typeof timestamp !== 'string' || typeof signatures !== 'string') {
     return { ok: false, reason: 'malformed' };

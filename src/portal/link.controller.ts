@@ -8,6 +8,7 @@ import type { Holder } from '../access/session.js';
 import { Config } from '../config.js';
 import type { Source } from '../sources.js';
 import { Deliveries } from '../delivery/delivery.js';
+import { Suppressions } from '../delivery/suppression.js';
 import { accountPage } from '../notifications/planner.js';
 import { Outbound } from '../outbound/outbound.js';
 import { maskAddress } from '../platform/address.js';
@@ -44,6 +45,7 @@ export class LinkController {
     private readonly links: Links,
     private readonly codes: Codes,
     private readonly deliveries: Deliveries,
+    private readonly suppressions: Suppressions,
     private readonly outbound: Outbound,
     private readonly visitors: Visitors,
     private readonly writer: PageWriter,
@@ -77,6 +79,7 @@ export class LinkController {
     this.checkForm(request, form);
     const door = await this.open(token, request, reply);
     if (!door) return;
+    if (await this.isSuppressed(door)) return this.unreachable(door, request, reply);
     const { ticket, participant, source, holder } = door;
     const result = await this.database.write(async (tx) => {
       const challenge = await this.codes.issue(tx, holder, {
@@ -115,6 +118,8 @@ export class LinkController {
   ): Promise<void> {
     const door = await this.open(token, request, reply);
     if (!door) return;
+    // Suppressed since the button was pressed: that code did not leave, and the page must not say that it did.
+    if (await this.isSuppressed(door)) return this.unreachable(door, request, reply);
     await this.showCode(token, door, request, reply, 200, { notice: again === undefined ? 'sent' : 'already-sent' });
   }
 
@@ -159,6 +164,7 @@ export class LinkController {
     const door = await this.find(token);
     if (!door) return this.writer.notice(request, reply, 404, { kind: 'not-found' });
     if (!door.expired) return this.goTo(reply, `/t/${token}`);
+    if (await this.isSuppressed(door)) return this.unreachable(door, request, reply);
     const { ticket, participant, source } = door;
     const now = this.clock.now();
     const planned = await this.database.write(async (tx) => {
@@ -234,6 +240,16 @@ export class LinkController {
 
   private deadCode(token: string, door: PageSubject, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     return this.writer.notice(request, reply, 410, { kind: 'code-dead', action: `/t/${token}/code` }, door);
+  }
+
+  private isSuppressed({ participant }: Door): Promise<boolean> {
+    return this.database.read((manager) => this.suppressions.isSuppressed(manager, participant.emailKey));
+  }
+
+  /** Mails to this address came back: nothing is sent, nothing is counted, and the page says so. */
+  private unreachable(door: Door, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const maskedAddress = maskAddress(door.participant.email);
+    return this.writer.notice(request, reply, 409, { kind: 'unreachable', maskedAddress }, door);
   }
 
   private async goTo(reply: FastifyReply, path: string): Promise<void> {

@@ -111,7 +111,7 @@ export type NoticeView =
   /** `keptText`: the reply that could not be taken, to copy it from. */
   | { kind: 'session-ended'; keptText?: string }
   | { kind: 'expired' | 'code-dead'; action: string }
-  | { kind: 'renewed'; maskedAddress: string }
+  | { kind: 'renewed' | 'unreachable'; maskedAddress: string }
   /** With `href` there is a code that still works. */
   | { kind: 'wait'; seconds: number; href?: string | null }
   | { kind: 'guess-wait' | 'renew-wait'; seconds: number }

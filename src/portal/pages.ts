@@ -20,6 +20,7 @@ const NOTICES: Record<
   'not-found': { icon: 'link', tone: 'care', isError: true, action: false },
   expired: { icon: 'clock', tone: 'calm', isError: false, action: true },
   renewed: { icon: 'mail', tone: 'good', isError: false, action: false },
+  unreachable: { icon: 'mail', tone: 'calm', isError: true, action: false },
   'session-ended': { icon: 'lock', tone: 'calm', isError: false, action: false },
   'code-dead': { icon: 'clock', tone: 'calm', isError: true, action: true },
   'too-many-tries': { icon: 'lock', tone: 'care', isError: true, action: false },

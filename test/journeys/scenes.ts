@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { conversations } from '../../demo/conversations.js';
+import { Suppressions } from '../../src/delivery/suppression.js';
 import type { TestBrowser } from '../support/browser.js';
 import { answerTo, askForCode, nextTicketMail, typeCode, type Stage } from './stage.js';
 
@@ -379,6 +380,16 @@ export const scenes: Scene[] = [
       stage.test.clock.advance({ days: 31 });
       await page.goto(link);
       await post(page, 'form[action$="/renew"]');
+    },
+  },
+  {
+    name: 'unreachable',
+    show: async (stage, { page }, language) => {
+      const { email, link } = await tell(stage, language);
+      const { app, database } = stage.test.gateway;
+      await database.write((tx) => app.get(Suppressions).suppress(tx, email, 'hard-bounce'));
+      await page.goto(link);
+      await post(page, 'form[action$="/code"]');
     },
   },
   { name: 'not-found', show: async ({ test }, { page }) => void (await page.goto(`${test.url}/t/nothing`)) },

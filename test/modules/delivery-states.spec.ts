@@ -1,3 +1,5 @@
+import { jest } from '@jest/globals';
+import type { Delivery } from '../../src/delivery/delivery.entity.js';
 import { DeliveryRows } from '../../src/delivery/delivery-rows.js';
 import { transitions, type DeliveryState } from '../../src/delivery/states.js';
 import type { Id } from '../../src/ids.js';
@@ -103,8 +105,9 @@ describe.each(databases)('the states of deliveries on $name', (database) => {
     relay.onData = () => undefined;
     await change(test, `UPDATE deliveries SET state = 'leased', deaths = 1, next_attempt_at = 0`);
     const ids = (await rows(test, 'deliveries')).map(({ id }) => String(id) as Id<'dlv'>);
-    const claimed = await test.gateway.app.get(DeliveryRows).claim(ids);
-    expect(claimed.leased.map(({ id }) => id)).toEqual([ids[0]]);
+    const judge = jest.fn(async (_tx: unknown, claimed: Delivery[]) => ({ admitted: [], verdicts: [], claimed }));
+    await test.gateway.app.get(DeliveryRows).claim(ids, judge);
+    expect(judge.mock.calls.map(([, claimed]) => claimed.map(({ id }) => id))).toEqual([[ids[0]]]);
     test.clock.advance({ minutes: 1 });
     await test.drain();
     expect(await states()).toEqual(['parked', 'sent', 'sent', 'sent', 'sent', 'sent']);

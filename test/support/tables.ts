@@ -10,11 +10,14 @@ const tables = [
   'deliveries',
   'attempts',
   'breakers',
+  'feedback',
+  'suppressions',
   'challenges',
   'sessions',
   'limits',
   'outbound_messages',
   'outbound_attempts',
+  'audit_log',
 ] as const;
 export type TableName = (typeof tables)[number];
 

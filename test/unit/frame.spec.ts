@@ -153,6 +153,13 @@ describe('production settings', () => {
     ['a code for eleven minutes', { CODE_LIFETIME_SECONDS: '660' }, 'CODE_LIFETIME_SECONDS must be a whole number'],
     ['a link for a year', { LINK_LIFETIME_DAYS: '365' }, 'LINK_LIFETIME_DAYS must be a whole number from 1 to 90'],
     ['an endless idle session', { SESSION_IDLE_MINUTES: '31' }, 'SESSION_IDLE_MINUTES must be a whole number'],
+    [
+      'a feedback secret that is none',
+      { RESEND_WEBHOOK_SECRET: 'secret' },
+      'RESEND_WEBHOOK_SECRET must be the signing',
+    ],
+    ['a short feedback token', { FEEDBACK_TOKEN: 'x'.repeat(31) }, 'FEEDBACK_TOKEN must have 32 to 256 signs'],
+    ['an admin token with a space', { ADMIN_TOKEN: `${'x'.repeat(31)} x` }, 'ADMIN_TOKEN must have 32 to 256 signs'],
     ['a session over night', { SESSION_LIFETIME_HOURS: '9' }, 'SESSION_LIFETIME_HOURS must be a whole number'],
   ])('refuse %s, and nothing else', (_, given, problem) => {
     // Another NODE_ENV takes the checks of production away: nothing is left but its own problem.

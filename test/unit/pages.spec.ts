@@ -96,7 +96,7 @@ const notices: NoticeView[] = [
     kind,
     href: '/tickets/tkt_1',
   })),
-  { kind: 'renewed', maskedAddress: 's***i@e***.com' },
+  ...(['renewed', 'unreachable'] as const).map((kind) => ({ kind, maskedAddress: 's***i@e***.com' })),
   { kind: 'wait', seconds: 2400, href: '/t/token/code' },
   { kind: 'error', errorId: 'err_1', href: '/' },
 ];

@@ -21,9 +21,16 @@ export class DeliveryEngine1795478400000 implements MigrationInterface {
         where: 'provider_id IS NOT NULL',
       }),
     );
+    // What waits for a person is counted at every health check, and is few rows of very many.
+    for (const table of ['deliveries', 'outbound_messages'])
+      await runner.createIndex(
+        table,
+        new TableIndex({ name: `${table}_ended_at_idx`, columnNames: ['ended_at'], where: `state = 'parked'` }),
+      );
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    for (const table of ['deliveries', 'outbound_messages']) await runner.dropIndex(table, `${table}_ended_at_idx`);
     await runner.dropIndex('deliveries', 'deliveries_provider_id_idx');
     await runner.dropColumns('deliveries', ['deaths', 'transport', 'provider_id', 'uncertain_at', 'due_at']);
   }

@@ -1,0 +1,88 @@
+import { Injectable } from '@nestjs/common';
+import { addressKey } from '../platform/address.js';
+import { Clock } from '../platform/clock.js';
+import type { Transaction } from '../platform/database/database.js';
+import { TemplateCatalogue } from '../templates/catalogue.js';
+import { whatStands } from '../tickets/standing.js';
+import { askBreakers, domainKey, transportKey, type Gate } from './breaker.js';
+import type { Delivery, Update } from './delivery.entity.js';
+import { ended, type Judged } from './delivery-rows.js';
+import { Suppressions } from './suppression.js';
+import { tellOnly } from './telling.js';
+import type { Transport } from './transports/transport.js';
+
+/** Asks, for a batch at once, whether its mails are still wanted, may be sent to their addresses, and have a way. */
+@Injectable()
+export class Guard {
+  constructor(
+    private readonly suppressions: Suppressions,
+    private readonly catalogue: TemplateCatalogue,
+    private readonly clock: Clock,
+  ) {}
+
+  async judge(tx: Transaction, transports: readonly Transport[], deliveries: Delivery[]): Promise<Judged> {
+    const standing = await whatStands(tx, deliveries.map(tellingOf));
+    const suppressed = await this.suppressions.among(
+      tx,
+      deliveries.map(({ recipient }) => addressKey(recipient)),
+    );
+    const keys = [
+      ...transports.map(({ name }) => transportKey(name)),
+      ...deliveries.map(({ recipient }) => domainKey(recipient)),
+    ];
+    const gate = await askBreakers(tx, keys, this.clock.now());
+    const judged: Judged = { admitted: [], verdicts: [] };
+    deliveries.forEach((delivery, i) => {
+      const news = standing[i];
+      if (news == null) judged.verdicts.push(ended(delivery, 'cancelled'));
+      else if (suppressed.has(addressKey(delivery.recipient))) judged.verdicts.push(ended(delivery, 'suppressed'));
+      else this.admit(judged, gate, transports, this.shrunk(delivery, news));
+    });
+    return judged;
+  }
+
+  /** A summary tells of what still stands. Only until it was first tried: after that every try has the same bytes. */
+  private shrunk(delivery: Delivery, news: Update[]): Delivery {
+    return delivery.transport === null ? tellOnly(delivery, news, this.catalogue) : delivery;
+  }
+
+  private admit(judged: Judged, gate: Gate, transports: readonly Transport[], delivery: Delivery): void {
+    const now = this.clock.now();
+    const ways = waysOf(delivery, transports);
+    // A provider that has forgotten the mail would send it twice: somebody has to look whether it arrived.
+    const isForgotten = ({ remembersMs }: Transport) =>
+      delivery.uncertainAt !== null && remembersMs > 0 && now - delivery.uncertainAt >= remembersMs;
+    if (ways.length === 0 || ways.some(isForgotten)) {
+      const detail =
+        ways.length === 0 ? 'the transport that lost the answer is gone' : 'the answer was lost too long ago';
+      judged.verdicts.push(
+        ended(delivery, 'parked', [{ transport: 'none', outcome: 'uncertain', detail, startedAt: now }]),
+      );
+      return;
+    }
+    const wait = gate.enter(domainKey(delivery.recipient)) ?? waitForAny(ways, gate);
+    if (wait === null)
+      judged.admitted.push({ delivery, transports: ways.filter(({ name }) => gate.isPassable(transportKey(name))) });
+    else judged.verdicts.push({ delivery, state: stateBefore(delivery), tried: [], signs: [], nextAttemptAt: wait });
+  }
+}
+
+function tellingOf({ ticketId, participantId, inputs }: Delivery) {
+  return { access: { ticketId, participantId, generation: inputs.generation }, news: inputs.updates };
+}
+
+/** After a lost answer only the same transport may try: another one would double what has arrived. */
+function waysOf({ uncertainAt, transport }: Delivery, transports: readonly Transport[]): readonly Transport[] {
+  return uncertainAt === null ? transports : transports.filter(({ name }) => name === transport);
+}
+
+/** Null if one of them may be tried now, else when the first one may. */
+function waitForAny(transports: readonly Transport[], gate: Gate): number | null {
+  const waits = transports.map(({ name }) => gate.enter(transportKey(name)));
+  return waits.includes(null) ? null : Math.min(...waits.map(Number));
+}
+
+/** As it was before it was claimed. */
+function stateBefore({ transport, uncertainAt }: Delivery): 'queued' | 'deferred' | 'uncertain' {
+  return uncertainAt !== null ? 'uncertain' : transport !== null ? 'deferred' : 'queued';
+}

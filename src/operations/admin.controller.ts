@@ -1,0 +1,166 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { LessThan } from 'typeorm';
+import { Deliveries } from '../delivery/delivery.js';
+import { DeliveryLedger, isDeliveryState, type Resent } from '../delivery/ledger.js';
+import { Suppressions } from '../delivery/suppression.js';
+import { PosternError } from '../errors.js';
+import { isId, type IdPrefix } from '../ids.js';
+import { parseAddress } from '../platform/address.js';
+import { AuditEntry } from '../platform/audit.entity.js';
+import { audit } from '../platform/audit.js';
+import { Clock } from '../platform/clock.js';
+import { Database } from '../platform/database/database.js';
+import { parseStrictJson } from '../platform/strict-json.js';
+import { auditView, deliveryRecordView, deliveryView, suppressionView } from './admin-views.js';
+import { AdminGuard } from './admin.guard.js';
+
+/** The one there is: the name of the token. */
+const ACTOR = 'admin';
+const PAGE = 100;
+const LONGEST_REASON = 500;
+
+interface Page {
+  items: object[];
+  /** For `?cursor=` of the next page; null on the last one. */
+  nextCursor: string | null;
+}
+
+/** What an operator looks at and decides. What is decided is in the audit log. */
+@Controller('v1/admin')
+@UseGuards(AdminGuard)
+export class AdminController {
+  constructor(
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly suppressions: Suppressions,
+    private readonly ledger: DeliveryLedger,
+    private readonly deliveries: Deliveries,
+  ) {}
+
+  @Get('suppressions')
+  async listSuppressions(@Query('cursor') cursor?: string): Promise<Page> {
+    const before = below('sup', cursor);
+    return pageOf(await this.database.read((manager) => this.suppressions.list(manager, before)), suppressionView);
+  }
+
+  @Get('suppressions/:address')
+  async showSuppression(@Param('address') address: string): Promise<object> {
+    const key = keyOf(address);
+    const found = await this.database.read((manager) => this.suppressions.find(manager, key));
+    if (found === null) throw new PosternError('not-found', 'No mail to this address has come back.');
+    return suppressionView(found);
+  }
+
+  @Delete('suppressions/:address')
+  async release(
+    @Param('address') address: string,
+    @Query('reason') reason: string | undefined,
+    @Req() request: FastifyRequest,
+  ): Promise<object> {
+    const key = keyOf(address);
+    const why = reasonOf(reason, request);
+    const released = await this.database.write(async (tx) => {
+      const suppression = await this.suppressions.release(tx, key);
+      if (suppression === null) return null;
+      const { id, reason: before } = suppression;
+      const entry = { actor: ACTOR, action: 'suppression.released', subject: id, detail: `${before}; ${why}` };
+      await audit(tx, entry, this.clock.now());
+      return suppression;
+    });
+    if (released === null) throw new PosternError('not-found', 'This address is not suppressed.');
+    return suppressionView(released);
+  }
+
+  @Get('deliveries')
+  async listDeliveries(@Query('state') state?: string, @Query('cursor') cursor?: string): Promise<Page> {
+    if (state !== undefined && !isDeliveryState(state))
+      throw new PosternError('invalid-request', 'There is no such state of a delivery.');
+    const before = below('dlv', cursor);
+    return pageOf(await this.database.read((manager) => this.ledger.list(manager, before, state)), deliveryView);
+  }
+
+  @Get('deliveries/:id')
+  async showDelivery(@Param('id') id: string): Promise<object> {
+    const record = await this.database.read((manager) => this.ledger.show(manager, id));
+    if (record === null) throw new PosternError('not-found', 'There is no such delivery.');
+    return deliveryRecordView(record);
+  }
+
+  @Post('deliveries/:id/resend')
+  @HttpCode(202)
+  async resend(
+    @Param('id') id: string,
+    @Query('reason') reason: string | undefined,
+    @Req() request: FastifyRequest,
+  ): Promise<{ id: string; state: 'queued' }> {
+    const why = reasonOf(reason, request);
+    const resent = await this.database.write(async (tx) => {
+      const outcome = await this.ledger.resend(tx, id);
+      if (!outcome.ok) return outcome;
+      const entry = { actor: ACTOR, action: 'delivery.resent', subject: id, detail: `${outcome.before}; ${why}` };
+      await audit(tx, entry, this.clock.now());
+      return outcome;
+    });
+    if (!resent.ok) throw refusal(resent.reason);
+    this.deliveries.wake([resent.planned]);
+    return { id, state: 'queued' };
+  }
+
+  /** Newest first; `subject` (an id) leaves out the rest. */
+  @Get('audit')
+  async listAudit(@Query('cursor') cursor?: string, @Query('subject') subject?: string): Promise<Page> {
+    const where = {
+      id: LessThan(below('aud', cursor)),
+      ...(subject === undefined ? {} : { subject: String(subject) }),
+    };
+    const entries = await this.database.read((manager) =>
+      manager.find(AuditEntry, { where, order: { id: 'DESC' }, take: PAGE }),
+    );
+    return pageOf(entries, auditView);
+  }
+}
+
+/** A page that is full may have another one behind it. */
+function pageOf<T extends { id: string }>(rows: T[], view: (row: T) => object): Page {
+  return { items: rows.map(view), nextCursor: rows.length < PAGE ? null : rows.at(-1)!.id };
+}
+
+/** Ids below this are on the page. Without a cursor it is one that no id reaches. */
+function below<P extends IdPrefix>(prefix: P, cursor: string | undefined) {
+  if (cursor === undefined) return `${prefix}_${'z'.repeat(26)}` as const;
+  if (!isId(prefix, cursor)) throw new PosternError('invalid-request', 'Take the cursor from nextCursor as it is.');
+  return cursor;
+}
+
+function keyOf(address: string): string {
+  const parsed = parseAddress(address, { allowLocalhost: true });
+  if (!parsed.ok) throw new PosternError('invalid-request', 'The last part of the path must be an e-mail address.');
+  return parsed.address.key;
+}
+
+/** Why it is done: `?reason=`, or `{"reason":"…"}` in the body. */
+function reasonOf(given: unknown, { body }: FastifyRequest): string {
+  const reason = given ?? (Buffer.isBuffer(body) && body.length > 0 ? reasonIn(body) : undefined);
+  if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= LONGEST_REASON) return reason.trim();
+  throw new PosternError('invalid-request', `Say why, for the audit log: reason, 1 to ${LONGEST_REASON} signs.`);
+}
+
+function reasonIn(body: Buffer): unknown {
+  const json = parseStrictJson(body, { maxDepth: 4 });
+  if (!json.ok) throw new PosternError('invalid-json', json.detail);
+  return (json.value as { reason?: unknown } | null)?.reason;
+}
+
+function refusal(reason: Extract<Resent, { ok: false }>['reason']): PosternError {
+  if (reason === 'unknown') return new PosternError('not-found', 'There is no such delivery.');
+  return new PosternError('not-resendable', whyNot[reason]);
+}
+
+const whyNot = {
+  'may-still-leave': 'It is not at its end: it may still leave by itself.',
+  done: 'It was sent, or its reason is gone. Only what is parked, failed, suppressed or bounced is sent again.',
+  code: 'A code is never sent late. The guest asks for a new one on the page.',
+  'suppressed-address': 'Its address is suppressed: release that first.',
+  'too-soon': 'It bounced less than a day ago: a provider would take the same mail for a repeat and drop it.',
+} as const;
