@@ -37,7 +37,15 @@ export function quotedPrintable(text: string): string {
 function encodeLine(line: string): string {
   let encoded = '';
   let column = 0;
-  for (let at = 0; at < line.length; at++) {
+  for (let at = 0; at < line.length;) {
+    // Most of a line stands as it is: taken by the run, not by the sign.
+    const end = column === 0 ? at : endOfRun(line, at, MAX_LINE - column);
+    if (end > at) {
+      encoded += line.slice(at, end);
+      column += end - at;
+      at = end;
+      continue;
+    }
     let unit = unitAt(line, at, column);
     if (column + unit.length > MAX_LINE) {
       encoded += SOFT_BREAK;
@@ -46,9 +54,21 @@ function encodeLine(line: string): string {
     }
     encoded += unit;
     column += unit.length;
-    if (line.codePointAt(at)! > 0xffff) at++;
+    at += line.codePointAt(at)! > 0xffff ? 2 : 1;
   }
   return encoded;
+}
+
+/** Where signs end that need no escape, at most `room` of them; the line's last sign is not among them. */
+function endOfRun(line: string, at: number, room: number): number {
+  const limit = Math.min(line.length - 1, at + room);
+  let end = at;
+  while (end < limit) {
+    const code = line.charCodeAt(end);
+    if (code < 32 || code > 126 || code === 61) break;
+    end++;
+  }
+  return end;
 }
 
 /** One sign of a line as it stands there in the encoded one. */
