@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { FileStore } from './file-store.js';
 
-/** The projection itself is functions over a transaction: `applyEvent`, `findConversation`, `acceptReply`. */
+/** The projection itself is made over a transaction: `Projection`, `findConversation`, `acceptReply`. */
 @Module({ providers: [FileStore], exports: [FileStore] })
 export class TicketsModule {}

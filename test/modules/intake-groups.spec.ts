@@ -1,22 +1,32 @@
 import { randomUUID } from 'node:crypto';
+import { PosternError } from '../../src/errors.js';
+import { Intake } from '../../src/intake/intake.js';
+import { signWebhook } from '../../src/platform/webhook-signature.js';
 import { databases, type DatabaseKind } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
-import { TestSource, type EventBody } from '../support/source.js';
+import type { EventBody } from '../support/source.js';
 import { change, count, rows } from '../support/tables.js';
 
-interface Receipt {
-  eventId: string;
-  duplicate: boolean;
+interface Post {
+  to: TestGateway;
+  body: EventBody;
+  id?: string;
 }
 
-/** Posts all at the same moment; each with its answer. */
-async function postAll(posts: { source: TestSource; body: EventBody; id?: string }[]) {
-  const answers = await Promise.all(posts.map(({ source, body, id }) => source.post(body, id ? { id } : {})));
+/** Hands all over in one turn, so that those of one process are one group. Each with what became of it. */
+function receiveAll(posts: Post[]): Promise<{ outcome: string; eventId?: string }[]> {
   return Promise.all(
-    answers.map(async (answer) => ({
-      status: answer.status,
-      body: (await answer.json()) as Receipt & { code?: string },
-    })),
+    posts.map(async ({ to, body, id = `evt_${randomUUID()}` }) => {
+      const text = JSON.stringify(body);
+      const timestamp = Math.floor(to.clock.now() / 1000);
+      const headers = signWebhook({ secret: to.source.secret, id, timestamp, body: text });
+      try {
+        const { eventId, duplicate } = await to.gateway.app.get(Intake).receive('default', headers, Buffer.from(text));
+        return { outcome: duplicate ? 'again' : 'new', eventId };
+      } catch (error) {
+        return { outcome: error instanceof PosternError ? error.code : 'broken' };
+      }
+    }),
   );
 }
 
@@ -52,33 +62,31 @@ describe.each(databases)('webhooks that come together, on $name', (kind) => {
     const accept = await refuse('poison');
     const poison = event('poison');
     const others = times(49, () => event());
-    const posts = [...others.slice(0, 25), poison, ...others.slice(25)].map((body) => ({ source: test.source, body }));
-    const answers = await postAll(posts);
-    expect(answers.map(({ status }) => status)).toEqual(posts.map(({ body }) => (body === poison ? 500 : 202)));
+    const posts = [...others.slice(0, 25), poison, ...others.slice(25)].map((body) => ({ to: test, body }));
+    const answers = await receiveAll(posts);
+    expect(answers.map(({ outcome }) => outcome)).toEqual(
+      posts.map(({ body }) => (body === poison ? 'broken' : 'new')),
+    );
     for (const body of others) expect(await count(test, 'tickets', `source_ticket_id = '${ticketOf(body)}'`)).toBe(1);
     expect(await count(test, 'events', `source_ticket_id = '${ticketOf(poison)}'`)).toBe(0);
     expect(await count(test, 'tickets', `source_ticket_id = '${ticketOf(poison)}'`)).toBe(0);
-    const ids = answers.flatMap(({ status, body }) => (status === 202 ? [body.eventId] : []));
+    const ids = answers.flatMap(({ eventId }) => eventId ?? []);
     const mails = await rows(test, 'deliveries');
     expect(mails.map(({ event_id }) => event_id).sort()).toEqual(ids.sort());
     await accept();
-    expect((await postAll([{ source: test.source, body: poison }]))[0]!.status).toBe(202);
+    expect(await receiveAll([{ to: test, body: poison }])).toMatchObject([{ outcome: 'new' }]);
   });
 
   it('are each answered for themselves: new, the same again, or the same id with another body', async () => {
     const [one, other] = [event(), event()];
-    const posts = times(30, (i) => ({ source: test.source, id: 'evt_three', body: i % 3 === 2 ? other : one }));
+    const posts = times(30, (i) => ({ to: test, id: 'evt_three', body: i % 3 === 2 ? other : one }));
     // An event that has nothing to do with it must not suffer.
-    const answers = await postAll([...posts, { source: test.source, body: event() }]);
-    expect(answers.at(-1)!.status).toBe(202);
-    const statuses = answers.slice(0, -1).map(({ status }) => status);
-    expect(statuses.filter((status) => status === 202)).toHaveLength(1);
-    const first = posts[statuses.indexOf(202)]!.body;
-    expect(statuses).toEqual(
-      posts.map(({ body }, i) => (i === statuses.indexOf(202) ? 202 : body === first ? 200 : 409)),
-    );
+    const answers = await receiveAll([...posts, { to: test, body: event() }]);
+    const expected = posts.map(({ body }, i) => (i === 0 ? 'new' : body === one ? 'again' : 'event-conflict'));
+    expect(answers.map(({ outcome }) => outcome)).toEqual([...expected, 'new']);
+    expect(new Set(answers.slice(0, -1).flatMap(({ eventId }) => eventId ?? [])).size).toBe(1);
     expect(await count(test, 'events', `source_event_id = 'evt_three'`)).toBe(1);
-    expect(await count(test, 'tickets', `source_ticket_id = '${ticketOf(first === one ? other : one)}'`)).toBe(0);
+    expect(await count(test, 'tickets', `source_ticket_id = '${ticketOf(other)}'`)).toBe(0);
   });
 
   it('delete a ticket in the middle of its own story, and nothing said before or after stays', async () => {
@@ -87,8 +95,8 @@ describe.each(databases)('webhooks that come together, on $name', (kind) => {
       event('planted before', id),
       test.source.event('ticket.deleted', { ticket: { id } }),
       event('planted after', id),
-    ].map((body) => ({ source: test.source, body }));
-    expect((await postAll(posts)).map(({ status }) => status)).toEqual([202, 202, 202]);
+    ].map((body) => ({ to: test, body }));
+    expect((await receiveAll(posts)).map(({ outcome }) => outcome)).toEqual(['new', 'new', 'new']);
     expect(JSON.stringify(await rows(test, 'messages'))).not.toContain('planted');
     expect(await rows(test, 'tickets', `source_ticket_id = '${id}'`)).toMatchObject([{ subject: '' }]);
   });
@@ -114,12 +122,12 @@ const postgres = databases.filter(({ name }) => name === 'Postgres');
 
   it('fifty copies make one event', async () => {
     const body = one.source.event('ticket.replied', { ticket: { id: randomUUID() }, message: {} });
-    const posts = times(50, (i) => ({ source: i % 2 ? one.source : other.source, id: 'evt_fifty', body }));
-    const answers = await postAll(posts);
-    expect(answers.map(({ status }) => status).sort()).toEqual([...times(49, () => 200), 202]);
-    expect(new Set(answers.map(({ body: { eventId } }) => eventId)).size).toBe(1);
+    const posts = times(50, (i) => ({ to: i % 2 ? one : other, id: 'evt_fifty', body }));
+    const answers = await receiveAll(posts);
+    expect(answers.map(({ outcome }) => outcome).sort()).toEqual([...times(49, () => 'again'), 'new']);
+    expect(new Set(answers.map(({ eventId }) => eventId)).size).toBe(1);
     expect(await count(one, 'events', `source_event_id = 'evt_fifty'`)).toBe(1);
-    expect(await count(one, 'deliveries', `event_id = '${answers[0]!.body.eventId}'`)).toBe(1);
+    expect(await count(one, 'deliveries', `event_id = '${answers[0]!.eventId}'`)).toBe(1);
   });
 
   it('events of the same tickets, in opposite orders, are all kept, and none waits for another for ever', async () => {
@@ -127,11 +135,11 @@ const postgres = databases.filter(({ name }) => name === 'Postgres');
     const story = [...ids, ...ids, ...ids].map((id) =>
       one.source.event('ticket.replied', { ticket: { id }, message: {} }),
     );
-    const answers = await postAll([
-      ...story.map((body) => ({ source: one.source, body })),
-      ...story.toReversed().map((body) => ({ source: other.source, body })),
+    const answers = await receiveAll([
+      ...story.map((body) => ({ to: one, body })),
+      ...story.toReversed().map((body) => ({ to: other, body })),
     ]);
-    expect(answers.map(({ status }) => status)).toEqual(times(60, () => 202));
+    expect(answers.map(({ outcome }) => outcome)).toEqual(times(60, () => 'new'));
     for (const id of ids) {
       const found = await rows(one, 'tickets', `source_ticket_id = '${id}'`);
       expect(found).toHaveLength(1);
