@@ -45,6 +45,8 @@ export interface SmtpMail {
   to: string;
   /** Finished MIME, lines ended by CRLF. */
   bytes: Uint8Array;
+  /** Called right before the end of the data may leave. */
+  onHandOver?: () => void;
 }
 
 /** What a session knows of one mail. */
@@ -107,14 +109,14 @@ export class SmtpSession {
   }
 
   /** Says what became of the mail, and never throws for what the server does. */
-  async send({ from, to, bytes }: SmtpMail): Promise<Sent> {
+  async send({ from, to, bytes, onHandOver }: SmtpMail): Promise<Sent> {
     if (/[^\0-\x7f]/.test(from + to) && !this.takesUtf8)
       return told({ outcome: 'rejected', detail: 'the server takes no address outside of ASCII (RFC 6531)' });
     const envelope: Envelope = { from, to: [to], size: bytes.byteLength };
     this.begin();
     let reply = '';
     const fault = await this.wait(this.server.durations.command, 'no answer to MAIL, RCPT and DATA', (done) =>
-      this.connection!.send(envelope, this.body(bytes), (error, info) => {
+      this.connection!.send(envelope, this.body(bytes, onHandOver), (error, info) => {
         reply = info?.response ?? '';
         done(error);
       }),
@@ -198,7 +200,7 @@ export class SmtpSession {
    * The mail in blocks, which are asked for as earlier ones leave. nodemailer puts the final dot after the last block, so
    * it may have left as soon as that is given away. Before, it is not written yet.
    */
-  private body(bytes: Uint8Array): Readable {
+  private body(bytes: Uint8Array, onHandOver?: () => void): Readable {
     let at = 0;
     const blocks = new Readable({
       highWaterMark: BLOCK_BYTES,
@@ -207,6 +209,7 @@ export class SmtpSession {
         const block = bytes.subarray(at, at + BLOCK_BYTES);
         at += block.byteLength;
         const isLast = at >= bytes.byteLength;
+        if (isLast) onHandOver?.();
         this.advance(isLast ? 'dot' : 'body');
         blocks.push(block);
         if (isLast) blocks.push(null);
