@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { createHash, createVerify, generateKeyPairSync } from 'node:crypto';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:net';
 import type { Worker } from 'node:worker_threads';
 import { smtpDurations, type SmtpDurations } from '../../src/delivery/transports/smtp-session.js';
@@ -728,10 +729,10 @@ describe('a thread', () => {
   const inThread = (given: Given = {}) => connect({ thread: true, connections: 2, ...given });
   /** The threads made meanwhile, to be ended as nobody should. */
   const threads: Worker[] = [];
-  const note = (worker: Worker) => void threads.push(worker);
-  beforeEach(() => void process.on('worker', note));
+  const note = (made: unknown) => void threads.push((made as { worker: Worker }).worker);
+  beforeEach(() => subscribe('worker_threads', note));
   afterEach(async () => {
-    process.off('worker', note);
+    unsubscribe('worker_threads', note);
     transport?.close();
     await Promise.all(threads.splice(0).map((worker) => worker.terminate()));
   });

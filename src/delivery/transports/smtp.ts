@@ -46,6 +46,7 @@ export class SmtpTransport implements Transport {
 /** Mails that are with the thread at once, per connection: the next one is there when a connection is free. */
 const PLACES_PER_CONNECTION = 2;
 const CLOSE_MS = 3000;
+const CLOSED = 'the transport was closed';
 const threadFile = join(packageRoot, 'dist', 'src', 'delivery', 'transports', 'smtp-thread.js');
 
 type Told = (outcome: TransportOutcome) => void;
@@ -86,7 +87,7 @@ class SmtpThread {
 
   /** Gives the thread what it has place for. A closed transport has place for nothing and everything is told at once. */
   private forward(): void {
-    if (this.isClosed) for (const { told } of this.waiting.splice(0)) told(notTaken('the transport was closed'));
+    if (this.isClosed) for (const { told } of this.waiting.splice(0)) told(notTaken(CLOSED));
     while (this.waiting.length > 0 && this.freePlaces.length > 0) {
       const { mail, told } = this.waiting.shift()!;
       const place = this.freePlaces.pop()!;
@@ -101,7 +102,8 @@ class SmtpThread {
   private post(): void {
     const mails = this.outgoing;
     this.outgoing = [];
-    if (mails.length === 0) return;
+    if (this.isClosed) for (const { place } of mails) this.tell(place, notTaken(CLOSED));
+    if (this.isClosed || mails.length === 0) return;
     this.worker ??= this.start();
     this.worker.postMessage(
       mails,
