@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
@@ -34,6 +35,13 @@ export interface ResendTransportSettings {
   endpoint: string;
 }
 
+/** What mails are signed with (RFC 6376): an RSA key in PEM, whose public half stands at selector._domainkey.domain. */
+export interface DkimSettings {
+  domain: string;
+  selector: string;
+  privateKey: string;
+}
+
 /** All settings, checked and completed. A class only so that it can be injected by its name. */
 export abstract class Config {
   environment: 'development' | 'production' | 'test';
@@ -50,6 +58,9 @@ export abstract class Config {
     transports: TransportSettings[];
     from: { name: string; address: EmailAddress };
     returnPath: EmailAddress;
+    /** For SMTP: `required` sends over TLS with a certificate that holds, or not at all. */
+    tls: 'opportunistic' | 'required';
+    dkim: DkimSettings | null;
   };
   linkKeys: KeyRing;
   secretKeys: KeyRing;
@@ -103,6 +114,8 @@ const token = text.regex(/^[\x21-\x7e]{32,256}$/, {
   message: 'must have 32 to 256 signs without spaces, for example from: openssl rand -base64 32',
 });
 
+const DNS_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/i;
+
 /** Every setting: the order is that of `.env.example`, which is made from this table. */
 export const settings = {
   NODE_ENV: {
@@ -152,6 +165,23 @@ export const settings = {
   },
   MAIL_FROM: { schema: text, default: 'Support <no-reply@localhost>', sentence: 'sender of every mail' },
   MAIL_RETURN_PATH: { schema: text, sentence: "envelope sender, where bounces go; default: MAIL_FROM's address" },
+  MAIL_TLS: {
+    schema: oneOf('opportunistic', 'required'),
+    default: 'opportunistic',
+    sentence: 'opportunistic: STARTTLS where the server offers it; required: over TLS or not at all',
+  },
+  DKIM_DOMAIN: {
+    schema: text.regex(DNS_NAME, 'must be a domain name, for example support.example'),
+    sentence: 'domain that mails over SMTP are signed for; set the three DKIM settings or none',
+  },
+  DKIM_SELECTOR: {
+    schema: text.regex(DNS_NAME, 'must be a name in the DNS, for example 2026a'),
+    sentence: 'selector of the public key, which stands at {DKIM_SELECTOR}._domainkey.{DKIM_DOMAIN}',
+  },
+  DKIM_PRIVATE_KEY_FILE: {
+    schema: text,
+    sentence: 'file with the private key in PEM, RSA of 2048 to 4096 bits',
+  },
   LINK_KEYS: {
     schema: text,
     sentence: 'kid:base64,kid:base64 for links: the first signs, all verify; required in production',
@@ -255,6 +285,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       ),
       from,
       returnPath: returnPath.address,
+      tls: (values.MAIL_TLS ?? 'opportunistic') as Config['mail']['tls'],
+      dkim: readDkim(values, problems),
     },
     linkKeys: readKeys('LINK_KEYS', values.LINK_KEYS ?? development?.key('LINK_KEYS'), problems),
     secretKeys: readKeys('SECRET_KEYS', values.SECRET_KEYS ?? development?.key('SECRET_KEYS'), problems),
@@ -393,6 +425,33 @@ function readResend(url: URL, allowPrivateHosts: string[]): ResendTransportSetti
   const isPrivate = allowPrivateHosts.includes(new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, ''));
   const endpoint = new URL(`${isPrivate ? 'http' : 'https'}://${host}`).origin;
   return { kind: 'resend', name: 'resend', apiKey: decodeURIComponent(key), endpoint };
+}
+
+/** RFC 8301: rsa-sha256, keys of 2048 bits or more; what is longer than 4096 need not be verified by anybody. */
+function readDkim(values: Values, problems: string[]): DkimSettings | null {
+  const { DKIM_DOMAIN: domain, DKIM_SELECTOR: selector, DKIM_PRIVATE_KEY_FILE: file } = values;
+  if (domain === undefined && selector === undefined && file === undefined) return null;
+  if (domain === undefined || selector === undefined || file === undefined) {
+    problems.push('DKIM_DOMAIN, DKIM_SELECTOR and DKIM_PRIVATE_KEY_FILE are set together or not at all');
+    return null;
+  }
+  const privateKey = readPrivateKey(file);
+  if (privateKey === null)
+    problems.push(
+      'DKIM_PRIVATE_KEY_FILE must be a readable file with an RSA key of 2048 to 4096 bits in PEM without a password, for example from: openssl genrsa -out dkim.pem 2048',
+    );
+  return { domain, selector, privateKey: privateKey ?? '' };
+}
+
+/** In PKCS #8 whatever form it had, or null where it is none that DKIM can use. */
+function readPrivateKey(file: string): string | null {
+  try {
+    const key = createPrivateKey(readFileSync(file));
+    const bits = key.asymmetricKeyType === 'rsa' ? (key.asymmetricKeyDetails?.modulusLength ?? 0) : 0;
+    return bits >= 2048 && bits <= 4096 ? (key.export({ type: 'pkcs8', format: 'pem' }) as string) : null;
+  } catch {
+    return null; // not there, not readable, not a key: the caller says what it must be
+  }
 }
 
 function readKeys(name: string, value: string | undefined, problems: string[]): KeyRing {

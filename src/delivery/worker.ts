@@ -119,7 +119,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
   async onApplicationBootstrap(): Promise<void> {
     if (!this.config.roles.worker) return;
     for (const name of Object.keys(lanes) as LaneName[]) {
-      const lane = new Lane(name, await openTransports(this.config.mail.transports, lanes[name].connections));
+      const lane = new Lane(name, await openTransports(this.config.mail, lanes[name].connections));
       this.lanes.push(lane);
       this.queue.consume(name, {
         ...lanes[name],
