@@ -42,6 +42,7 @@ class Mails {
 const windows = fc.constantFrom(0, 5, 30, 600, 3600).map((seconds) => seconds * SECOND);
 /** Waits between transactions: within a second, around a window, and over hours. */
 const waits = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: 0, max: 10 * SECOND }) },
   fc.constantFrom(0, 1, SECOND, 29_999, 30_000, 30_001, HOUR_MS - 1, HOUR_MS),
   fc.integer({ min: 0, max: 90 * SECOND }),
   fc.integer({ min: 0, max: 2 * HOUR_MS }),
@@ -53,7 +54,7 @@ const steps = fc.array(
     told: fc.array(people, { minLength: 1, maxLength: 6 }),
     stuck: fc.boolean(),
   }),
-  { maxLength: 60 },
+  { maxLength: 60, size: 'max' },
 );
 type Steps = typeof steps extends fc.Arbitrary<infer T> ? T : never;
 
