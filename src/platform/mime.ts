@@ -104,7 +104,7 @@ export function quotedPrintablePiece(text: string): string {
 }
 
 /** `text` in base64, its line ends made CRLF (RFC 2045 6.8: canonical form first). */
-export function base64Body(text: string): string {
+function base64Body(text: string): string {
   const canonical = text.replace(/\r?\n/g, CRLF);
   return Buffer.from(canonical, 'utf8')
     .toString('base64')

@@ -62,18 +62,6 @@ export async function findAttachment(
   return echo && (echo.hidden || echo.retractedAt !== null) ? null : attachment;
 }
 
-/** Whether each of these accesses still stands, asked of the database once for all of them. */
-export async function whoTakesPart(manager: EntityManager, accesses: Access[]): Promise<(access: Access) => boolean> {
-  const ids = [...new Set(accesses.map(({ participantId }) => participantId))];
-  // Whoever took part in a ticket that was deleted has ended with it.
-  const people = await manager.findBy(Participant, { id: In(ids), endedAt: IsNull() });
-  const byId = new Map(people.map((person) => [person.id, person]));
-  return ({ participantId, ticketId, generation }) => {
-    const person = byId.get(participantId);
-    return person?.ticketId === ticketId && person.generation === generation;
-  };
-}
-
 /** Everything that was said, oldest first. A reply and its echo are one entry. */
 export async function listEntries(manager: EntityManager, { ticket, participant }: Conversation): Promise<Entry[]> {
   const ticketId = ticket.id;

@@ -1,4 +1,3 @@
-import { jest } from '@jest/globals';
 import type { Delivery } from '../../src/delivery/delivery.entity.js';
 import { DeliveryRows } from '../../src/delivery/delivery-rows.js';
 import { transitions, type DeliveryState } from '../../src/delivery/states.js';
@@ -44,7 +43,8 @@ describe.each(databases)('the states of deliveries on $name', (database) => {
   const tell = (n: number) =>
     test.source.send('ticket.replied', {
       ticket: { id: `s-${n}`, number: `${n}` },
-      requester: { email: `guest-${n}@example.com`, locale: 'en' },
+      // Each at a domain of its own: no breaker opens over the others.
+      requester: { email: `guest@${n}.example.com`, locale: 'en' },
       message: {},
     });
   const states = async () => (await rows(test, 'deliveries')).map(({ state }) => String(state));
@@ -65,6 +65,10 @@ describe.each(databases)('the states of deliveries on $name', (database) => {
         'queued → leased',
         'deferred → leased',
         'uncertain → leased',
+        // Postponed: connections that are dropped open the breaker of the relay.
+        'leased → queued',
+        'leased → deferred',
+        'leased → uncertain',
         'leased → submitting',
         'submitting → sent',
         'submitting → deferred',
@@ -87,8 +91,8 @@ describe.each(databases)('the states of deliveries on $name', (database) => {
         test,
         `UPDATE deliveries SET state = 'submitting', deaths = ${deaths}, next_attempt_at = 0 WHERE recipient = '${who}'`,
       );
-    await leave('guest-1@example.com', 2);
-    await leave('guest-2@example.com', 0);
+    await leave('guest@1.example.com', 2);
+    await leave('guest@2.example.com', 0);
     const before = relay.handedOver.length;
     await test.drain();
     expect(await states()).toEqual(['parked', 'sent']);
@@ -105,9 +109,12 @@ describe.each(databases)('the states of deliveries on $name', (database) => {
     relay.onData = () => undefined;
     await change(test, `UPDATE deliveries SET state = 'leased', deaths = 1, next_attempt_at = 0`);
     const ids = (await rows(test, 'deliveries')).map(({ id }) => String(id) as Id<'dlv'>);
-    const judge = jest.fn(async (_tx: unknown, claimed: Delivery[]) => ({ admitted: [], verdicts: [], claimed }));
-    await test.gateway.app.get(DeliveryRows).claim(ids, judge);
-    expect(judge.mock.calls.map(([, claimed]) => claimed.map(({ id }) => id))).toEqual([[ids[0]]]);
+    const judged: string[][] = [];
+    await test.gateway.app.get(DeliveryRows).claim(ids, async (_tx, claimed: Delivery[]) => {
+      judged.push(claimed.map(({ id }) => id));
+      return { admitted: [], verdicts: [] };
+    });
+    expect(judged).toEqual([[ids[0]]]);
     test.clock.advance({ minutes: 1 });
     await test.drain();
     expect(await states()).toEqual(['parked', 'sent', 'sent', 'sent', 'sent', 'sent']);
