@@ -3,8 +3,9 @@ import type { EntityClass } from './data-source.js';
 
 /**
  * Rows by the hundred. TypeORM builds a statement of its own for every number of rows and visits every value of them,
- * which costs ten times what the database does with it. Here the rows of one table are one JSON parameter of one
- * statement that never changes, on both databases; entities, names and types remain TypeORM's.
+ * which costs ten times what the database does with it. Here the statement of a table never changes: on Postgres, where a
+ * round trip is what costs, it takes all rows as one JSON parameter; on SQLite, where there is none, one row after the
+ * other. Entities, names and types remain TypeORM's.
  */
 
 /** Inserts all rows; fails if a unique key is taken. */
@@ -13,7 +14,7 @@ export async function insertRows<T extends ObjectLiteral>(
   entity: EntityClass<T>,
   rows: readonly T[],
 ): Promise<void> {
-  if (rows.length > 0) await run(manager, tableOf(manager, entity).insert, [json(manager, entity, rows)]);
+  await runWith(manager, entity, rows, tableOf(manager, entity).insert);
 }
 
 /** Inserts the rows whose unique keys are free; returns the ids of those. */
@@ -22,10 +23,9 @@ export async function insertNew<T extends ObjectLiteral & { id: string }>(
   entity: EntityClass<T>,
   rows: readonly T[],
 ): Promise<Set<string>> {
-  if (rows.length === 0) return new Set();
   const { insert } = tableOf(manager, entity);
   const text = `${insert} ON CONFLICT DO NOTHING RETURNING id`;
-  const inserted = await run<{ id: string }>(manager, text, [json(manager, entity, rows)]);
+  const inserted = await runWith<{ id: string }>(manager, entity, rows, text);
   return new Set(inserted.map(({ id }) => id));
 }
 
@@ -40,13 +40,12 @@ export async function insertOrLock<T extends ObjectLiteral>(
   rows: readonly T[],
   key: readonly (keyof T & string)[],
 ): Promise<T[]> {
-  if (rows.length === 0) return [];
   const { name, insert, columns } = tableOf(manager, entity);
   const names = key.map((property) => columns.find((one) => one.property === property)!.column);
   // An update that changes nothing: `DO NOTHING` would neither lock the row nor return it.
   const lock = `DO UPDATE SET ${names[0]} = ${name}.${names[0]} RETURNING *`;
   const text = `${insert} ON CONFLICT (${names.join(', ')}) ${lock}`;
-  return asEntities(manager, entity, await run(manager, text, [json(manager, entity, rows)]));
+  return asEntities(manager, entity, await runWith(manager, entity, rows, text));
 }
 
 /** Inserts the rows, or makes the rows of the same key like them. */
@@ -55,9 +54,8 @@ export async function upsertRows<T extends ObjectLiteral>(
   entity: EntityClass<T>,
   rows: readonly T[],
 ): Promise<void> {
-  if (rows.length === 0) return;
   const { insert, key, overwrite } = tableOf(manager, entity);
-  await run(manager, `${insert} ON CONFLICT (${key}) DO UPDATE SET ${overwrite}`, [json(manager, entity, rows)]);
+  await runWith(manager, entity, rows, `${insert} ON CONFLICT (${key}) DO UPDATE SET ${overwrite}`);
 }
 
 /**
@@ -71,18 +69,18 @@ export async function updateRows<T extends ObjectLiteral & { id: string }, K ext
   { by, set, where = 'true' }: { by: readonly K[]; set: readonly K[]; where?: string },
   values: readonly unknown[] = [],
 ): Promise<Set<string>> {
-  if (rows.length === 0) return new Set();
   const { name, columns, isPostgres } = tableOf(manager, entity);
   const named = (properties: readonly string[]) => columns.filter(({ property }) => properties.includes(property));
-  const fields = named([...by, ...set]).map(({ column }) => `value ->> '${column}' AS ${column}`);
-  const given = isPostgres
-    ? `json_populate_recordset(NULL::${name}, ?)`
-    : `(SELECT ${fields.join(', ')} FROM json_each(?))`;
-  const assigned = named(set).map(({ column }) => `${column} = given.${column}`);
-  const equal = named(by).map(({ column }) => `row.${column} = given.${column}`);
-  const text = `UPDATE ${name} AS row SET ${assigned.join(', ')} FROM ${given} AS given WHERE ${equal.join(' AND ')} AND (${where}) RETURNING ${isPostgres ? 'row.id' : 'id'}`;
-  const json = asJson(named([...by, ...set]), rows);
-  const changed = await run<{ id: string }>(manager, text, [json, ...values]);
+  const [keys, changes] = [named(by), named(set)];
+  const assigned = changes.map(({ column }) => `${column} = ${isPostgres ? `given.${column}` : '?'}`).join(', ');
+  const equal = keys.map(({ column }) => `row.${column} = ${isPostgres ? `given.${column}` : '?'}`).join(' AND ');
+  const text = isPostgres
+    ? `UPDATE ${name} AS row SET ${assigned} FROM json_populate_recordset(NULL::${name}, ?) AS given WHERE ${equal} AND (${where}) RETURNING row.id`
+    : `UPDATE ${name} AS row SET ${assigned} WHERE ${equal} AND (${where}) RETURNING id`;
+  const changed = await runWith<{ id: string }>(manager, entity, rows, text, {
+    columns: [...changes, ...keys],
+    values,
+  });
   return new Set(changed.map(({ id }) => id));
 }
 
@@ -96,15 +94,66 @@ export async function run<T = ObjectLiteral>(
   values: readonly unknown[] = [],
 ): Promise<T[]> {
   const isPostgres = manager.dataSource.options.type === 'postgres';
-  const given = values.map((value) =>
-    Array.isArray(value) && (!isPostgres || Array.isArray(value[0])) ? JSON.stringify(value) : value,
-  );
   const runner = manager.queryRunner ?? manager.dataSource.createQueryRunner();
   try {
-    return (await runner.query(dialect(text, isPostgres), given as unknown[], true)).records as T[];
+    return (await runner.query(dialect(text, isPostgres), bound(values, isPostgres), true)).records as T[];
   } finally {
     if (!manager.queryRunner) await runner.release();
   }
+}
+
+/** Lists as what `IN ?` takes. */
+function bound(values: readonly unknown[], isPostgres: boolean): unknown[] {
+  return values.map((value) =>
+    Array.isArray(value) && (!isPostgres || Array.isArray(value[0])) ? JSON.stringify(value) : value,
+  );
+}
+
+/** Runs a statement for these rows, after whose columns come `values`; returns what it returned of all of them. */
+async function runWith<T = ObjectLiteral>(
+  manager: EntityManager,
+  entity: EntityClass,
+  rows: readonly ObjectLiteral[],
+  text: string,
+  given: { columns?: readonly Column[]; values?: readonly unknown[] } = {},
+): Promise<T[]> {
+  if (rows.length === 0) return [];
+  const { isPostgres, columns: all } = tableOf(manager, entity);
+  const { columns = all, values = [] } = given;
+  if (isPostgres) return run(manager, text, [asJson(columns, rows), ...values]);
+  const statement = await prepared(manager, dialect(text, false));
+  const fixed = bound(values, false);
+  const returned: unknown[] = [];
+  for (const row of rows) {
+    const own = columns.map(({ property, write }) => bindable(write(row[property])));
+    if (statement.reader) returned.push(...statement.all(...own, ...fixed));
+    else statement.run(...own, ...fixed);
+  }
+  return returned as T[];
+}
+
+/** Of better-sqlite3, or what stands in for it. */
+interface Statement {
+  reader: boolean;
+  all(...values: unknown[]): unknown[];
+  run(...values: unknown[]): unknown;
+}
+type Connection = { prepare(text: string): Statement };
+
+const statements = new WeakMap<Connection, Map<string, Statement>>();
+
+/** TypeORM's own cache is behind a call that costs as much as the row. */
+async function prepared({ queryRunner }: EntityManager, text: string): Promise<Statement> {
+  const connection = (await queryRunner!.connect()) as Connection;
+  const known = statements.get(connection) ?? new Map<string, Statement>();
+  statements.set(connection, known);
+  const statement = known.get(text) ?? connection.prepare(text);
+  known.set(text, statement);
+  return statement;
+}
+
+function bindable(value: unknown): unknown {
+  return typeof value === 'boolean' ? Number(value) : (value ?? null);
 }
 
 /** What follows `SELECT * FROM table` or `RETURNING *`, as entities. */
@@ -172,9 +221,7 @@ function shapeOf(metadata: EntityMetadata, isPostgres: boolean): TableShape {
   const key = metadata.primaryColumns[0]!.databaseName;
   const values = isPostgres
     ? `SELECT ${names.join(', ')} FROM json_populate_recordset(NULL::${name}, ?)`
-    : // By place, which SQLite finds in half the time of a name. `WHERE true`, or it would take a following ON CONFLICT
-      // for part of a join.
-      `SELECT ${names.map((_, place) => `value ->> ${place}`).join(', ')} FROM json_each(?) WHERE true`;
+    : `VALUES (${names.map(() => '?').join(', ')})`;
   return {
     name,
     isPostgres,
@@ -196,13 +243,7 @@ const readers: Record<string, Column['read']> = {
   'simple-json': (value) => JSON.parse(String(value)) as unknown,
 };
 
-/** What `insert` takes: rows by the names of their columns, or in their order where that will do. */
-function json<T extends ObjectLiteral>(manager: EntityManager, entity: EntityClass<T>, rows: readonly T[]): string {
-  const { columns, isPostgres } = tableOf(manager, entity);
-  if (isPostgres) return asJson(columns, rows);
-  return JSON.stringify(rows.map((row) => columns.map(({ property, write }) => write(row[property]))));
-}
-
+/** What `json_populate_recordset` takes. */
 function asJson(columns: readonly Column[], rows: readonly ObjectLiteral[]): string {
   return JSON.stringify(
     rows.map((row) => {
