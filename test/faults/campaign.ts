@@ -6,7 +6,7 @@ import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import type { DatabaseKind } from '../support/databases.js';
 import { deliveriesOf, freePort, Program, programSettings, until, type DeliveryRow } from '../support/program.js';
 import { startRelay, type HandedOver, type Relay } from '../support/smtp.js';
-import { Load, type PostedEvent } from './load.js';
+import { Load, mailsByRecipient, type PostedEvent } from './load.js';
 import type { Order, Point } from './points.js';
 import { Victim } from './victims.js';
 
@@ -137,7 +137,7 @@ class Ground {
     const goesOn = () => !victim.isDead && !isHolding && performance.now() < latest;
     const anyMoment = point === 'any-moment' ? moment(randomInt(50, 500)).then(() => victim.kill()) : null;
     while (!victim.isDead && performance.now() < latest) {
-      await this.load.stream(this.url, number, EVENT_EVERY_MS, goesOn);
+      await this.load.stream(() => this.url, number, EVENT_EVERY_MS, goesOn);
       await moment(1);
     }
     await anyMoment;
@@ -183,8 +183,7 @@ class Ground {
 
 /** The ledger: each event's mails are those to its one address. */
 function compare({ load, mails, killed }: Ground, rows: DeliveryRow[]): CampaignResult {
-  const received = new Map<string, Mail[]>();
-  for (const mail of mails) received.set(mail.to[0]!, [...(received.get(mail.to[0]!) ?? []), mail]);
+  const received = mailsByRecipient(mails);
   const mailsOf = ({ recipient }: PostedEvent) => received.get(recipient) ?? [];
   const doubledBy = killed.map(() => 0);
   const different: string[] = [];

@@ -23,6 +23,8 @@ export class Load {
   readonly events: PostedEvent[] = [];
   /** Answers that no source should see: neither taken nor "come again". */
   readonly surprises: string[] = [];
+  /** How often the answer was "come again" (503). */
+  refused = 0;
   private readonly underWay = new Set<PostedEvent>();
   private readonly clock = new TestClock(true);
 
@@ -36,19 +38,23 @@ export class Load {
     return this.events.filter(({ acknowledgedBy }) => acknowledgedBy === null);
   }
 
-  /** Posts to `url` what is not acknowledged, else a new event, one each `everyMs`, until told to stop. */
-  async stream(url: string, by: number, everyMs: number, goesOn: () => boolean): Promise<void> {
+  /** Posts what is not acknowledged, else a new event, one each `everyMs`, until told to stop. */
+  async stream(url: () => string, by: number, everyMs: number, goesOn: () => boolean): Promise<void> {
     const posts = new Set<Promise<void>>();
-    while (goesOn()) {
-      const post = this.post(url, by).finally(() => posts.delete(post));
-      posts.add(post);
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    const from = performance.now();
+    for (let posted = 0; goesOn();) {
+      // By the clock: a moment in which this process had no time does not lower the rate.
+      for (const due = (performance.now() - from) / everyMs; posted <= due && goesOn(); posted++) {
+        const post = this.post(url(), by).finally(() => posts.delete(post));
+        posts.add(post);
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.min(everyMs, 10)));
     }
     await Promise.all(posts);
   }
 
   /** Posts one that is not acknowledged, else a new one. */
-  post(url: string, by: number): Promise<void> {
+  private post(url: string, by: number): Promise<void> {
     return this.send(this.unacknowledged.find((event) => !this.underWay.has(event)) ?? this.next(), url, by);
   }
 
@@ -78,11 +84,19 @@ export class Load {
     try {
       const answer = await new TestSource(url, this.secret, this.clock).post(event.body, { id: event.id });
       if (answer.ok) event.acknowledgedBy ??= by;
-      else if (answer.status !== 503) this.surprises.push(`${event.id}: ${answer.status} ${await answer.text()}`);
+      else if (answer.status === 503) this.refused++;
+      else this.surprises.push(`${event.id}: ${answer.status} ${await answer.text()}`);
     } catch {
       // nobody listens, or it was killed meanwhile: not acknowledged, so it is posted again
     } finally {
       this.underWay.delete(event);
     }
   }
+}
+
+/** Mails by the one address of their event. */
+export function mailsByRecipient<Mail extends { to: string[] }>(mails: readonly Mail[]): Map<string, Mail[]> {
+  const byRecipient = new Map<string, Mail[]>();
+  for (const mail of mails) byRecipient.set(mail.to[0]!, [...(byRecipient.get(mail.to[0]!) ?? []), mail]);
+  return byRecipient;
 }
