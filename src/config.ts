@@ -52,6 +52,7 @@ export abstract class Config {
   trustedProxies: string[];
   dataDir: string;
   database: { kind: 'sqlite'; path: string } | { kind: 'postgres'; url: string };
+  queue: { kind: 'embedded' } | { kind: 'redis' | 'postgres'; url: string };
   roles: { web: boolean; worker: boolean };
   mail: {
     /** Tried in this order. */
@@ -147,9 +148,12 @@ export const settings = {
     sentence: 'sqlite:PATH or postgres://user:password@host/database; default sqlite:{DATA_DIR}/postern.sqlite',
   },
   QUEUE_URL: {
-    schema: z.literal('embedded', { error: 'this version knows embedded only' }),
+    schema: text.refine((value) => value === 'embedded' || /^(rediss?|postgres(ql)?):\/\/.+$/.test(value), {
+      message: 'must be embedded, redis://…, rediss://… or postgres://…',
+    }),
     default: 'embedded',
-    sentence: 'what spreads work; the embedded queue needs nothing else',
+    sentence:
+      'what spreads work: embedded (one process, nothing else needed), or for any number of processes redis://user:password@host:port/database (rediss:// over TLS) or postgres://user:password@host/database',
   },
   ROLES: {
     schema: text.refine((value) => list(value).length > 0 && list(value).every((role) => /^(web|worker)$/.test(role)), {
@@ -276,6 +280,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     trustedProxies: list(values.TRUSTED_PROXIES ?? ''),
     dataDir,
     database: readDatabase(values.DATABASE_URL, dataDir),
+    queue: readQueue(values.QUEUE_URL ?? 'embedded'),
     roles: { web: list(values.ROLES ?? '').includes('web'), worker: list(values.ROLES ?? '').includes('worker') },
     mail: {
       transports: readTransports(
@@ -365,6 +370,11 @@ function readDatabase(url: string | undefined, dataDir: string): Config['databas
   return url.startsWith('sqlite:')
     ? { kind: 'sqlite', path: resolve(url.slice('sqlite:'.length)) }
     : { kind: 'postgres', url };
+}
+
+function readQueue(url: string): Config['queue'] {
+  if (url === 'embedded') return { kind: 'embedded' };
+  return { kind: url.startsWith('redis') ? 'redis' : 'postgres', url };
 }
 
 function readMailbox(name: string, value: string, production: boolean, problems: string[]): Config['mail']['from'] {

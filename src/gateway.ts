@@ -15,8 +15,8 @@ import { Database } from './platform/database/database.js';
 import { HttpClient } from './platform/http-client.js';
 import { Logger } from './platform/logger.js';
 import type { Platform } from './platform/platform.module.js';
-import { EmbeddedQueue } from './platform/queue/embedded-queue.js';
-import type { Queue } from './platform/queue/queue.js';
+import { prepareBroker } from './platform/queue/broker.js';
+import { Queue } from './platform/queue/queue.js';
 
 /** Largest body that is read whole: webhooks and small forms. Replies with files are streamed. */
 const BODY_LIMIT = 256 * 1024;
@@ -33,11 +33,13 @@ const FOLLOW_CLOCK_EVERY_MS = 30_000;
 export interface GatewayParts {
   clock?: Clock;
   logger?: Logger;
-  queue?: (logger: Logger) => Queue;
+  /** 0: only `queue.drain()` looks for due work. */
+  sweepEveryMs?: number;
 }
 
 export interface Gateway extends Platform {
   app: NestFastifyApplication;
+  queue: Queue;
   /** Where it listens, for example `http://127.0.0.1:3000`. */
   url: string;
   /** Stops taking, finishes what runs, closes everything. */
@@ -49,16 +51,18 @@ export async function startGateway(config: Config, parts: GatewayParts = {}): Pr
   mkdirSync(config.dataDir, { recursive: true });
   const clock = parts.clock ?? new SystemClock();
   const logger = parts.logger ?? new Logger(config.logLevel);
+  if (config.queue.kind !== 'embedded') await prepareBroker(config.queue);
   const database = await Database.open(config.database, entities);
   const stopFollowing = await followDatabase(clock, database, logger);
-  const queue = parts.queue?.(logger) ?? new EmbeddedQueue(logger);
   const http = new HttpClient({ allowPrivateHosts: config.allowPrivateHosts });
-  const platform: Platform = { config, clock, logger, database, queue, http };
+  const platform: Platform = { config, clock, logger, database, http, sweepEveryMs: parts.sweepEveryMs };
   const app = await createApplication(platform);
   await app.listen(config.port, config.host);
+  const queue = app.get(Queue);
   return {
     ...platform,
     app,
+    queue,
     url: await app.getUrl(),
     close: async () => {
       // First no new requests, then no new work, then the connections that the last of it needs.

@@ -1,5 +1,6 @@
 import { ConfigError, loadConfig, readEnvFile, type Config } from './config.js';
 import { startGateway, type Gateway } from './gateway.js';
+import { BrokerError } from './platform/queue/broker.js';
 import { TemplateProblems } from './templates/catalogue.js';
 
 /** Work that runs may end within this time; whatever is left comes back when its lease runs out. */
@@ -16,6 +17,7 @@ try {
   const isExpected =
     error instanceof ConfigError ||
     error instanceof TemplateProblems ||
+    error instanceof BrokerError ||
     (error as { code?: string }).code === 'EADDRINUSE';
   process.stderr.write(
     `Postern did not start. ${isExpected ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`,

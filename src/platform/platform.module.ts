@@ -4,7 +4,7 @@ import { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { HttpClient } from './http-client.js';
 import { Logger } from './logger.js';
-import { Queue } from './queue/queue.js';
+import { QueueModule } from './queue/queue.module.js';
 
 /** What was opened before the application and is closed after it. */
 export interface Platform {
@@ -12,23 +12,28 @@ export interface Platform {
   clock: Clock;
   logger: Logger;
   database: Database;
-  queue: Queue;
   http: HttpClient;
+  /** How often due work is looked for; 0: never by itself, for tests that own the clock. */
+  sweepEveryMs?: number;
 }
 
 /** Technology that every room may ask for by its class. */
 @Global()
 @Module({})
 export class PlatformModule {
-  static with({ config, clock, logger, database, queue, http }: Platform): DynamicModule {
+  static with({ config, clock, logger, database, http, sweepEveryMs }: Platform): DynamicModule {
     const providers = [
       { provide: Config, useValue: config },
       { provide: Clock, useValue: clock },
       { provide: Logger, useValue: logger },
       { provide: Database, useValue: database },
-      { provide: Queue, useValue: queue },
       { provide: HttpClient, useValue: http },
     ];
-    return { module: PlatformModule, providers, exports: providers.map(({ provide }) => provide) };
+    return {
+      module: PlatformModule,
+      imports: [QueueModule.with({ config, logger, sweepEveryMs })],
+      providers,
+      exports: [...providers.map(({ provide }) => provide), QueueModule],
+    };
   }
 }

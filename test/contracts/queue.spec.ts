@@ -1,6 +1,13 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Redis } from 'ioredis';
 import { Logger } from '../../src/platform/logger.js';
+import { BrokerError, prepareBroker } from '../../src/platform/queue/broker.js';
 import { EmbeddedQueue } from '../../src/platform/queue/embedded-queue.js';
-import { lanes, type Consumer, type Lane, type Queue } from '../../src/platform/queue/queue.js';
+import { lanes, Queue, type Consumer, type Lane } from '../../src/platform/queue/queue.js';
+import { QueueModule, type QueueOptions } from '../../src/platform/queue/queue.module.js';
+import { queues, type TestBroker } from '../support/queues.js';
+import { startRedis } from '../support/redis.js';
 
 /** Rows as the database would hold them: due until they are done. */
 class Rows {
@@ -34,6 +41,12 @@ class Rows {
 
 const ids = (count: number, prefix = 'dlv_') => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
 
+/** Handles a batch as `rows` do, and calls `done` once nothing is due. */
+const handleUntil = (rows: Rows, done: () => void) => async (batch: string[]) => {
+  await rows.consumer().handle(batch);
+  if (rows.due.size === 0) done();
+};
+
 /** A promise and its end, to hold a handler where a test wants it. */
 function hold(): { until: Promise<void>; release: () => void } {
   let release = () => {};
@@ -41,19 +54,41 @@ function hold(): { until: Promise<void>; release: () => void } {
   return { until, release };
 }
 
-const queues = [
-  { name: 'embedded', create: (logger: Logger, sweepEveryMs?: number) => new EmbeddedQueue(logger, sweepEveryMs) },
-];
+/** As the gateway opens it, with a log to read. Close the context. */
+async function open(
+  options: Omit<QueueOptions, 'logger' | 'sweepEveryMs'> & { sweepEveryMs?: number },
+  logs: string[],
+) {
+  if (options.config.queue.kind !== 'embedded') await prepareBroker(options.config.queue);
+  const logger = new Logger('debug', { write: (line) => logs.push(line) });
+  const module = QueueModule.with({ sweepEveryMs: 0, ...options, logger });
+  return NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+}
+async function close(context: INestApplicationContext): Promise<void> {
+  await context.get(Queue).close();
+  await context.close();
+}
+const both = { web: true, worker: true };
 
 describe.each(queues)('the $name queue', ({ create }) => {
+  let broker: TestBroker;
+  let context: INestApplicationContext;
   let logs: string[];
   let queue: Queue;
-  const start = (sweepEveryMs = 0) => {
+  const start = async (sweepEveryMs = 0) => {
     logs = [];
-    queue = create(new Logger('debug', { write: (line) => logs.push(line) }), sweepEveryMs);
+    context = await open({ config: { queue: broker.settings, roles: both }, sweepEveryMs }, logs);
+    queue = context.get(Queue);
   };
-  beforeEach(() => start());
-  afterEach(() => queue.close());
+  const stop = () => close(context);
+  beforeEach(async () => {
+    broker = await create();
+    await start();
+  });
+  afterEach(async () => {
+    await stop();
+    await broker.drop();
+  });
 
   it.each(lanes)('hands every id of lane %s over, once, in batches that are not too large', async (lane) => {
     const rows = new Rows();
@@ -63,7 +98,7 @@ describe.each(queues)('the $name queue', ({ create }) => {
     queue.add(lane, rows.add(ids(100)));
     await queue.drain();
     expect([...rows.handled].sort()).toEqual(ids(100).sort());
-    expect(Math.max(...sizes)).toBe(3);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(3);
   });
 
   it('hands over what was added before anybody consumed', async () => {
@@ -83,8 +118,8 @@ describe.each(queues)('the $name queue', ({ create }) => {
   });
 
   it('looks for due work as soon as it consumes, so that a restart goes on where it stopped', async () => {
-    await queue.close();
-    start(3_600_000);
+    await stop();
+    await start(3_600_000);
     const rows = new Rows();
     rows.add(['dlv_1']);
     const done = hold();
@@ -122,17 +157,17 @@ describe.each(queues)('the $name queue', ({ create }) => {
         concurrency: 4,
         handle: async (batch) => {
           most = Math.max(most, ++running);
+          if (running === 4) gate.release();
           await gate.until;
           await handle(batch);
           running--;
         },
       }),
     );
-    queue.add('mail', rows.add(ids(100)));
-    gate.release();
+    queue.add('mail', rows.add(ids(400)));
     await queue.drain();
     expect(most).toBe(4);
-    expect(rows.handled).toHaveLength(100);
+    expect(rows.handled).toHaveLength(400);
   });
 
   it('loses nothing to a handler that fails: the rows stay due and come back', async () => {
@@ -157,6 +192,7 @@ describe.each(queues)('the $name queue', ({ create }) => {
   it('does not race in circles while every handler fails: the next try is the next sweep', async () => {
     const rows = new Rows();
     let tries = 0;
+    const tried = hold();
     const failed = hold();
     queue.consume(
       'mail',
@@ -164,12 +200,14 @@ describe.each(queues)('the $name queue', ({ create }) => {
         batchSize: 1,
         concurrency: 1,
         handle: async () => {
+          tried.release();
           if (++tries >= 50) failed.release();
           await Promise.reject(new Error('the disk is full'));
         },
       }),
     );
     queue.add('mail', rows.add(['dlv_1']));
+    await tried.until;
     // Ten turns of the event loop are ten thousand times what a circle without a pause needs.
     const turns = (async () => {
       for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
@@ -191,6 +229,23 @@ describe.each(queues)('the $name queue', ({ create }) => {
     await queue.drain();
     expect(rows.handled).toEqual(['dlv_1']);
   });
+
+  it('begins nothing after it was closed', async () => {
+    const rows = new Rows();
+    queue.consume('mail', rows.consumer());
+    await queue.close();
+    queue.add('mail', rows.add(['dlv_late']));
+    await queue.drain();
+    expect(rows.handled).toEqual([]);
+  });
+});
+
+describe('the embedded queue, in its own memory', () => {
+  let queue: Queue;
+  beforeEach(() => {
+    queue = new EmbeddedQueue(new Logger('silent'), 0);
+  });
+  afterEach(() => queue.close());
 
   it('keeps at most 2,000 ids of a million, and still works all of them off', async () => {
     const rows = new Rows();
@@ -262,3 +317,128 @@ function mostKept(queue: Queue, lane: Lane): number {
   const state = (queue as unknown as { lanes: Map<Lane, { waiting: Set<string> }> }).lanes.get(lane);
   return state!.waiting.size;
 }
+
+describe.each(queues.filter(({ name }) => name !== 'embedded'))(
+  'the $name queue, shared by processes',
+  ({ create }) => {
+    let broker: TestBroker;
+    const contexts: INestApplicationContext[] = [];
+    const logs: string[] = [];
+    const start = async (roles = both, sweepEveryMs = 0): Promise<Queue> => {
+      const context = await open({ config: { queue: broker.settings, roles }, sweepEveryMs }, logs);
+      contexts.push(context);
+      return context.get(Queue);
+    };
+    beforeEach(async () => {
+      broker = await create();
+      logs.length = 0;
+    });
+    afterEach(async () => {
+      for (const context of contexts.splice(0)) await close(context);
+      await broker.drop();
+    });
+
+    it('hands what web processes add to all workers, each id to one of them', async () => {
+      const rows = new Rows();
+      const web = await Promise.all([start({ web: true, worker: false }), start({ web: true, worker: false })]);
+      const workers = await Promise.all([start({ web: false, worker: true }), start({ web: false, worker: true })]);
+      const met = hold();
+      const begun = new Set<number>();
+      workers.forEach((worker, i) =>
+        worker.consume(
+          'mail',
+          rows.consumer({
+            // A job for each before the first one ends: then both have worked.
+            handle: async (batch) => {
+              if (begun.add(i).size === workers.length) met.release();
+              await met.until;
+              for (const id of batch) if (rows.due.delete(id)) rows.handled.push(id);
+            },
+          }),
+        ),
+      );
+      web.forEach((one, i) => one.add('mail', rows.add(ids(150, `dlv_${i}_`))));
+      await Promise.all([...web, ...workers].map((one) => one.drain()));
+      expect(rows.handled).toHaveLength(300);
+      expect(new Set(rows.handled).size).toBe(300);
+    });
+
+    it('finds again by its sweeps what the server forgot', async () => {
+      const rows = new Rows();
+      const web = await start({ web: true, worker: false });
+      web.add('mail', rows.add(ids(100)));
+      await web.drain();
+      await broker.forget();
+      const done = hold();
+      const worker = await start({ web: false, worker: true }, 50);
+      worker.consume('mail', rows.consumer({ handle: handleUntil(rows, done.release) }));
+      await done.until;
+      expect([...rows.handled].sort()).toEqual(ids(100).sort());
+    });
+
+    it('ends a sweep that works off thousands, each once', async () => {
+      const rows = new Rows();
+      rows.add(ids(5000));
+      const done = hold();
+      const worker = await start(both, 50);
+      worker.consume('mail', rows.consumer({ batchSize: 50, handle: handleUntil(rows, done.release) }));
+      await done.until;
+      expect(rows.handled).toHaveLength(5000);
+      expect(rows.limit).toBe(2000);
+    });
+  },
+);
+
+const withRedis = queues.some(({ name }) => name === 'Redis') ? describe : describe.skip;
+withRedis('a Redis for the queue', () => {
+  it('is refused at start if it evicts keys', async () => {
+    const redis = await startRedis(['--maxmemory', '50mb', '--maxmemory-policy', 'allkeys-lru']);
+    await expect(prepareBroker({ kind: 'redis', url: redis.url })).rejects.toThrow(
+      'QUEUE_URL: this Redis evicts keys (maxmemory-policy allkeys-lru) and would lose queued work; set maxmemory-policy noeviction',
+    );
+    await redis.stop();
+  });
+
+  it('is named when it does not answer', async () => {
+    const answer = prepareBroker({ kind: 'redis', url: 'redis://127.0.0.1:1' });
+    await expect(answer).rejects.toThrow(BrokerError);
+    await expect(answer).rejects.toThrow('QUEUE_URL: Redis does not answer');
+  });
+
+  it('holds ids and nothing else; workers go on without it and use it again when it is back', async () => {
+    const redis = await startRedis();
+    const logs: string[] = [];
+    const settings = { kind: 'redis', url: redis.url } as const;
+    const web = await open({ config: { queue: settings, roles: { web: true, worker: false } } }, logs);
+    const rows = new Rows();
+    web.get(Queue).add('mail', rows.add(ids(3)));
+    await close(web);
+    const look = new Redis(redis.url);
+    const jobs = (await look.keys('postern:mail:[0-9]*')).filter((key) => !key.includes('lock'));
+    const data = await Promise.all(jobs.map((key) => look.hget(key, 'data')));
+    expect(data.map((text) => JSON.parse(text!) as unknown)).toEqual([{ ids: ids(3) }]);
+    await look.quit();
+
+    const worker = await open({ config: { queue: settings, roles: both }, sweepEveryMs: 50 }, logs);
+    const queue = worker.get(Queue);
+    let done = hold();
+    queue.consume('mail', rows.consumer({ handle: handleUntil(rows, () => done.release()) }));
+    await done.until;
+    await redis.stop();
+    done = hold();
+    queue.add('mail', rows.add(ids(10, 'dlv_without_')));
+    await done.until;
+    expect(logs.join()).toContain('the queue is away');
+
+    await redis.start();
+    const back = hold();
+    const seen = setInterval(() => logs.join().includes('the queue is back') && back.release(), 10);
+    queue.add('mail', rows.add(ids(10, 'dlv_again_')));
+    await back.until;
+    clearInterval(seen);
+    await queue.drain();
+    expect(rows.handled).toHaveLength(23);
+    await close(worker);
+    await redis.stop();
+  });
+});

@@ -7,7 +7,6 @@ import { loadConfig } from '../../src/config.js';
 import { startGateway, type Gateway } from '../../src/gateway.js';
 import { generateKey } from '../../src/platform/crypto.js';
 import { Logger } from '../../src/platform/logger.js';
-import { EmbeddedQueue } from '../../src/platform/queue/embedded-queue.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { TestClock } from './clock.js';
 import { databases, type DatabaseKind, type TestDatabase } from './databases.js';
@@ -74,7 +73,7 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
     return startGateway(config, {
       clock,
       logger: new Logger(config.logLevel, { write: (line) => logs.push(line) }),
-      queue: (logger) => new EmbeddedQueue(logger, options.sweeps ? undefined : 0),
+      sweepEveryMs: options.sweeps ? undefined : 0,
     });
   };
 

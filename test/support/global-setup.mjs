@@ -1,10 +1,11 @@
-// One Postgres for the whole run, where there is one: POSTERN_TEST_POSTGRES names a running server (any database that
-// may create others), else the machine's own binaries are started in a temporary folder.
+// One Postgres and one Redis for the whole run, where there are any: POSTERN_TEST_POSTGRES (any database that may create
+// others) and POSTERN_TEST_REDIS name running servers, else the machine's own binaries are started in a temporary folder.
 import { execFileSync, spawn } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import pg from 'pg';
 
 export default async function setup() {
@@ -15,6 +16,14 @@ export default async function setup() {
     else
       missing.push(
         'Postgres (apt-get install postgresql, or set POSTERN_TEST_POSTGRES=postgres://…): its tests are left out',
+      );
+  }
+  if (!process.env.POSTERN_TEST_REDIS) {
+    const url = await startRedis();
+    if (url) process.env.POSTERN_TEST_REDIS = url;
+    else
+      missing.push(
+        'Redis (apt-get install redis-server, or set POSTERN_TEST_REDIS=redis://… with 10,000 databases): its tests are left out',
       );
   }
   if (!process.env.POSTERN_TEST_CHROMIUM) {
@@ -37,6 +46,26 @@ function findPostgres() {
   const root = '/usr/lib/postgresql';
   const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
   return versions.map((version) => join(root, version, 'bin')).find((bin) => existsSync(join(bin, 'initdb')));
+}
+
+/** Null where there is no redis-server. */
+async function startRedis() {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-redis-'));
+  const port = await freePort();
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--databases', '10000'];
+  const server = spawn('redis-server', args, { stdio: 'ignore' });
+  globalThis.posternTestRedis = { server, folder };
+  const isThere = await new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.once('spawn', () => resolve(true));
+  });
+  if (!isThere) return null;
+  const url = `redis://127.0.0.1:${port}`;
+  const client = new Redis(url, { retryStrategy: () => 50, maxRetriesPerRequest: 200 });
+  client.on('error', () => undefined); // not there yet
+  await client.ping();
+  client.disconnect();
+  return url;
 }
 
 async function startPostgres(bin) {

@@ -2,13 +2,18 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 
 export default async function teardown() {
-  const started = globalThis.posternTestPostgres;
+  await end(globalThis.posternTestPostgres, 'SIGINT');
+  await end(globalThis.posternTestRedis, 'SIGTERM');
+}
+
+async function end(started, signal) {
   if (!started) return;
-  // One that has ended by itself never tells again.
-  const ended = started.server.exitCode !== null || started.server.signalCode !== null;
+  const { server, folder } = started;
+  // One that never ran, or has ended by itself, never tells again.
+  const ended = server.pid === undefined || server.exitCode !== null || server.signalCode !== null;
   if (!ended) {
-    started.server.kill('SIGINT');
-    await once(started.server, 'exit');
+    server.kill(signal);
+    await once(server, 'exit');
   }
-  rmSync(started.folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true });
 }

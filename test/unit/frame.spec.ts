@@ -86,7 +86,7 @@ describe('production settings', () => {
   });
 
   it('tell everything that is wrong at once', () => {
-    const wrong = { PORT: 'http', LOG_LEVEL: 'loud', QUEUE_URL: 'redis://q', LINK_KEYS: 'k1:short', CODE_DIGITS: '4' };
+    const wrong = { PORT: 'http', LOG_LEVEL: 'loud', QUEUE_URL: 'amqp://q', LINK_KEYS: 'k1:short', CODE_DIGITS: '4' };
     const problems = problemsOf({ ...production(), ...wrong });
     expect(problems.map((problem) => /^[A-Z_]+/.exec(problem)?.[0]).sort()).toEqual(Object.keys(wrong).sort());
   });
@@ -110,7 +110,7 @@ describe('production settings', () => {
     ['a proxy by name', { TRUSTED_PROXIES: '10.0.0.1,proxy.example' }, 'TRUSTED_PROXIES must be IP addresses'],
     ['a subnet that is none', { TRUSTED_PROXIES: '10.0.0.0/33' }, 'TRUSTED_PROXIES must be IP addresses or subnets'],
     ['another database', { DATABASE_URL: 'mysql://db/postern' }, 'DATABASE_URL must be sqlite:PATH or postgres://'],
-    ['a queue that is not there yet', { QUEUE_URL: 'redis://q' }, 'QUEUE_URL this version knows embedded only'],
+    ['another queue', { QUEUE_URL: 'amqp://q' }, 'QUEUE_URL must be embedded, redis://…, rediss://… or postgres://…'],
     ['an unknown role', { ROLES: 'web,mailer' }, 'ROLES must be web, worker or web,worker'],
     ['half of the work on SQLite', { ROLES: 'web' }, 'ROLES must be web,worker with SQLite'],
     ['another transport', { MAIL_URL: 'sendmail://localhost' }, 'MAIL_URL must be smtp://'],
