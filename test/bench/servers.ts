@@ -15,11 +15,11 @@ export interface Server {
 }
 
 /** A Redis that keeps nothing: the database is the truth. */
-export async function startRedis(port?: number, options: readonly string[] = []): Promise<Server> {
-  const at = port ?? (await freePort());
-  const all = ['--save', '', '--appendonly', 'no', '--bind', '127.0.0.1', '--port', `${at}`, ...options];
-  const child = new Child(findTool(REDIS.name)!, all);
-  return { url: `redis://127.0.0.1:${at}`, process: child, stop: () => child.stop() };
+export async function startRedis(): Promise<Server> {
+  const port = await freePort();
+  const options = ['--save', '', '--appendonly', 'no', '--bind', '127.0.0.1', '--port', `${port}`];
+  const child = new Child(findTool(REDIS.name)!, options);
+  return { url: `redis://127.0.0.1:${port}`, process: child, stop: () => child.stop() };
 }
 
 /** A Postgres of its own in a temporary folder, with its usual settings: every commit is on the disk. */

@@ -12,8 +12,8 @@ import { Victim } from './victims.js';
 
 export interface CampaignOptions {
   database: DatabaseKind;
-  /** `redis://…`; without it the embedded queue. */
-  queueUrl?: string;
+  /** For `QUEUE_URL`. */
+  queueUrl: string;
   /** A kill at each of these, one after the other. */
   kills: readonly Point[];
   onKill?: (killed: number) => void;
@@ -78,7 +78,7 @@ export async function runCampaign({ database, queueUrl, kills, onKill }: Campaig
     LEASE_SECONDS: String(LEASE_SECONDS),
     QUIET_WINDOW_SECONDS: '0',
     LOG_LEVEL: 'silent',
-    ...(queueUrl === undefined ? {} : { QUEUE_URL: queueUrl }),
+    QUEUE_URL: queueUrl,
   };
   const ground = new Ground(folder, store.url, `http://127.0.0.1:${port}`, environment, relay, new Load(secret));
   try {

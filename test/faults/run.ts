@@ -6,32 +6,48 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/config.js';
 import { cleanUpOnExit } from '../bench/processes.js';
-import { startPostgres } from '../bench/servers.js';
+import { startPostgres, startRedis } from '../bench/servers.js';
 import { postgresAt, sqlite } from '../support/databases.js';
 import { runCampaign, type CampaignOptions, type CampaignResult } from './campaign.js';
 import { allPoints, points, type Point } from './points.js';
 
 interface Ground extends Pick<CampaignOptions, 'database' | 'queueUrl'> {
   name: string;
-  kills: number;
-  stop: () => Promise<void>;
+  close: () => Promise<void>;
 }
 
-const grounds: Record<string, { kills: number; open: () => Promise<Omit<Ground, 'kills'>> }> = {
+interface Way {
+  kills: number;
+  open: () => Promise<Ground>;
+}
+
+const grounds: Record<string, Way> = {
   sqlite: {
     kills: 100,
-    open: async () => ({ name: 'SQLite', database: sqlite, stop: async () => {} }),
+    open: async () => ({ name: 'SQLite', database: sqlite, queueUrl: 'embedded', close: async () => {} }),
+  },
+  'postgres-redis': {
+    kills: 30,
+    open: async () => {
+      const [postgres, redis] = [await startPostgres(), await startRedis()];
+      const close = async () => {
+        await redis.stop();
+        await postgres.stop();
+      };
+      return { name: 'Postgres, Redis', database: postgresAt(postgres.url), queueUrl: redis.url, close };
+    },
   },
   postgres: {
     kills: 30,
     open: async () => {
       const server = await startPostgres();
-      return { name: 'Postgres', database: postgresAt(server.url), stop: () => server.stop() };
+      const close = () => server.stop();
+      return { name: 'Postgres', database: postgresAt(server.url), queueUrl: 'embedded', close };
     },
   },
 };
 
-const HELP = `npm run test:faults -- [--on sqlite,postgres] [--points name,name] [--kills 100] [--specs no]
+const HELP = `npm run test:faults -- [--on sqlite,postgres-redis] [--points name,name] [--kills 100] [--specs no]
 
 Kills the gateway at each point, again and again, and compares what it acknowledged with what the mail server got:
 ${allPoints.map((point) => `  ${point.padEnd(18)}${points[point]}`).join('\n')}
@@ -76,16 +92,16 @@ interface Line extends CampaignResult {
 const broken = ({ lost, different, surprises, points: ofPoints }: CampaignResult) =>
   [...lost, ...different, ...surprises].length > 0 || ofPoints.some(({ tooManyDoubled }) => tooManyDoubled > 0);
 
-async function runAll(ground: Ground, at: readonly Point[]): Promise<Line[]> {
+async function runAll(ground: Ground, kills: number, at: readonly Point[]): Promise<Line[]> {
   const lines: Line[] = [];
   for (const point of at) {
     const from = performance.now();
     const result = await runCampaign({
       ...ground,
-      kills: Array.from({ length: ground.kills }, () => point),
+      kills: Array.from({ length: kills }, () => point),
       onKill: (killed) => {
-        if (killed % 10 === 0 || killed === ground.kills)
-          process.stderr.write(`${ground.name}: ${killed} of ${ground.kills} killed ${points[point]}\n`);
+        if (killed % 10 === 0 || killed === kills)
+          process.stderr.write(`${ground.name}: ${killed} of ${kills} killed ${points[point]}\n`);
       },
     });
     const seconds = Math.round((performance.now() - from) / 1000);
@@ -130,7 +146,9 @@ function table(lines: Line[]): string {
 /** The faults that are tests of their own, each at its full length. */
 async function runSpecs(): Promise<boolean> {
   const jest = join(packageRoot, 'node_modules', 'jest', 'bin', 'jest.js');
-  const specs = ['outages', 'clocks', 'restarts', 'poison'].map((name) => join('test', 'faults', `${name}.spec.ts`));
+  const specs = ['outages', 'redis', 'clocks', 'restarts', 'poison'].map((name) =>
+    join('test', 'faults', `${name}.spec.ts`),
+  );
   const child = spawn(process.execPath, ['--experimental-vm-modules', '--no-warnings', jest, '-i', ...specs], {
     cwd: packageRoot,
     env: { ...process.env, POSTERN_FAULTS: 'long' },
@@ -146,9 +164,9 @@ async function main(): Promise<void> {
   const lines: Line[] = [];
   for (const name of on) {
     const { kills: usual, open } = grounds[name]!;
-    const ground = { ...(await open()), kills: kills ?? usual };
-    lines.push(...(await runAll(ground, at)));
-    await ground.stop();
+    const ground = await open();
+    lines.push(...(await runAll(ground, kills ?? usual, at)));
+    await ground.close();
   }
   const specsPassed = !specs || (await runSpecs());
   console.log(`node ${process.version}, ${cpus().length} cores, leases of 2 s\n\n${table(lines)}`);
