@@ -62,7 +62,7 @@ export class Scene {
     const started = ports.map(
       (port) => new Program(folder, { ...shared, ...own(port), QUIET_WINDOW_SECONDS: '0', ...settings }),
     );
-    for (const program of started) await program.start();
+    await Promise.all(started.map((program) => program.start()));
     const urls = ports.map((port) => `http://127.0.0.1:${port}`);
     return new Scene(started, urls, url, relay, given.folder ? null : folder, secret, eventsPerSecond);
   }
