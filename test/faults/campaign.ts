@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import type { DatabaseKind } from '../support/databases.js';
-import { deliveriesOf, freePort, Program, programSettings, until, type DeliveryRow } from '../support/program.js';
+import {
+  deliveriesOf,
+  freePort,
+  lookInto,
+  Program,
+  programSettings,
+  until,
+  type DeliveryRow,
+} from '../support/program.js';
 import { startRelay, type HandedOver, type Relay } from '../support/smtp.js';
 import { Load, mailsByRecipient, type PostedEvent } from './load.js';
 import type { Order, Point } from './points.js';
@@ -57,6 +65,12 @@ interface Mail extends HandedOver {
   by: number;
 }
 
+/** What is in the database in the end. */
+interface Kept {
+  events: number;
+  deliveries: DeliveryRow[];
+}
+
 interface Killed {
   point: Point;
   /** Mails that were on their way when it happened: each of them may be sent once more, and no other. */
@@ -86,8 +100,7 @@ export async function runCampaign({ database, queueUrl, kills, onKill }: Campaig
       await ground.killAt(point);
       onKill?.(ground.killed.length);
     }
-    const rows = await ground.finish();
-    return compare(ground, rows);
+    return compare(ground, await ground.finish());
   } finally {
     await ground.close();
     await relay.close();
@@ -150,7 +163,7 @@ class Ground {
   }
 
   /** A process that nobody kills works off what is left. */
-  async finish(): Promise<DeliveryRow[]> {
+  async finish(): Promise<Kept> {
     const number = this.killed.length;
     await this.standby?.kill();
     this.relay.onData = (mail) => void this.mails.push({ ...mail, by: number });
@@ -163,10 +176,14 @@ class Ground {
       return this.load.unacknowledged.length === 0;
     });
     const isDone = async () => (await deliveriesOf(this.databaseUrl)).every(({ state }) => endedOrParked(state));
-    await until('every mail ended', isDone, { seconds: 120, everyMs: 200 });
+    // What does not end in time is told by its state.
+    await until('every mail ended', isDone, { seconds: 60, everyMs: 200 }).catch(() => undefined);
     const code = await this.program.end('SIGTERM');
     if (code !== 0) this.load.surprises.push(`told to stop it ended with ${code}: ${this.program.problems.join('')}`);
-    return deliveriesOf(this.databaseUrl);
+    const events = await lookInto(this.databaseUrl, (database) =>
+      database.read((manager) => manager.query<object[]>('SELECT id FROM events')),
+    );
+    return { events: events.length, deliveries: await deliveriesOf(this.databaseUrl) };
   }
 
   async close(): Promise<void> {
@@ -182,7 +199,7 @@ class Ground {
 }
 
 /** The ledger: each event's mails are those to its one address. */
-function compare({ load, mails, killed }: Ground, rows: DeliveryRow[]): CampaignResult {
+function compare({ load, mails, killed }: Ground, kept: Kept): CampaignResult {
   const received = mailsByRecipient(mails);
   const mailsOf = ({ recipient }: PostedEvent) => received.get(recipient) ?? [];
   const doubledBy = killed.map(() => 0);
@@ -198,9 +215,11 @@ function compare({ load, mails, killed }: Ground, rows: DeliveryRow[]): Campaign
       else surprises.push(`${event.id} was sent twice by a process that lived`);
     }
   }
-  for (const { id, state, deaths } of rows)
+  for (const { id, state, deaths } of kept.deliveries)
     if (state !== 'sent') surprises.push(`${id} ended as ${state} after ${deaths} deaths`);
-  if (rows.length !== load.events.length) surprises.push(`${load.events.length} events made ${rows.length} deliveries`);
+  const [posted, planned] = [load.events.length, kept.deliveries.length];
+  if (kept.events !== posted || planned !== posted)
+    surprises.push(`${posted} events were kept as ${kept.events} and made ${planned} deliveries`);
   const points = [...new Set(killed.map(({ point }) => point))].map((point): PointResult => {
     const ofPoint = killed.flatMap((one, number) =>
       one.point === point ? [{ ...one, doubled: doubledBy[number]! }] : [],

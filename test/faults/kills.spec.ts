@@ -22,5 +22,5 @@ describe.each(grounds)('killed on $database.name with the $queue.name queue', ({
       if (point === 'after-data' || point === 'after-answer') expect([point, doubled]).toEqual([point, 1]);
     expect(ledger.acknowledged).toBeGreaterThanOrEqual(allPoints.length);
     expect(ledger.repeated).toBeGreaterThan(0);
-  });
+  }, 180_000);
 });

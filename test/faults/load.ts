@@ -97,6 +97,10 @@ export class Load {
 /** Mails by the one address of their event. */
 export function mailsByRecipient<Mail extends { to: string[] }>(mails: readonly Mail[]): Map<string, Mail[]> {
   const byRecipient = new Map<string, Mail[]>();
-  for (const mail of mails) byRecipient.set(mail.to[0]!, [...(byRecipient.get(mail.to[0]!) ?? []), mail]);
+  for (const mail of mails) {
+    const copies = byRecipient.get(mail.to[0]!);
+    if (copies) copies.push(mail);
+    else byRecipient.set(mail.to[0]!, [mail]);
+  }
   return byRecipient;
 }

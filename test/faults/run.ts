@@ -149,11 +149,15 @@ async function runSpecs(): Promise<boolean> {
   const specs = ['outages', 'redis', 'clocks', 'restarts', 'poison'].map((name) =>
     join('test', 'faults', `${name}.spec.ts`),
   );
-  const child = spawn(process.execPath, ['--experimental-vm-modules', '--no-warnings', jest, '-i', ...specs], {
-    cwd: packageRoot,
-    env: { ...process.env, POSTERN_FAULTS: 'long' },
-    stdio: 'inherit',
-  });
+  const child = spawn(
+    process.execPath,
+    ['--experimental-vm-modules', '--no-warnings', jest, '-i', '--testTimeout=300000', ...specs],
+    {
+      cwd: packageRoot,
+      env: { ...process.env, POSTERN_FAULTS: 'long' },
+      stdio: 'inherit',
+    },
+  );
   return ((await once(child, 'exit')) as [number | null])[0] === 0;
 }
 

@@ -94,16 +94,18 @@ export class Scene {
       await this.load.repeat(this.urls[0]!, 0);
       return this.load.unacknowledged.length === 0;
     });
-    const received = () => mailsByRecipient(this.relay.handedOver);
-    const isMailed = () => this.load.events.every(({ recipient }) => received().has(recipient));
+    const unmailed = () => {
+      const mailed = mailsByRecipient(this.relay.handedOver);
+      return this.load.events.filter(({ recipient }) => !mailed.has(recipient));
+    };
     // If it never comes, the ledger below says what is lost.
-    await until('every mail', isMailed, { seconds: 90, everyMs: 50 }).catch(() => undefined);
+    await until('every mail', () => unmailed().length === 0, { seconds: 90, everyMs: 50 }).catch(() => undefined);
     const ends: (number | null)[] = [];
     for (const program of this.programs) ends.push(await program.end('SIGTERM'));
-    const mails = [...received()];
+    const mails = [...mailsByRecipient(this.relay.handedOver)];
     const rows = await deliveriesOf(this.databaseUrl);
     return {
-      lost: this.load.events.filter(({ recipient }) => !received().has(recipient)).map(({ id }) => id),
+      lost: unmailed().map(({ id }) => id),
       doubled: mails.flatMap(([recipient, copies]) => (copies.length > 1 ? [recipient] : [])),
       different: mails.flatMap(([recipient, copies]) =>
         new Set(copies.map(({ raw }) => raw)).size > 1 ? [recipient] : [],
