@@ -50,6 +50,9 @@ export interface DeliveryInputs {
 @Index('deliveries_ticket_id_idx', ['ticketId'])
 @Index('deliveries_provider_id_idx', ['providerId'], { where: 'provider_id IS NOT NULL' })
 @Index('deliveries_ended_at_idx', ['endedAt'], { where: "state = 'parked'" })
+@Index('deliveries_ticket_id_participant_id_id_idx', ['ticketId', 'participantId', 'id'], {
+  where: "lane = 'mail' AND ended_at IS NULL",
+})
 @Index('deliveries_lane_next_attempt_at_idx', ['lane', 'nextAttemptAt'], { where: 'ended_at IS NULL' })
 export class Delivery {
   @IdColumn() id: Id<'dlv'>;

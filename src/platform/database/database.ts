@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { DataSource, type EntityManager } from 'typeorm';
+import { setTimeout as pause } from 'node:timers/promises';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import {
   assertSqliteDurable,
   sqliteReader,
@@ -13,6 +14,9 @@ export type Transaction = EntityManager;
 
 /** How often a Postgres transaction is tried again after a serialisation failure or deadlock. */
 const TRIES = 4;
+/** Writes of one SQLite transaction, and the longest pause between two while many wait. */
+const MOST_TOGETHER = 50;
+const LONGEST_REST_MS = 5;
 /** Key of the advisory lock under which Postgres is migrated: any number that no other program takes. */
 const MIGRATION_LOCK = 7_067_837;
 
@@ -22,7 +26,8 @@ const MIGRATION_LOCK = 7_067_837;
  * one connection, and reads have a connection of their own.
  */
 export class Database {
-  private tail: Promise<unknown> = Promise.resolve();
+  private readonly waiting: Write[] = [];
+  private writing: Promise<void> | null = null;
   private readonly inside = new AsyncLocalStorage<true>();
   private lastWriteFailed = false;
 
@@ -84,14 +89,30 @@ export class Database {
   }
 
   private afterAnother<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    const run = () => this.inside.run(true, () => sqliteTransaction(this.writer, work));
-    const result = this.tail.then(run, run);
-    this.tail = result.catch(() => undefined); // the caller gets the error; the next in line does not
-    return result;
+    return new Promise<T>((resolve, reject) => {
+      const run = (tx: Transaction) => this.inside.run(true, () => work(tx));
+      this.waiting.push({ work: run, resolve: resolve as Write['resolve'], reject });
+      this.writing ??= this.writeAll().finally(() => (this.writing = null));
+    });
+  }
+
+  /**
+   * Whoever waits is written together: the disk is waited for once, not once for each, and everybody is answered after
+   * that. It rests for about as long as it writes: SQLite's calls hold up the whole process, and those whose turn could
+   * come together need a moment to arrive.
+   */
+  private async writeAll(): Promise<void> {
+    let rest = 0;
+    while (this.waiting.length > 0) {
+      await (rest < 1 ? new Promise((resolve) => setImmediate(resolve)) : pause(rest));
+      const from = performance.now();
+      await sqliteTransaction(this.writer, this.waiting.splice(0, MOST_TOGETHER));
+      rest = Math.min(performance.now() - from, LONGEST_REST_MS);
+    }
   }
 
   async close(): Promise<void> {
-    await this.tail;
+    await this.writing;
     if (this.reader !== this.writer) await this.reader.destroy();
     await this.writer.destroy();
   }
@@ -110,26 +131,51 @@ async function migrate(writer: DataSource): Promise<void> {
   }
 }
 
+/** One caller of `write` on SQLite. */
+interface Write {
+  work(transaction: Transaction): Promise<unknown>;
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+}
+
 /**
- * A transaction on SQLite's one connection. Not TypeORM's own, which counts how deep it is: when the disk is full SQLite
- * rolls back by itself, the rollback after it fails, the count stays one too high, and from then on every transaction
- * would be a savepoint within one that nobody commits: reported as written, and lost. Immediate, because a deferred one
- * that reads before it writes fails without waiting for busy_timeout if another process wrote in between.
+ * Writes of several callers as one transaction on SQLite's one connection, each in a savepoint: what one of them breaks
+ * it breaks for itself, what the database breaks it breaks for all. Not TypeORM's own transaction, which counts how deep
+ * it is: when the disk is full SQLite rolls back by itself, the rollback after it fails, the count stays one too high, and
+ * from then on every transaction would be a savepoint within one that nobody commits: reported as written, and lost.
+ * Immediate, because a deferred one that reads before it writes fails without waiting for busy_timeout if another process
+ * wrote in between. Answers every caller; never throws.
  */
-async function sqliteTransaction<T>(writer: DataSource, work: (transaction: Transaction) => Promise<T>): Promise<T> {
+async function sqliteTransaction(writer: DataSource, writes: readonly Write[]): Promise<void> {
   const runner = writer.createQueryRunner();
+  const answers: (() => void)[] = [];
   try {
     await runner.query('BEGIN IMMEDIATE');
     Object.assign(runner, { isTransactionActive: true }); // so that `save` does not begin one within it
-    const result = await work(runner.manager);
+    for (const write of writes) answers.push(await inSavepoint(runner, write));
     await runner.query('COMMIT');
-    return result;
+    for (const answer of answers) answer();
   } catch (error) {
     // There may be nothing to roll back any more. If it failed for another reason, the next BEGIN fails and says so.
     await runner.query('ROLLBACK').catch(() => undefined);
-    throw error;
+    for (const { reject } of writes) reject(error);
   } finally {
     Object.assign(runner, { isTransactionActive: false });
+  }
+}
+
+/** What to tell the caller once all is committed. Throws if the transaction cannot go on. */
+async function inSavepoint(runner: QueryRunner, { work, resolve, reject }: Write): Promise<() => void> {
+  await runner.query('SAVEPOINT one');
+  try {
+    const result = await work(runner.manager);
+    await runner.query('RELEASE one');
+    return () => resolve(result);
+  } catch (error) {
+    if (isDatabaseUnavailable(error)) throw error;
+    await runner.query('ROLLBACK TO one');
+    await runner.query('RELEASE one');
+    return () => reject(error);
   }
 }
 

@@ -21,6 +21,15 @@ export class DeliveryEngine1795478400000 implements MigrationInterface {
         where: 'provider_id IS NOT NULL',
       }),
     );
+    // Whether an earlier mail is on its way is asked of each mail that is due.
+    await runner.createIndex(
+      'deliveries',
+      new TableIndex({
+        name: 'deliveries_ticket_id_participant_id_id_idx',
+        columnNames: ['ticket_id', 'participant_id', 'id'],
+        where: `lane = 'mail' AND ended_at IS NULL`,
+      }),
+    );
     // What waits for a person is counted at every health check, and is few rows of very many.
     for (const table of ['deliveries', 'outbound_messages'])
       await runner.createIndex(
@@ -31,6 +40,7 @@ export class DeliveryEngine1795478400000 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     for (const table of ['deliveries', 'outbound_messages']) await runner.dropIndex(table, `${table}_ended_at_idx`);
+    await runner.dropIndex('deliveries', 'deliveries_ticket_id_participant_id_id_idx');
     await runner.dropIndex('deliveries', 'deliveries_provider_id_idx');
     await runner.dropColumns('deliveries', ['deaths', 'transport', 'provider_id', 'uncertain_at', 'due_at']);
   }
