@@ -92,7 +92,7 @@ export class Database {
     return new Promise<T>((resolve, reject) => {
       const run = (tx: Transaction) => this.inside.run(true, () => work(tx));
       this.waiting.push({ work: run, resolve: resolve as Write['resolve'], reject });
-      this.writing ??= this.writeAll().finally(() => (this.writing = null));
+      this.writing ??= this.writeAll();
     });
   }
 
@@ -109,6 +109,8 @@ export class Database {
       await sqliteTransaction(this.writer, this.waiting.splice(0, MOST_TOGETHER));
       rest = Math.min(performance.now() - from, LONGEST_REST_MS);
     }
+    // In the same breath as the look at who waits: whoever comes a moment later would else wait for the next one to come.
+    this.writing = null;
   }
 
   async close(): Promise<void> {
