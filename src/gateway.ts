@@ -52,7 +52,7 @@ export async function startGateway(config: Config, parts: GatewayParts = {}): Pr
   const clock = parts.clock ?? new SystemClock();
   const logger = parts.logger ?? new Logger(config.logLevel);
   if (config.queue.kind !== 'embedded') await prepareBroker(config.queue);
-  const database = await Database.open(config.database, entities);
+  const database = await Database.open(config.database, entities, config.environment !== 'production');
   const stopFollowing = await followDatabase(clock, database, logger);
   const http = new HttpClient({ allowPrivateHosts: config.allowPrivateHosts });
   const platform: Platform = { config, clock, logger, database, http, sweepEveryMs: parts.sweepEveryMs };

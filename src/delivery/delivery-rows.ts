@@ -44,6 +44,8 @@ export interface Admitted {
 export interface Judged {
   admitted: Admitted[];
   verdicts: Verdict[];
+  /** Those that tell of less than when they were planned: kept so, for every try has the same bytes. */
+  shrunk: Delivery[];
 }
 
 /**
@@ -88,7 +90,10 @@ export class DeliveryRows {
    * Takes what is due of these and nobody holds, and hands it to `judge` in the same transaction. Verdicts of `judge`, and
    * those over rows that ended their workers, are written with it; whatever fails, nothing was taken.
    */
-  async claim(ids: Id<'dlv'>[], judge: (tx: Transaction, claimed: Delivery[]) => Promise<Judged>): Promise<Judged> {
+  async claim(
+    ids: Id<'dlv'>[],
+    judge: (tx: Transaction, claimed: Delivery[]) => Promise<Judged>,
+  ): Promise<Pick<Judged, 'admitted' | 'verdicts'>> {
     if (ids.length === 0) return { admitted: [], verdicts: [] };
     return this.database.write(async (tx) => {
       const now = this.clock.now();
@@ -101,6 +106,10 @@ export class DeliveryRows {
         claimed.filter((row) => !isFatal(row)),
       );
       const verdicts = [...judged.verdicts, ...claimed.filter(isFatal).map((row) => quarantine(row, now))];
+      await updateRows(tx, Delivery, judged.shrunk, {
+        by: ['id', 'attempts'],
+        set: ['templateKey', 'templateRevision', 'locale', 'inputs'],
+      });
       await this.write(tx, verdicts);
       return { admitted: judged.admitted, verdicts };
     });
@@ -117,16 +126,20 @@ export class DeliveryRows {
   }
 
   /**
-   * Durable before the network call: after a crash it is known that the mail may have left, and by which transport. What
-   * a summary shrank to is kept with it. Returns the ids of the rows that are still ours: only those may be sent.
+   * Durable before the network call: after a crash it is known that the mail may have left, and by which transport.
+   * Returns the ids of the rows that are still ours: only those may be sent.
    */
   markSubmitting(deliveries: readonly Delivery[]): Promise<Set<string>> {
-    const until = this.leaseEnd();
-    const rows = deliveries.map((row) => ({ ...row, state: 'submitting' as const, nextAttemptAt: until }));
+    const rows = deliveries.map(({ id, attempts, transport }) => ({
+      id,
+      attempts,
+      transport,
+      state: 'submitting' as const,
+    }));
     return this.database.write((tx) =>
       updateRows(tx, Delivery, rows, {
         by: ['id', 'attempts'],
-        set: ['state', 'transport', 'nextAttemptAt', 'templateKey', 'templateRevision', 'locale', 'inputs'],
+        set: ['state', 'transport'],
         // A second transport after the first could not: submitting already.
         where: `row.state IN ('leased', 'submitting')`,
       }),

@@ -31,19 +31,22 @@ export class Guard {
       ...deliveries.map(({ recipient }) => domainKey(recipient)),
     ];
     const gate = await askBreakers(tx, keys, this.clock.now());
-    const judged: Judged = { admitted: [], verdicts: [] };
+    const judged: Judged = { admitted: [], verdicts: [], shrunk: [] };
     deliveries.forEach((delivery, i) => {
       const news = standing[i];
       if (news == null) judged.verdicts.push(ended(delivery, 'cancelled'));
       else if (suppressed.has(addressKey(delivery.recipient))) judged.verdicts.push(ended(delivery, 'suppressed'));
-      else this.admit(judged, gate, transports, this.shrunk(delivery, news));
+      else this.admit(judged, gate, transports, this.shrink(judged, delivery, news));
     });
     return judged;
   }
 
   /** A summary tells of what still stands. Only until it was first tried: after that every try has the same bytes. */
-  private shrunk(delivery: Delivery, news: Update[]): Delivery {
-    return delivery.transport === null ? tellOnly(delivery, news, this.catalogue) : delivery;
+  private shrink({ shrunk }: Judged, delivery: Delivery, news: Update[]): Delivery {
+    if (delivery.transport !== null) return delivery;
+    const told = tellOnly(delivery, news, this.catalogue);
+    if (told !== delivery) shrunk.push(told);
+    return told;
   }
 
   private admit(judged: Judged, gate: Gate, transports: readonly Transport[], delivery: Delivery): void {

@@ -14,6 +14,8 @@ interface Ground {
   stop(): Promise<void>;
 }
 
+/** Of `npm start`. */
+const START_FLAGS = ['--max-semi-space-size=32'];
 const SERVERS = [POSTGRES, REDIS];
 
 /** Postern in each of its parts and on each of its grounds. */
@@ -125,7 +127,7 @@ async function onGround(
       env,
       url: `http://127.0.0.1:${port}`,
       start: (given, program) =>
-        new Child(process.execPath, [join(ROOT, 'dist', program)], { cwd: ground.dataDir, env: given }),
+        new Child(process.execPath, [...START_FLAGS, join(ROOT, 'dist', program)], { cwd: ground.dataDir, env: given }),
       post: (i) => posternPost(webhook, i),
     });
   } finally {

@@ -38,8 +38,8 @@ export function missing({ tools = [] }: System): string | undefined {
   return absent && `${absent.name} was not found (Debian: apt install ${absent.package})`;
 }
 
-/** Events before the clock starts. */
-export const WARM_UP = 200;
+/** Events before the clock starts: compilers and caches have met everything by then. */
+export const WARM_UP = 2000;
 
 /** Makes the i-th event, another ticket and another person for each. */
 export type MakePost = (i: number) => Post;

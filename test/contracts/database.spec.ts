@@ -142,6 +142,14 @@ describe.each(databases)('storage on $name', (kind) => {
     expect(await database.read(keys)).toEqual(reported.sort());
   });
 
+  it('answers every caller, however long after the last one it comes', async () => {
+    for (let steps = 0; steps < 30; steps++) {
+      await database.write((tx) => tx.insert(Limit, row(`after ${steps}`)));
+      for (let step = 0; step < steps; step++) await Promise.resolve();
+    }
+    expect(await database.read(keys)).toHaveLength(30);
+  });
+
   it('gives a failed write its own error and the next one a clean start', async () => {
     const failed = database.write(async (tx) => {
       await tx.insert(Limit, row('gone'));

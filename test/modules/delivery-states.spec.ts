@@ -110,7 +110,7 @@ describe.each(databases)('the states of deliveries on $name', (database) => {
     const judged: string[][] = [];
     await test.gateway.app.get(DeliveryRows).claim(ids, async (_tx, claimed: Delivery[]) => {
       judged.push(claimed.map(({ id }) => id));
-      return { admitted: [], verdicts: [] };
+      return { admitted: [], verdicts: [], shrunk: [] };
     });
     expect(judged).toEqual([[ids[0]]]);
     test.clock.advance({ minutes: 1 });

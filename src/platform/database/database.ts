@@ -28,22 +28,26 @@ const MIGRATION_LOCK = 7_067_837;
 export class Database {
   private readonly waiting: Write[] = [];
   private writing: Promise<void> | null = null;
-  private readonly inside = new AsyncLocalStorage<true>();
   private lastWriteFailed = false;
 
   private constructor(
     readonly kind: 'sqlite' | 'postgres',
     private readonly writer: DataSource,
     private readonly reader: DataSource,
+    /** Where it is looked whether a write is made inside a write. */
+    private readonly inside: AsyncLocalStorage<true> | null,
   ) {}
 
-  /** Connects, migrates and checks. Throws if SQLite would not be durable. */
-  static async open(settings: DatabaseSettings, entities: EntityClass[]): Promise<Database> {
+  /**
+   * Connects, migrates and checks. Throws if SQLite would not be durable. `isWatched`: a write inside a write, which would
+   * wait for itself for ever, throws. Not in production, where knowing it would cost a tenth of all the work there is.
+   */
+  static async open(settings: DatabaseSettings, entities: EntityClass[], isWatched = true): Promise<Database> {
     const writer = await new DataSource(writerOptions(settings, entities)).initialize();
     if (settings.kind === 'sqlite') await assertSqliteDurable(writer);
     await migrate(writer);
     const reader = settings.kind === 'sqlite' ? await sqliteReader(settings.path, entities).initialize() : writer;
-    return new Database(settings.kind, writer, reader);
+    return new Database(settings.kind, writer, reader, isWatched ? new AsyncLocalStorage() : null);
   }
 
   /** For a `find` inside `write`: the rows are this transaction's, others pass them by. SQLite has one writer anyway. */
@@ -67,7 +71,7 @@ export class Database {
 
   /** Runs `work` in one transaction; rolls back if it throws. No network call inside: on SQLite everybody waits. */
   write<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    if (this.inside.getStore())
+    if (this.inside?.getStore())
       throw new Error('a write inside a write would wait for itself: hand the transaction on');
     const inTurn = this.kind === 'postgres' ? this.inParallel(work) : this.afterAnother(work);
     return inTurn.then(
@@ -85,12 +89,12 @@ export class Database {
   }
 
   private inParallel<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    return retrySerialisation(() => this.inside.run(true, () => this.writer.transaction(work)));
+    return retrySerialisation(() => this.watched(() => this.writer.transaction(work)));
   }
 
   private afterAnother<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const run = (tx: Transaction) => this.inside.run(true, () => work(tx));
+      const run = (tx: Transaction) => this.watched(() => work(tx));
       this.waiting.push({ work: run, resolve: resolve as Write['resolve'], reject });
       this.writing ??= this.writeAll();
     });
@@ -109,8 +113,12 @@ export class Database {
       await sqliteTransaction(this.writer, this.waiting.splice(0, MOST_TOGETHER));
       rest = Math.min(performance.now() - from, LONGEST_REST_MS);
     }
-    // In the same breath as the look at who waits: whoever comes a moment later would else wait for the next one to come.
+    // In the same step as the last look at who waits, or whoever came between the two would wait for ever.
     this.writing = null;
+  }
+
+  private watched<T>(work: () => Promise<T>): Promise<T> {
+    return this.inside ? this.inside.run(true, work) : work();
   }
 
   async close(): Promise<void> {
