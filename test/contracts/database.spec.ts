@@ -161,15 +161,6 @@ describe.each(databases)('storage on $name', (kind) => {
     expect(await database.read(keys)).toEqual(['next']);
   });
 
-  it('writes what is asked for in any moment after another one was answered', async () => {
-    for (let turns = 0; turns < 20; turns++) {
-      await database.write((tx) => tx.insert(Limit, row(`a-${turns}`)));
-      for (let i = 0; i < turns; i++) await Promise.resolve();
-      await database.write((tx) => tx.insert(Limit, row(`b-${turns}`)));
-    }
-    expect(await database.read(keys)).toHaveLength(40);
-  });
-
   it('refuses a write inside a write at once instead of waiting for itself', async () => {
     const outer = database.write(async (tx) => {
       await tx.insert(Limit, row('outer'));
