@@ -23,6 +23,8 @@ const sources = [
   'templates',
   'demo',
   'test/bench',
+  'test/faults',
+  'test/support',
   'scripts/build.mjs',
   'package.json',
   'tsconfig.json',

@@ -190,6 +190,11 @@ function claimText(kind: Database['kind']): string {
     WHERE id IN (${free}) RETURNING *`;
 }
 
+/** Whether a claimed delivery had ended two workers before: of such ones a claim takes one, and leaves the others. */
+export function isSuspect({ deaths }: Delivery): boolean {
+  return deaths >= DEATHS_TO_QUARANTINE - 1;
+}
+
 function quarantine(delivery: Delivery, now: number): Verdict {
   const detail = `${delivery.deaths} workers ended while they held it`;
   return ended(delivery, 'parked', [{ transport: 'none', outcome: 'quarantined', detail, startedAt: now }]);

@@ -9,7 +9,7 @@ import { Logger } from '../platform/logger.js';
 import { Queue } from '../platform/queue/queue.js';
 import type { Delivery } from './delivery.entity.js';
 import { signsOf, type Sign } from './breaker.js';
-import { DeliveryRows, ended, type Admitted, type Tried, type Verdict } from './delivery-rows.js';
+import { DeliveryRows, ended, isSuspect, type Admitted, type Tried, type Verdict } from './delivery-rows.js';
 import { Dispatcher } from './dispatcher.js';
 import { Guard } from './guard.js';
 import { MailRenderer } from './mail-renderer.js';
@@ -149,10 +149,14 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
       this.guard.judge(tx, lane.transports, claimed),
     );
     for (const verdict of verdicts) this.tell(verdict);
-    for (const one of admitted) {
+    const seenOff = admitted.map((one) => {
       this.held.set(one.delivery.id, one.delivery);
-      lane.track(this.seeOff(lane, one));
-    }
+      return this.seeOff(lane, one);
+    });
+    for (const one of seenOff) lane.track(one);
+    const isNextOneFree = [...admitted, ...verdicts].some(({ delivery }) => isSuspect(delivery));
+    // Without this the next of many would wait for the next sweep, and so a second each.
+    if (isNextOneFree) lane.track(Promise.all(seenOff).then(() => this.queue.add(lane.name, ids)));
   }
 
   /** One mail, from its lease to the verdict in its row. */

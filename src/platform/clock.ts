@@ -25,7 +25,8 @@ export class SystemClock extends Clock {
   }
 
   follow(trueNow: number): void {
-    const offset = trueNow - this.machine();
+    // Whole milliseconds, as everywhere: a database that tells its time more finely takes no fraction into its columns.
+    const offset = Math.round(trueNow - this.machine());
     if (Math.abs(offset - this.offset) > TOLERANCE_MS) this.offset = Math.abs(offset) > TOLERANCE_MS ? offset : 0;
   }
 }

@@ -24,34 +24,44 @@ export async function startRedis(): Promise<Server> {
 
 /** A Postgres of its own in a temporary folder, with its usual settings: every commit is on the disk. */
 export async function startPostgres(): Promise<Server> {
-  const bin = join(findTool(POSTGRES.name)!, '..');
-  const [folder, port] = [temporaryFolder(), await freePort()];
-  // initdb refuses to run as root.
-  const owner = process.getuid?.() === 0 ? idsOf('postgres') : {};
-  if (owner.uid !== undefined) chownSync(folder, owner.uid, owner.gid);
-  const fresh = ['-D', folder, '-U', 'postern', '--auth=trust', '-E', 'UTF8', '--locale=C'];
-  execFileSync(join(bin, 'initdb'), fresh, { ...owner, cwd: folder, stdio: 'ignore' });
-  const options = [
-    '-D',
-    folder,
-    '-p',
-    `${port}`,
-    '-c',
-    'listen_addresses=127.0.0.1',
-    '-c',
-    `unix_socket_directories=${folder}`,
-  ];
-  const child = new Child(join(bin, 'postgres'), options, { ...owner, cwd: folder });
-  const url = `postgres://postern@127.0.0.1:${port}/postgres`;
-  await untilReady(child, () => takesConnections(url));
+  const cluster = await createCluster();
+  const server = await runCluster(cluster);
   return {
-    url,
-    process: child,
+    ...server,
     stop: async () => {
-      await child.stop();
-      removeFolder(folder);
+      await server.stop();
+      removeFolder(cluster.folder);
     },
   };
+}
+
+/** Where a Postgres keeps its data, and where it listens: it can be started there again and again. */
+export interface Cluster {
+  folder: string;
+  port: number;
+}
+
+/** initdb refuses to run as root. */
+const owner = (): { uid?: number; gid?: number } => (process.getuid?.() === 0 ? idsOf('postgres') : {});
+const postgresBin = () => join(findTool(POSTGRES.name)!, '..');
+
+export async function createCluster(): Promise<Cluster> {
+  const [folder, port] = [temporaryFolder(), await freePort()];
+  const { uid, gid } = owner();
+  if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid);
+  const fresh = ['-D', folder, '-U', 'postern', '--auth=trust', '-E', 'UTF8', '--locale=C'];
+  execFileSync(join(postgresBin(), 'initdb'), fresh, { ...owner(), cwd: folder, stdio: 'ignore' });
+  return { folder, port };
+}
+
+/** Returns when it takes connections. */
+export async function runCluster({ folder, port }: Cluster): Promise<Server> {
+  const settings = ['listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`];
+  const options = ['-D', folder, '-p', `${port}`, ...settings.flatMap((setting) => ['-c', setting])];
+  const child = new Child(join(postgresBin(), 'postgres'), options, { ...owner(), cwd: folder });
+  const url = `postgres://postern@127.0.0.1:${port}/postgres`;
+  await untilReady(child, () => takesConnections(url));
+  return { url, process: child, stop: () => child.stop() };
 }
 
 async function takesConnections(url: string): Promise<boolean> {
@@ -62,7 +72,7 @@ async function takesConnections(url: string): Promise<boolean> {
   );
 }
 
-function idsOf(user: string): { uid: number; gid: number } | { uid?: undefined; gid?: undefined } {
+function idsOf(user: string): { uid: number; gid: number } {
   const read = (flag: string) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }));
   return { uid: read('-u'), gid: read('-g') };
 }

@@ -4,6 +4,7 @@ import { transitions, type DeliveryState } from '../../src/delivery/states.js';
 import type { Id } from '../../src/ids.js';
 import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
+import { until } from '../support/program.js';
 import { startRelay, type Relay } from '../support/smtp.js';
 import { change, rows } from '../support/tables.js';
 
@@ -115,5 +116,19 @@ describe.each(databases)('the states of deliveries on $name', (database) => {
     test.clock.advance({ minutes: 1 });
     await test.drain();
     expect(await states()).toEqual(['parked', 'sent', 'sent', 'sent', 'sent', 'sent']);
+  });
+
+  it('take up one after the other what ended two workers, none of them only with the next sweep', async () => {
+    relay.onData = () => 451;
+    for (let i = 0; i < 6; i++) await tell(i);
+    await test.drain();
+    relay.onData = () => undefined;
+    await change(test, `UPDATE deliveries SET state = 'leased', deaths = 1, next_attempt_at = 0`);
+    // Nothing sweeps here.
+    test.gateway.queue.add(
+      'mail',
+      (await rows(test, 'deliveries')).map(({ id }) => String(id)),
+    );
+    await until('six sent', async () => (await states()).every((state) => state === 'sent'));
   });
 });

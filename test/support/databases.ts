@@ -14,13 +14,13 @@ export interface DatabaseKind {
   create(folder: string): Promise<TestDatabase>;
 }
 
-const sqlite: DatabaseKind = {
+export const sqlite: DatabaseKind = {
   name: 'SQLite',
   // The folder is removed with everything in it by whoever made it.
   create: async (folder) => ({ url: `sqlite:${join(folder, 'postern.sqlite')}`, drop: async () => {} }),
 };
 
-function postgres(server: string): DatabaseKind {
+export function postgresAt(server: string): DatabaseKind {
   return {
     name: 'Postgres',
     create: async () => {
@@ -43,4 +43,4 @@ async function run(server: string, sql: string): Promise<void> {
 const server = process.env.POSTERN_TEST_POSTGRES;
 
 /** Every database there is on this machine: `describe.each(databases)('… on $name', …)`. The run says if one is missing. */
-export const databases: DatabaseKind[] = server ? [sqlite, postgres(server)] : [sqlite];
+export const databases: DatabaseKind[] = server ? [sqlite, postgresAt(server)] : [sqlite];

@@ -13,6 +13,12 @@ describe('the clock of a process', () => {
     expect(clock.now()).toBe(real);
   });
 
+  it('tells whole milliseconds, however finely the database tells its time', () => {
+    const clock = new SystemClock(() => 1000);
+    clock.follow(600_000.566);
+    expect(clock.now()).toBe(600_001);
+  });
+
   it('does not tremble with the time that the question takes', () => {
     const clock = new SystemClock(() => 5000);
     for (const heard of [5100, 4700, 5499]) {
