@@ -105,6 +105,8 @@ async function createApplication(platform: Platform): Promise<NestFastifyApplica
     routerOptions: { maxParamLength: LONGEST_PATH },
     rewriteUrl: ({ url = '/' }) => readableUrl(url),
     forceCloseConnections: 'idle',
+    // Whoever asks on an open connection while we stop is still served: the database is closed after the last of them.
+    return503OnClosing: false,
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.on(platform), adapter, {
     logger,
