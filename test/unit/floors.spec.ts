@@ -84,8 +84,9 @@ function breaksInside(path: string, text: string): string[] {
   return [...new Set(found)];
 }
 
-/** `a.process` and `{ process: 1 }` are not the process, but `globalThis.process` is. */
+/** `a.process`, `{ process: 1 }` and a method called so are not the process, but `globalThis.process` is. */
 function isMemberName({ parent, text }: ts.Identifier): boolean {
+  if (ts.isMethodDeclaration(parent)) return parent.name.getText() === text;
   if (ts.isPropertyAccessExpression(parent) && parent.name.text === text)
     return parent.expression.getText() !== 'globalThis';
   return ts.isPropertyAssignment(parent) && parent.initializer.getText() !== text;
