@@ -105,7 +105,7 @@ async function createApplication(platform: Platform): Promise<NestFastifyApplica
     routerOptions: { maxParamLength: LONGEST_PATH },
     rewriteUrl: ({ url = '/' }) => readableUrl(url),
     forceCloseConnections: 'idle',
-    // Whoever asks on an open connection while we stop is still served: the database is closed after the last of them.
+    // Whoever asks on an open connection while we stop is still served; the database is closed after the last of them.
     return503OnClosing: false,
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.on(platform), adapter, {
@@ -126,6 +126,8 @@ async function createApplication(platform: Platform): Promise<NestFastifyApplica
   const headers = await securityHeaders(config);
   server.addHook('onRequest', (_request, reply, done) => {
     void reply.headers(headers);
+    // The last answer on this connection, or a busy client would keep us from stopping.
+    if (!server.server.listening) void reply.header('connection', 'close');
     done();
   });
   await app.init();

@@ -30,6 +30,6 @@ const RESTARTS = isLong ? 100 : 4;
         rmSync(folder, { recursive: true, force: true });
       }
     },
-    isLong ? 1_800_000 : 60_000,
+    isLong ? 1_800_000 : 120_000,
   );
 });
