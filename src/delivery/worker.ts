@@ -33,7 +33,7 @@ const GIVE_UP_AFTER_MS = 4 * 24 * HOUR;
 /** How long a verdict waits for a database that is away before it is written again: the mail is sent, only we know it. */
 const RECORD_AGAIN_MS = 250;
 /** Codes have connections of their own, so that no pile of notifications is in front of them. */
-const lanes = {
+export const lanes = {
   codes: { connections: 4, batchSize: 10, concurrency: 2, mostHeld: 40 },
   mail: { connections: 20, batchSize: 50, concurrency: 2, mostHeld: 300 },
 } as const;
