@@ -17,7 +17,7 @@ export interface Ground {
 }
 
 /** Of `npm start`. */
-const START_FLAGS = ['--max-semi-space-size=32'];
+const START_FLAGS = ['--max-semi-space-size=32', '--max-old-space-size=512'];
 /** Tools that `onServers` cannot do without. */
 export const SERVERS = [POSTGRES, REDIS];
 
