@@ -26,5 +26,6 @@ EXPOSE 3000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/health/live`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-# Short-lived objects die in a larger nursery: a tenth less work for each mail.
-CMD ["node", "--max-semi-space-size=32", "dist/src/main.js"]
+# Short-lived objects die in a larger nursery: a tenth less work for each mail. What lives longer is some 50 MB: with a bound
+# node lets it grow to half as much again before it collects, without one to four times as much.
+CMD ["node", "--max-semi-space-size=32", "--max-old-space-size=512", "dist/src/main.js"]

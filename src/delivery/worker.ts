@@ -33,7 +33,7 @@ const GIVE_UP_AFTER_MS = 4 * 24 * HOUR;
 /** How long a verdict waits for a database that is away before it is written again: the mail is sent, only we know it. */
 const RECORD_AGAIN_MS = 250;
 /** Codes have connections of their own, so that no pile of notifications is in front of them. */
-const lanes = {
+export const lanes = {
   codes: { connections: 4, batchSize: 10, concurrency: 2, mostHeld: 40 },
   mail: { connections: 20, batchSize: 50, concurrency: 2, mostHeld: 300 },
 } as const;
@@ -163,8 +163,11 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
   private async seeOff(lane: Lane, admitted: Admitted): Promise<void> {
     const { id } = admitted.delivery;
     try {
-      const prepared = await this.prepare(admitted);
-      const verdict = 'mail' in prepared ? await this.submit(lane, prepared) : prepared;
+      // Rendered once it has a place: what is only held costs the memory of its row, not that of its mail.
+      const verdict = await lane.dispatcher.run(domainOf(admitted.delivery), async () => {
+        const prepared = await this.prepare(admitted);
+        return 'mail' in prepared ? this.submit(lane, prepared) : prepared;
+      });
       if (verdict) await this.record(verdict);
     } catch (error) {
       this.logger.error('a delivery was left in the middle; it is taken up again when its lease has ended', {
@@ -198,25 +201,23 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
   }
 
   /** Tries the transports in their order until one can. Null if somebody else has taken the mail over. */
-  private submit(lane: Lane, { delivery, transports, mail, expiresAt }: Job): Promise<Verdict | null> {
-    return lane.dispatcher.run(domainOf(delivery), async () => {
-      const tried: Tried[] = [];
-      const signs: Sign[] = [];
-      let outcome: TransportOutcome | null = null;
-      for (const transport of transports) {
-        const startedAt = this.clock.now();
-        if (expiresAt <= startedAt) return ended(delivery, 'expired', tried, signs);
-        delivery.transport = transport.name;
-        if (!(await this.marks.add(delivery))) return null;
-        outcome = await transport.send(mail);
-        tried.push({ transport: transport.name, outcome: outcome.outcome, detail: outcome.detail, startedAt });
-        signs.push(...signsOf({ to: mail.to, transport: transport.name }, outcome));
-        // Only what certainly was not taken may go another way.
-        if (outcome.outcome !== 'deferred' || outcome.scope !== 'transport') break;
-      }
-      // The guard lets nothing through that has no way.
-      return this.judge(lane, delivery, outcome!, tried, signs);
-    });
+  private async submit(lane: Lane, { delivery, transports, mail, expiresAt }: Job): Promise<Verdict | null> {
+    const tried: Tried[] = [];
+    const signs: Sign[] = [];
+    let outcome: TransportOutcome | null = null;
+    for (const transport of transports) {
+      const startedAt = this.clock.now();
+      if (expiresAt <= startedAt) return ended(delivery, 'expired', tried, signs);
+      delivery.transport = transport.name;
+      if (!(await this.marks.add(delivery))) return null;
+      outcome = await transport.send(mail);
+      tried.push({ transport: transport.name, outcome: outcome.outcome, detail: outcome.detail, startedAt });
+      signs.push(...signsOf({ to: mail.to, transport: transport.name }, outcome));
+      // Only what certainly was not taken may go another way.
+      if (outcome.outcome !== 'deferred' || outcome.scope !== 'transport') break;
+    }
+    // The guard lets nothing through that has no way.
+    return this.judge(lane, delivery, outcome!, tried, signs);
   }
 
   private judge({ name }: Lane, delivery: Delivery, outcome: TransportOutcome, tried: Tried[], signs: Sign[]): Verdict {

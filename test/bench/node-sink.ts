@@ -1,16 +1,21 @@
 // Stands in for Postfix' smtp-sink where that is not installed: takes every mail, keeps none, prints the same counters.
-// It listens on 127.0.0.1 at the port given as its one argument.
+// It listens on 127.0.0.1 at the port given as its first argument. With a domain and a file as two more, each mail to that
+// domain leaves a line in the file: when its last byte came (ms since 1970), a space, to whom.
+import { appendFileSync } from 'node:fs';
 import { type Socket, createServer } from 'node:net';
 
 const END_OF_DATA = '\r\n.\r\n';
+const [port, notedDomain, notes] = process.argv.slice(2);
 let accepted = 0;
 
 /** One SMTP conversation (RFC 5321), commands pipelined or not. */
 function converse(socket: Socket): void {
   let buffer = '';
   let inData = false;
+  let recipient = '';
   const command = (line: string) => {
     inData = verb(line) === 'DATA';
+    if (verb(line) === 'RCPT') recipient = /<(.*)>/.exec(line)?.[1] ?? '';
     // The dot may follow DATA at once (an empty mail): the line end before it is then the one of DATA itself.
     if (inData) buffer = `\r\n${buffer}`;
     socket.write(reply(line));
@@ -18,6 +23,7 @@ function converse(socket: Socket): void {
   };
   const mail = () => {
     inData = false;
+    if (notes && recipient.endsWith(`@${notedDomain}`)) appendFileSync(notes, `${Date.now()} ${recipient}\n`);
     process.stdout.write(`mesg=${++accepted}\r`);
     socket.write('250 2.0.0 Ok\r\n');
   };
@@ -48,4 +54,4 @@ function reply(line: string): string {
   return answers[verb(line)] ?? '250 2.0.0 Ok\r\n';
 }
 
-createServer(converse).listen(Number(process.argv[2]), '127.0.0.1');
+createServer(converse).listen(Number(port), '127.0.0.1');

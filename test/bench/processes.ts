@@ -76,6 +76,15 @@ export class Child {
     return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
   }
 
+  /** Memory of the process in MiB, now or at its highest; undefined where there is no /proc. */
+  residentMib(which: 'now' | 'highest' = 'now'): number | undefined {
+    const path = `/proc/${this.process.pid}/status`;
+    if (!existsSync(path)) return undefined;
+    const pattern = which === 'now' ? /^VmRSS:\s+(\d+) kB/m : /^VmHWM:\s+(\d+) kB/m;
+    const kib = pattern.exec(readFileSync(path, 'utf8'))?.[1];
+    return kib === undefined ? undefined : Number(kib) / 1024;
+  }
+
   /** Waits for the end; returns what it printed. Throws when it failed. */
   async finish(): Promise<string> {
     if (!this.ended) await once(this.process, 'close');

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import type { Finding, PartResult } from './part.js';
 import { type Summary, summarise } from './statistics.js';
 import { FIGURES, type Figure, type Figures, type System } from './system.js';
 
@@ -93,8 +94,20 @@ export function intakeTable(results: readonly Result[]): string {
   return align([['webhook in → answered', ...INTAKE.map((figure) => HEADINGS[figure])], ...rows]);
 }
 
-/** One JSON line per figure, the machine first, the ratios last. */
-export function jsonLines(machine: Machine, results: readonly Result[]): string {
+/** What the parts found, with the bounds that it must keep; empty when none was measured. */
+export function partTable(parts: readonly PartResult[]): string {
+  if (!parts.length) return '';
+  const rows = parts.flatMap(({ part, findings }) => findings.map((finding) => partRow(part.title, finding)));
+  return align([['once', 'is', 'wanted', ''], ...rows]);
+}
+
+function partRow(part: string, { title, value, atMost }: Finding): string[] {
+  const bound = atMost === undefined ? ['', ''] : [`≤ ${number(atMost)}`, value <= atMost ? 'reached' : 'not reached'];
+  return [`${part}: ${title}`, number(value), ...bound];
+}
+
+/** One JSON line per figure, the machine first, then the systems', their ratios, and the parts'. */
+export function jsonLines(machine: Machine, results: readonly Result[], parts: readonly PartResult[]): string {
   const figures = results.flatMap(({ system, rounds }) =>
     FIGURES.flatMap((figure) => {
       const summary = summaryOf(rounds, figure);
@@ -105,7 +118,10 @@ export function jsonLines(machine: Machine, results: readonly Result[]): string 
     }),
   );
   const ratios = reachedGoals(results).map((one) => ({ ...one, ratio: rounded(one.ratio) }));
-  return [{ machine }, ...figures, ...ratios].map((line) => JSON.stringify(line)).join('\n');
+  const once = parts.flatMap(({ part, findings }) =>
+    findings.map(({ figure, value, atMost }) => ({ part: part.name, figure, value: rounded(value), atMost })),
+  );
+  return [{ machine }, ...figures, ...ratios, ...once].map((line) => JSON.stringify(line)).join('\n');
 }
 
 function reachedGoals(results: readonly Result[]): (Goal & { ratio: number })[] {

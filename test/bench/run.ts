@@ -11,21 +11,33 @@ import {
   jsonLines,
   machineFacts,
   mailTable,
+  partTable,
 } from './report.js';
 import { Sink } from './sink.js';
+import { BACKLOGS } from './backlog.js';
+import { MEMORY } from './memory.js';
+import type { Part, PartResult, Sizes } from './part.js';
 import { OURS } from './postern.js';
 import { REFERENCES } from './references.js';
 import { type Figures, type System, missing } from './system.js';
 
 const SYSTEMS = [...REFERENCES, ...OURS];
+const PARTS = [...BACKLOGS, MEMORY];
+const NAMES = [...SYSTEMS, ...PARTS].map(({ name }) => name);
+const titles = (named: readonly { name: string; title: string }[]) =>
+  named.map(({ name, title }) => `  ${name.padEnd(24)}${title}`).join('\n');
 
-const HELP = `npm run bench -- [--rounds 3] [--mails 1500] [--only name,name]
+const HELP = `npm run bench -- [--rounds 3] [--mails 1500] [--backlog 1000000] [--memory-mails 200000] [--only name,name]
 
 Measures each system in turn, round after round, and shows the median (lowest–highest) of the rounds:
-${SYSTEMS.map(({ name, title }) => `  ${name.padEnd(20)}${title}`).join('\n')}
+${titles(SYSTEMS)}
+
+After the rounds it measures once, for many minutes:
+${titles(PARTS)}
 
 --mails is what a whole system sends in a round; a bare nodemailer loop sends twice and smtp-source four times as many.
-The table comes at the end, after it one JSON line per figure. What happens meanwhile is told on stderr.`;
+--backlog is how many mails wait, --memory-mails over how many the memory is watched.
+The tables come at the end, after them one JSON line per figure. What happens meanwhile is told on stderr.`;
 
 const SLOW_SINK =
   'Mails go to a small SMTP server in node, because smtp-sink was not found (Debian: apt install postfix).\n' +
@@ -35,6 +47,8 @@ interface Options {
   rounds: number;
   mails: number;
   systems: System[];
+  sizes: Sizes;
+  parts: Part[];
 }
 
 /** Reads the command line; undefined when help was asked for. Throws in words for a person. */
@@ -43,18 +57,26 @@ function readOptions(): Options | undefined {
     options: {
       rounds: { type: 'string', default: '3' },
       mails: { type: 'string', default: '1500' },
+      backlog: { type: 'string', default: '1000000' },
+      'memory-mails': { type: 'string', default: '200000' },
       only: { type: 'string', multiple: true },
       help: { type: 'boolean' },
     },
   });
   if (values.help) return undefined;
-  const names = values.only?.flatMap((list) => list.split(',')) ?? SYSTEMS.map(({ name }) => name);
-  const unknown = names.find((name) => !SYSTEMS.some((system) => system.name === name));
-  if (unknown !== undefined) {
-    throw new Error(`--only ${unknown} is none of ${SYSTEMS.map(({ name }) => name).join(', ')}`);
-  }
-  const systems = SYSTEMS.filter(({ name }) => names.includes(name));
-  return { rounds: positive('rounds', values.rounds), mails: positive('mails', values.mails), systems };
+  const names = values.only?.flatMap((list) => list.split(',')) ?? NAMES;
+  const unknown = names.find((name) => !NAMES.includes(name));
+  if (unknown !== undefined) throw new Error(`--only ${unknown} is none of ${NAMES.join(', ')}`);
+  return {
+    rounds: positive('rounds', values.rounds),
+    mails: positive('mails', values.mails),
+    systems: SYSTEMS.filter(({ name }) => names.includes(name)),
+    sizes: {
+      backlog: positive('backlog', values.backlog),
+      memoryMails: positive('memory-mails', values['memory-mails']),
+    },
+    parts: PARTS.filter(({ name }) => names.includes(name)),
+  };
 }
 
 function positive(name: string, text: string): number {
@@ -88,13 +110,18 @@ class Progress {
   }
 }
 
-/** The systems that can be measured here. Those that cannot are named, with the reason and the way to get them. */
-async function available(systems: readonly System[], progress: Progress): Promise<System[]> {
-  const left = systems.filter((system) => {
-    const reason = missing(system);
-    if (reason) progress.note(`Left out: ${system.title}. ${reason}`);
+/** Those whose tools this machine has. The others are named, with the reason and the way to get them. */
+function withTools<T extends Pick<System, 'title' | 'tools'>>(named: readonly T[], progress: Progress): T[] {
+  return named.filter((one) => {
+    const reason = missing(one);
+    if (reason) progress.note(`Left out: ${one.title}. ${reason}`);
     return !reason;
   });
+}
+
+/** The systems that can be measured here. */
+async function available(systems: readonly System[], progress: Progress): Promise<System[]> {
+  const left = withTools(systems, progress);
   if (!left.some(({ reference }) => reference)) return left;
   try {
     await prepareReference((text) => progress.note(text));
@@ -129,6 +156,22 @@ async function measureAll({ rounds, mails }: Options, systems: readonly System[]
   return { results: results.filter(({ system }) => !failed.has(system)), failed };
 }
 
+/** Each part once. One that fails is told of, and the others go on. */
+async function measureParts({ sizes }: Options, parts: readonly Part[], sink: Sink, progress: Progress) {
+  const results: PartResult[] = [];
+  for (const part of parts) {
+    const show = (text: string) => progress.show(`${part.title}  ${text}`);
+    show('starting');
+    try {
+      results.push({ part, findings: await part.measure({ ...sizes, sink, progress: show }) });
+      progress.note(`${part.title}  measured`);
+    } catch (error) {
+      progress.note(`${part.title}  failed: ${said(error)}`);
+    }
+  }
+  return results;
+}
+
 const inShort = ({ mails_per_s: mails, accepted_per_s: accepted }: Figures) =>
   mails === undefined ? `${Math.round(accepted ?? 0)} webhooks/s` : `${Math.round(mails)} mails/s`;
 
@@ -142,24 +185,34 @@ async function main(): Promise<number> {
   }
   const progress = new Progress();
   const systems = await available(options.systems, progress);
+  const parts = withTools(options.parts, progress);
   const sink = await Sink.start();
   const machine = machineFacts(sink.kind);
   if (sink.kind === 'node') progress.note(SLOW_SINK);
   progress.note(describeMachine(machine));
   const { results, failed } = await measureAll(options, systems, sink, progress);
+  const found = await measureParts(options, parts, sink, progress);
   await sink.stop();
-  if (results.length) print(options, machine, results);
-  return failed.size || !results.length ? 1 : 0;
+  if (results.length || found.length) print(options, machine, results, found);
+  const isWhole = failed.size === 0 && found.length === parts.length && results.length + found.length > 0;
+  return isWhole ? 0 : 1;
 }
 
-function print({ rounds, mails }: Options, machine: Machine, results: readonly Result[]): void {
+function print(
+  { rounds, mails }: Options,
+  machine: Machine,
+  results: readonly Result[],
+  found: readonly PartResult[],
+): void {
   const sections = [
-    `${describeMachine(machine)}\nrounds of ${mails} mails, ${rounds} each: median (lowest–highest)`,
+    describeMachine(machine),
+    results.length ? `rounds of ${mails} mails, ${rounds} each: median (lowest–highest)` : '',
     mailTable(results),
     intakeTable(results),
     goalTable(results),
-    'CPU is that of the system’s own process; Redis and Postgres, where it needs them, come on top.',
-    jsonLines(machine, results),
+    results.length && 'CPU is that of the system’s own process; Redis and Postgres, where it needs them, come on top.',
+    partTable(found),
+    jsonLines(machine, results, found),
   ];
   console.log(`\n${sections.filter(Boolean).join('\n\n')}`);
 }

@@ -1,13 +1,20 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Child, ROOT, findTool, freePort, temporaryFolder, untilReady } from './processes.js';
+import { Child, ROOT, findTool, freePort, removeFolder, temporaryFolder, untilReady } from './processes.js';
 
 const POLL_MS = 10;
 const STALL_MS = 30_000;
 // One line of counters is `sess=1 quit=1 mesg=1\r`; two of them always fit.
 const TAIL_BYTES = 160;
+const NOTES = 'arrivals';
+
+export interface Arrival {
+  /** When its last byte came, ms since 1970. */
+  at: number;
+  recipient: string;
+}
 
 /**
  * The SMTP server that every system hands its mails to, and the one place where mails are counted, for all in the same way.
@@ -19,23 +26,27 @@ const TAIL_BYTES = 160;
 export class Sink {
   private constructor(
     private readonly child: Child,
+    private readonly folder: string,
     private readonly counters: number,
     readonly port: number,
     readonly kind: 'smtp-sink' | 'node',
   ) {}
 
-  static async start(): Promise<Sink> {
-    const port = await freePort();
-    const counters = openSync(join(temporaryFolder(), 'counters'), 'a+');
-    const tool = findTool('smtp-sink');
+  /** With a domain it notes when each mail to that domain arrived, which smtp-sink cannot. */
+  static async start(notedDomain?: string): Promise<Sink> {
+    const [port, folder] = [await freePort(), temporaryFolder()];
+    const counters = openSync(join(folder, 'counters'), 'a+');
+    const tool = notedDomain === undefined ? findTool('smtp-sink') : undefined;
+    const program = [join(ROOT, 'dist/test/bench/node-sink.js'), `${port}`];
+    if (notedDomain !== undefined) program.push(notedDomain, join(folder, NOTES));
     const stdio = ['ignore', counters, 'pipe'] as const;
     // As root, smtp-sink insists on another user to become.
     const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
     const child = tool
       ? new Child(tool, ['-c', ...user, `127.0.0.1:${port}`, '1000'], { stdio: [...stdio] })
-      : new Child(process.execPath, [join(ROOT, 'dist/test/bench/node-sink.js'), `${port}`], { stdio: [...stdio] });
+      : new Child(process.execPath, program, { stdio: [...stdio] });
     await untilReady(child, () => listens(port));
-    return new Sink(child, counters, port, tool ? 'smtp-sink' : 'node');
+    return new Sink(child, folder, counters, port, tool ? 'smtp-sink' : 'node');
   }
 
   /** Mails accepted since the start. */
@@ -59,10 +70,22 @@ export class Sink {
     }
   }
 
+  /** The mails to the noted domain, in the order in which they came. */
+  arrivals(): Arrival[] {
+    const file = join(this.folder, NOTES);
+    return existsSync(file) ? readArrivals(readFileSync(file, 'utf8')) : [];
+  }
+
   async stop(): Promise<void> {
     await this.child.stop();
     closeSync(this.counters);
+    removeFolder(this.folder);
   }
+}
+
+/** The complete lines of what node-sink notes. */
+export function readArrivals(notes: string): Arrival[] {
+  return [...notes.matchAll(/^(\d+) (.+)\n/gm)].map(([, at, recipient = '']) => ({ at: Number(at), recipient }));
 }
 
 /** The last complete `mesg=` count in a piece of smtp-sink's counter output; 0 before the first mail. */

@@ -26,3 +26,15 @@ export function median(values: readonly number[]): number {
 export function summarise(values: readonly number[]): Summary {
   return { median: median(values), min: percentile(values, 0), max: percentile(values, 1) };
 }
+
+/** How far the farthest value is from the mean of all, as a share of that mean. Throws on an empty list. */
+export function farthestFromMean(values: readonly number[]): number {
+  const all = mean(values);
+  return Math.max(...values.map((value) => Math.abs(value - all))) / all;
+}
+
+/** Throws on an empty list. */
+export function mean(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError('mean of no values');
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}

@@ -33,7 +33,7 @@ export interface System {
 }
 
 /** What keeps a system from being measured on this machine and how to get it; undefined when nothing does. */
-export function missing({ tools = [] }: System): string | undefined {
+export function missing({ tools = [] }: Pick<System, 'tools'>): string | undefined {
   const absent = tools.find(({ name }) => !findTool(name));
   return absent && `${absent.name} was not found (Debian: apt install ${absent.package})`;
 }

@@ -1,5 +1,6 @@
-import { median, percentile, summarise } from '../bench/statistics.js';
-import { lastCount } from '../bench/sink.js';
+import { farthestFromMean, median, percentile, summarise } from '../bench/statistics.js';
+import { windowMeans } from '../bench/memory.js';
+import { lastCount, readArrivals } from '../bench/sink.js';
 
 describe('benchmark statistics', () => {
   it('take the middle of an odd number of rounds, whatever their order', () => {
@@ -27,6 +28,13 @@ describe('benchmark statistics', () => {
   it('refuse to make a figure out of nothing', () => {
     expect(() => median([])).toThrow(RangeError);
     expect(() => percentile([], 0.5)).toThrow(RangeError);
+    expect(() => farthestFromMean([])).toThrow(RangeError);
+  });
+
+  it('tell how far the farthest of all is from their mean, above or below it', () => {
+    expect(farthestFromMean([100, 100, 100])).toBe(0);
+    expect(farthestFromMean([90, 100, 110])).toBeCloseTo(0.1);
+    expect(farthestFromMean([40, 120, 140])).toBeCloseTo(0.6);
   });
 });
 
@@ -41,5 +49,38 @@ describe('the count of accepted mails', () => {
 
   it('is none before the first mail', () => {
     expect(lastCount('')).toBe(0);
+  });
+});
+
+describe('the windows of memory', () => {
+  it('are means over equally many mails, without those before it settled', () => {
+    const samples = Array.from({ length: 3600 }, (_, i) => ({
+      sent: i + 1,
+      mib: i < 1800 ? 1000 : i < 2700 ? 200 : 300,
+    }));
+    const windows = windowMeans(samples, 1800, 3600);
+    expect(windows).toEqual([...Array<number>(9).fill(200), ...Array<number>(9).fill(300)]);
+  });
+
+  it('leave out a window in which nobody looked', () => {
+    expect(
+      windowMeans(
+        [
+          { sent: 10, mib: 7 },
+          { sent: 90, mib: 9 },
+        ],
+        0,
+        90,
+      ),
+    ).toEqual([7, 9]);
+  });
+});
+
+describe('the mails that the SMTP server noted', () => {
+  it('are told by time and address, without the line that is still being written', () => {
+    expect(readArrivals('1700000000000 siti@example.com\n1700000000005 budi@example.com\n17000000')).toEqual([
+      { at: 1_700_000_000_000, recipient: 'siti@example.com' },
+      { at: 1_700_000_000_005, recipient: 'budi@example.com' },
+    ]);
   });
 });
