@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { load } from './load.js';
 import { Child, ROOT, answers, freePort, removeFolder, temporaryFolder, untilReady, withChild } from './processes.js';
-import { POSTGRES, REDIS, startPostgres, startRedis } from './servers.js';
+import { POSTGRES, REDIS, startPostgres, startRedis, type Server } from './servers.js';
 import type { Sink } from './sink.js';
 import { assertNoMore, counting, drive, perSecond, WARM_UP, type Figures, type System, type Task } from './system.js';
 
@@ -14,16 +14,22 @@ interface Ground {
   stop(): Promise<void>;
 }
 
+/** One of servers, whose own cost can be asked for. */
+export interface ServerGround extends Ground {
+  postgres: Server;
+  redis: Server;
+}
+
 /** Of `npm start`. */
 const START_FLAGS = ['--max-semi-space-size=32'];
-const SERVERS = [POSTGRES, REDIS];
+export const SERVERS = [POSTGRES, REDIS];
 
 /** Postern in each of its parts and on each of its grounds. */
 export const OURS: readonly System[] = [
   whole('postern', 'Postern, SQLite', onSqlite),
-  { ...whole('postern-postgres', 'Postern, Postgres and Redis', onServers), tools: SERVERS },
+  { ...whole('postern-postgres', 'Postern, Postgres and Redis', () => onServers()), tools: SERVERS },
   drain('postern-drain', 'Postern, a backlog, SQLite', onSqlite),
-  { ...drain('postern-drain-postgres', 'Postern, a backlog, Postgres and Redis', onServers), tools: SERVERS },
+  { ...drain('postern-drain-postgres', 'Postern, a backlog, Postgres and Redis', () => onServers()), tools: SERVERS },
   {
     name: 'bare-route',
     title: 'a bare Nest route that verifies',
@@ -106,24 +112,26 @@ async function taken(app: Child, url: string, post: Run['post'], events: number)
 }
 
 /** One gateway to be measured: its settings, how a program of it is started, the i-th signed event. */
-interface Run {
+export interface Run<G extends Ground = Ground> {
+  ground: G;
   env: Record<string, string | undefined>;
   url: string;
   start(env: Record<string, string | undefined>, program: string): Child;
   post(i: number): { body: string; headers: Record<string, string> };
 }
 
-async function onGround(
-  lay: () => Promise<Ground>,
+export async function onGround<T, G extends Ground = Ground>(
+  lay: () => Promise<G>,
   sink: Sink,
-  measure: (run: Run) => Promise<Figures>,
-): Promise<Figures> {
+  measure: (run: Run<G>) => Promise<T>,
+): Promise<T> {
   const ground = await lay();
   try {
     const [port, secret] = [await freePort(), `whsec_${randomKey()}`];
     const env = { ...withoutSettings(), ...posternSettings(port, ground.dataDir, secret, sink), ...ground.settings };
     const webhook = new Webhook(secret);
     return await measure({
+      ground,
       env,
       url: `http://127.0.0.1:${port}`,
       start: (given, program) =>
@@ -140,10 +148,13 @@ function onSqlite(): Promise<Ground> {
   return Promise.resolve({ dataDir, settings: {}, stop: async () => removeFolder(dataDir) });
 }
 
-async function onServers(): Promise<Ground> {
+/** `options` are Postgres'. */
+export async function onServers(options: readonly string[] = []): Promise<ServerGround> {
   const dataDir = temporaryFolder();
-  const [postgres, redis] = [await startPostgres(), await startRedis()];
+  const [postgres, redis] = [await startPostgres(options), await startRedis()];
   return {
+    postgres,
+    redis,
     dataDir,
     settings: { DATABASE_URL: postgres.url, QUEUE_URL: redis.url },
     stop: async () => {

@@ -22,8 +22,8 @@ export async function startRedis(): Promise<Server> {
   return { url: `redis://127.0.0.1:${port}`, process: child, stop: () => child.stop() };
 }
 
-/** A Postgres of its own in a temporary folder, with its usual settings: every commit is on the disk. */
-export async function startPostgres(): Promise<Server> {
+/** A Postgres of its own in a temporary folder, with its usual settings (and `more`): every commit is on the disk. */
+export async function startPostgres(more: readonly string[] = []): Promise<Server> {
   const bin = join(findTool(POSTGRES.name)!, '..');
   const [folder, port] = [temporaryFolder(), await freePort()];
   // initdb refuses to run as root.
@@ -40,6 +40,7 @@ export async function startPostgres(): Promise<Server> {
     'listen_addresses=127.0.0.1',
     '-c',
     `unix_socket_directories=${folder}`,
+    ...more,
   ];
   const child = new Child(join(bin, 'postgres'), options, { ...owner, cwd: folder });
   const url = `postgres://postern@127.0.0.1:${port}/postgres`;
