@@ -130,21 +130,18 @@ class Partition {
     const { costs, plant, taken, planned, stations } = this;
     const { webs, pages, workers } = plant;
     const rate = (count: number, processes: number) => Math.max(1, (count * TICKS_PER_SECOND) / processes);
-    const use = {
-      request: useAt(costs, 'event', rate(taken.codes.waiting, Math.max(1, pages))),
-      event: useAt(costs, 'event', rate(taken.mail.waiting, webs)),
-      mail: useAt(costs, 'mail', rate(planned.codes.waiting + planned.mail.waiting, workers)),
-    };
+    const request = useAt(costs, 'event', rate(taken.codes.waiting, Math.max(1, pages)));
+    const event = useAt(costs, 'event', rate(taken.mail.waiting, webs));
     // Codes first, as their lane and their web processes have it. Without such processes they wait among the events.
-    const ofWebs = (webs * TICK_MS) / use.event.processMs;
+    const ofWebs = (webs * TICK_MS) / event.processMs;
     const atDoor = taken.codes.waiting + taken.mail.waiting;
-    const sharedPart = atDoor === 0 ? 0 : taken.codes.waiting / atDoor;
-    const requests = least(
-      taken.codes.waiting,
-      pages > 0 ? (pages * TICK_MS) / use.request.processMs : ofWebs * sharedPart,
-    );
-    const events = least(taken.mail.waiting, pages > 0 ? ofWebs : ofWebs * (1 - sharedPart));
-    const ofWorkers = (workers * TICK_MS) / use.mail.processMs;
+    const ofCodes = pages > 0 || atDoor === 0 ? 0 : taken.codes.waiting / atDoor;
+    const requests = least(taken.codes.waiting, pages > 0 ? (pages * TICK_MS) / request.processMs : ofWebs * ofCodes);
+    const events = least(taken.mail.waiting, ofWebs * (1 - ofCodes));
+    // However many wait, a worker's groups are no larger than what its connections let through.
+    const ready = rate(planned.codes.waiting + planned.mail.waiting + requests + events, workers);
+    const mail = useAt(costs, 'mail', Math.min(ready, (IN_CODE.mailConnections * 1000) / ASSUMED.handOverMs));
+    const ofWorkers = (workers * TICK_MS) / mail.processMs;
     const perConnection = TICK_MS / ASSUMED.handOverMs;
     const codes = least(planned.codes.waiting + requests, ofWorkers, workers * IN_CODE.codeConnections * perConnection);
     const mails = least(
@@ -152,8 +149,8 @@ class Partition {
       ofWorkers - codes,
       workers * IN_CODE.mailConnections * perConnection,
     );
-    const forCodes = sum([use.request, requests], [use.mail, codes]);
-    const forMails = sum([use.event, events], [use.mail, mails]);
+    const forCodes = sum([request, requests], [mail, codes]);
+    const forMails = sum([event, events], [mail, mails]);
     const share = Math.min(
       1,
       ...BUDGETS.map(
@@ -173,10 +170,10 @@ class Partition {
         this.handOver('mail', tick - born, born, count),
       ),
     };
-    const used = sum([use.request, done.requests], [use.event, done.events], [use.mail, done.codes + done.mails]);
+    const used = sum([request, done.requests], [event, done.events], [mail, done.codes + done.mails]);
     const { minute } = this;
-    minute.web += (done.events * use.event.processMs) / webs;
-    minute.worker += ((done.codes + done.mails) * use.mail.processMs) / workers;
+    minute.web += (done.events * event.processMs) / webs;
+    minute.worker += ((done.codes + done.mails) * mail.processMs) / workers;
     minute.connections += (done.mails * ASSUMED.handOverMs) / (workers * IN_CODE.mailConnections);
     minute.postgres += used.postgresMs / ASSUMED.postgresCores;
     minute.wal += (used.walBytes * 1000) / ASSUMED.walBytesPerSecond;

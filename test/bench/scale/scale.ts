@@ -66,7 +66,7 @@ function simulatePlans(file: string, mailsPerDay: number): void {
   console.log(`Figures are those of the partition with most mails, processes those of each partition.\n`);
   console.log(`${candidateTable(tried)}\n`);
   console.log(
-    `The smallest that holds and keeps ${RETENTION_DAYS} days: ${plant.partitions} partitions. ${connectionLine(plant)}\n`,
+    `The smallest that holds and keeps ${RETENTION_DAYS} days: ${plant.partitions} partition${plant.partitions > 1 ? 's' : ''}. ${connectionLine(plant)}\n`,
   );
   say('an ordinary day');
   const day = plans.day(plant);
@@ -80,6 +80,7 @@ function simulatePlans(file: string, mailsPerDay: number): void {
   const scenarios = [
     ['an ordinary day, its peak hour', day],
     [`the 10th source ${times}`, plans.surge(plant, 10)],
+    ['  the same, twice the workers', plans.surge({ ...plant, workers: plant.workers * 2 }, 10)],
     [`the largest ${times}`, plans.surge(plant, 1)],
     ['  the same, pages and events by the same processes', plans.surge(shared, 1)],
     ['  the same, three times the web processes and workers', plans.surge(threefold, 1)],
