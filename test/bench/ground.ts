@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { Webhook } from 'standardwebhooks';
 import { Child, ROOT, freePort, removeFolder, temporaryFolder } from './processes.js';
-import { POSTGRES, REDIS, startPostgres, startRedis } from './servers.js';
+import { POSTGRES, REDIS, startPostgres, startRedis, type Server } from './servers.js';
 import type { Sink } from './sink.js';
 
 /** Where a gateway keeps its data and what wakes its workers. */
@@ -16,13 +16,20 @@ export interface Ground {
   stop(): Promise<void>;
 }
 
+/** One of servers, whose own cost can be asked for. */
+export interface ServerGround extends Ground {
+  postgres: Server;
+  redis: Server;
+}
+
 /** Of `npm start`. */
 const START_FLAGS = ['--max-semi-space-size=32', '--max-old-space-size=512'];
 /** Tools that `onServers` cannot do without. */
 export const SERVERS = [POSTGRES, REDIS];
 
 /** One gateway to be measured: its settings, how a program of it is started, the i-th signed event. */
-export interface Run {
+export interface Run<G extends Ground = Ground> {
+  ground: G;
   env: Record<string, string | undefined>;
   url: string;
   start(env: Record<string, string | undefined>, program: string): Child;
@@ -31,10 +38,10 @@ export interface Run {
 }
 
 /** Lays a ground, measures on it, and clears it away. */
-export async function onGround<T>(
-  lay: () => Promise<Ground>,
+export async function onGround<T, G extends Ground = Ground>(
+  lay: () => Promise<G>,
   sink: Pick<Sink, 'port'>,
-  measure: (run: Run) => Promise<T>,
+  measure: (run: Run<G>) => Promise<T>,
 ): Promise<T> {
   const ground = await lay();
   try {
@@ -42,6 +49,7 @@ export async function onGround<T>(
     const env = { ...withoutSettings(), ...posternSettings(port, ground.dataDir, secret, sink), ...ground.settings };
     const webhook = new Webhook(secret);
     return await measure({
+      ground,
       env,
       url: `http://127.0.0.1:${port}`,
       start: (given, program) =>
@@ -70,10 +78,13 @@ export async function onSqlite(): Promise<Ground> {
   };
 }
 
-export async function onServers(): Promise<Ground> {
+/** `options` are Postgres'. */
+export async function onServers(options: readonly string[] = []): Promise<ServerGround> {
   const dataDir = temporaryFolder();
-  const [postgres, redis] = [await startPostgres(), await startRedis()];
+  const [postgres, redis] = [await startPostgres(options), await startRedis()];
   return {
+    postgres,
+    redis,
     dataDir,
     settings: { DATABASE_URL: postgres.url, QUEUE_URL: redis.url },
     copy: () => copyDatabase(postgres.url),

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { percentile } from './statistics.js';
 
 /** One POST, made before the clock starts so that making it costs nothing that is measured. */
@@ -17,13 +18,20 @@ export interface LoadResult {
 const CALLERS = 64;
 const PATIENCE_MS = 30_000;
 
-/** Posts everything, 64 at a time, and measures from the first to the last answer. Throws at the first one that is not 2xx. */
-export async function load(url: string, posts: readonly Post[]): Promise<LoadResult> {
+/**
+ * Posts everything, 64 at a time, and measures from the first to the last answer. Throws at the first one that is not
+ * 2xx. With `perSecond` none leaves before its time.
+ */
+export async function load(url: string, posts: readonly Post[], perSecond = Infinity): Promise<LoadResult> {
   const agent = new Agent({ keepAlive: true, maxSockets: CALLERS });
   const latencies: number[] = [];
   let next = 0;
   const caller = async () => {
-    for (let post = posts[next++]; post; post = posts[next++]) latencies.push(await send(url, agent, post));
+    for (let post = posts[next++]; post; post = posts[next++]) {
+      const early = startedAt + ((next - 1) * 1000) / perSecond - performance.now();
+      if (early > 0) await pause(early);
+      latencies.push(await send(url, agent, post));
+    }
   };
   const startedAt = performance.now();
   try {

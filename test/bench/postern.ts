@@ -6,9 +6,9 @@ import { assertNoMore, counting, drive, perSecond, WARM_UP, type Figures, type S
 /** Postern in each of its parts and on each of its grounds. */
 export const OURS: readonly System[] = [
   whole('postern', 'Postern, SQLite', onSqlite),
-  { ...whole('postern-postgres', 'Postern, Postgres and Redis', onServers), tools: SERVERS },
+  { ...whole('postern-postgres', 'Postern, Postgres and Redis', () => onServers()), tools: SERVERS },
   drain('postern-drain', 'Postern, a backlog, SQLite', onSqlite),
-  { ...drain('postern-drain-postgres', 'Postern, a backlog, Postgres and Redis', onServers), tools: SERVERS },
+  { ...drain('postern-drain-postgres', 'Postern, a backlog, Postgres and Redis', () => onServers()), tools: SERVERS },
   {
     name: 'bare-route',
     title: 'a bare Nest route that verifies',

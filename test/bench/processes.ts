@@ -68,12 +68,15 @@ export class Child {
 
   /** CPU time used so far by the process and all its threads, in ms (steps of 10); undefined where there is no /proc. */
   cpuMs(): number | undefined {
-    const path = `/proc/${this.process.pid}/stat`;
-    if (!existsSync(path)) return undefined;
-    const stat = readFileSync(path, 'utf8');
-    // The name, in brackets, may hold spaces. After it comes field 3; user and system time are fields 14 and 15 (proc(5)).
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
+    return statOf(this.process.pid)?.ownMs;
+  }
+
+  /** The same with its children, also those that have ended: a Postgres is as many processes as it has connections. */
+  familyCpuMs(): number | undefined {
+    const [parent, all] = [statOf(this.process.pid), readdirSync('/proc').filter((name) => /^\d+$/.test(name))];
+    if (!parent) return undefined;
+    const children = all.map((pid) => statOf(pid)).filter((stat) => stat?.parent === this.process.pid);
+    return children.reduce((sum, child) => sum + child!.ownMs, parent.ownMs + parent.endedMs);
   }
 
   /** Memory of the process in MiB, now or at its highest; undefined where there is no /proc. */
@@ -110,6 +113,23 @@ export class Child {
 
   private complain(text: string): void {
     this.complaints = lastPart(this.complaints + text);
+  }
+}
+
+/** What /proc says of a process; undefined where there is none. */
+function statOf(pid: number | string | undefined): { parent: number; ownMs: number; endedMs: number } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name, in brackets, may hold spaces. After it comes field 3. Field 4 is the parent; 14 and 15 are user and
+    // system time, 16 and 17 those of children that have ended (proc(5)).
+    const fields = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
+    const time = (at: number) => (fields[at]! + fields[at + 1]!) * CLOCK_TICK_MS;
+    return { parent: fields[1]!, ownMs: time(11), endedMs: time(13) };
+  } catch {
+    return undefined; // no /proc, or it ended meanwhile
   }
 }
 

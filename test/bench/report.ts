@@ -147,7 +147,7 @@ function cell(summary: Summary | undefined): string {
 }
 
 /** Three digits that count: 9,512 · 51.3 · 0.79. */
-function number(value: number): string {
+export function number(value: number): string {
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
@@ -155,7 +155,7 @@ function number(value: number): string {
 const rounded = (value: number) => Number(value.toPrecision(4));
 
 /** Columns two spaces apart, the first to the left and numbers to the right, a rule below the head. */
-function align(rows: readonly string[][]): string {
+export function align(rows: readonly string[][]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const lines = rows.map((row) =>
     row.map((text, i) => (i ? text.padStart(widths[i] ?? 0) : text.padEnd(widths[i] ?? 0))).join('  '),

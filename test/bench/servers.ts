@@ -22,10 +22,10 @@ export async function startRedis(): Promise<Server> {
   return { url: `redis://127.0.0.1:${port}`, process: child, stop: () => child.stop() };
 }
 
-/** A Postgres of its own in a temporary folder, with its usual settings: every commit is on the disk. */
-export async function startPostgres(): Promise<Server> {
+/** A Postgres of its own in a temporary folder, with its usual settings (and `more`): every commit is on the disk. */
+export async function startPostgres(more: readonly string[] = []): Promise<Server> {
   const cluster = await createCluster();
-  const server = await runCluster(cluster);
+  const server = await runCluster(cluster, more);
   return {
     ...server,
     stop: async () => {
@@ -55,9 +55,9 @@ export async function createCluster(): Promise<Cluster> {
 }
 
 /** Returns when it takes connections. */
-export async function runCluster({ folder, port }: Cluster): Promise<Server> {
+export async function runCluster({ folder, port }: Cluster, more: readonly string[] = []): Promise<Server> {
   const settings = ['listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`];
-  const options = ['-D', folder, '-p', `${port}`, ...settings.flatMap((setting) => ['-c', setting])];
+  const options = ['-D', folder, '-p', `${port}`, ...settings.flatMap((setting) => ['-c', setting]), ...more];
   const child = new Child(join(postgresBin(), 'postgres'), options, { ...owner(), cwd: folder });
   const url = `postgres://postern@127.0.0.1:${port}/postgres`;
   await untilReady(child, () => takesConnections(url));
