@@ -177,9 +177,10 @@ export class DeliveryRows {
 
 function claimText(kind: Database['kind']): string {
   // Whatever ended two workers is tried alone: if it ends a third one, it takes no innocent rows along into quarantine.
+  // The least suspect first: what is innocent is gone before the next worker ends.
   const suspect = `state IN ('leased', 'submitting') AND deaths > 0`;
   const due = `SELECT waiting.id FROM deliveries waiting WHERE waiting.id IN ? AND ${IS_DUE} AND (NOT (${suspect})
-    OR waiting.id = (SELECT min(id) FROM deliveries WHERE id IN ? AND ${suspect} AND next_attempt_at <= ?))`;
+    OR waiting.id = (SELECT id FROM deliveries WHERE id IN ? AND ${suspect} AND next_attempt_at <= ? ORDER BY deaths, id LIMIT 1))`;
   // Rows that another transaction is taking are its own.
   const free = kind === 'postgres' ? `${due} ORDER BY waiting.id FOR UPDATE SKIP LOCKED` : due;
   // Whoever left it in the middle of the call left no answer either.
