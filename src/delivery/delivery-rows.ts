@@ -176,9 +176,9 @@ export class DeliveryRows {
 }
 
 function claimText(kind: Database['kind']): string {
-  // Whatever ended two workers is tried alone: if it ends a third one, it takes no innocent rows along into quarantine.
-  // The least suspect first: what is innocent is gone before the next worker ends.
-  const suspect = `state IN ('leased', 'submitting') AND deaths > 0`;
+  // Whatever a worker died over is tried one after the other: what ends the next one takes no innocent rows along into
+  // quarantine. The least suspect first: what is innocent is gone before that.
+  const suspect = `state IN ('leased', 'submitting')`;
   const due = `SELECT waiting.id FROM deliveries waiting WHERE waiting.id IN ? AND ${IS_DUE} AND (NOT (${suspect})
     OR waiting.id = (SELECT id FROM deliveries WHERE id IN ? AND ${suspect} AND next_attempt_at <= ? ORDER BY deaths, id LIMIT 1))`;
   // Rows that another transaction is taking are its own.
@@ -191,9 +191,9 @@ function claimText(kind: Database['kind']): string {
     WHERE id IN (${free}) RETURNING *`;
 }
 
-/** Whether a claimed delivery had ended two workers before: of such ones a claim takes one, and leaves the others. */
+/** Whether a worker died over a claimed delivery: of such ones a claim takes one, and leaves the others. */
 export function isSuspect({ deaths }: Delivery): boolean {
-  return deaths >= DEATHS_TO_QUARANTINE - 1;
+  return deaths > 0;
 }
 
 function quarantine(delivery: Delivery, now: number): Verdict {

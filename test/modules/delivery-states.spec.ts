@@ -100,7 +100,7 @@ describe.each(databases)('the states of deliveries on $name', (database) => {
     expect(ready.parked.deliveries).toBe(1);
   });
 
-  it('try what ended two workers alone, so that no innocent mail is quarantined with it', async () => {
+  it('try alone what a worker died over, so that no innocent mail is quarantined with it', async () => {
     relay.onData = () => 451;
     for (let i = 0; i < 6; i++) await tell(i);
     await test.drain();
@@ -118,12 +118,12 @@ describe.each(databases)('the states of deliveries on $name', (database) => {
     expect(await states()).toEqual(['parked', 'sent', 'sent', 'sent', 'sent', 'sent']);
   });
 
-  it('take up one after the other what ended two workers, none of them only with the next sweep', async () => {
+  it('take up one after the other what a worker died over, none of them only with the next sweep', async () => {
     relay.onData = () => 451;
     for (let i = 0; i < 6; i++) await tell(i);
     await test.drain();
     relay.onData = () => undefined;
-    await change(test, `UPDATE deliveries SET state = 'leased', deaths = 1, next_attempt_at = 0`);
+    await change(test, `UPDATE deliveries SET state = 'leased', next_attempt_at = 0`);
     // Nothing sweeps here.
     test.gateway.queue.add(
       'mail',
