@@ -1,8 +1,6 @@
 import fc from 'fast-check';
 import { createHash, createVerify, generateKeyPairSync } from 'node:crypto';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServer } from 'node:net';
-import type { Worker } from 'node:worker_threads';
 import { smtpDurations, type SmtpDurations } from '../../src/delivery/transports/smtp-session.js';
 import { SmtpTransport, type SmtpOptions } from '../../src/delivery/transports/smtp.js';
 import type { Mail, TransportOutcome } from '../../src/delivery/transports/transport.js';
@@ -722,72 +720,6 @@ describe('DKIM', () => {
     await smtp.send(mail(signed));
     await smtp.send(mail(signed));
     expect(server.taken[1]).toEqual(server.taken[0]);
-  });
-});
-
-describe('a thread', () => {
-  const inThread = (given: Given = {}) => connect({ thread: true, connections: 2, ...given });
-  /** The threads made meanwhile, to be ended as nobody should. */
-  const threads: Worker[] = [];
-  const note = (made: unknown) => void threads.push((made as { worker: Worker }).worker);
-  beforeEach(() => subscribe('worker_threads', note));
-  afterEach(async () => {
-    unsubscribe('worker_threads', note);
-    transport?.close();
-    await Promise.all(threads.splice(0).map((worker) => worker.terminate()));
-  });
-
-  it.each<[string, Script, Expected]>([
-    ['takes', {}, 'accepted'],
-    ['refuses', { dot: '554 5.7.1 no' }, 'rejected'],
-    ['refuses for now', { dot: '451 4.7.1 later' }, 'deferred mail'],
-    ['leaves alone before the end', { mail: end }, 'deferred transport'],
-    ['leaves alone after the end', { dot: end }, 'uncertain'],
-  ])('tells of a mail that the server %s what it is', async (_how, script, is) => {
-    server.script = script;
-    expect(wordOf(await inThread().send(mail()))).toBe(is);
-  });
-
-  it('sends as many as there are, by as many connections as allowed, with their bytes', async () => {
-    const smtp = inThread();
-    const given = Array.from({ length: 50 }, (_, at) => Buffer.from(`Subject: ${at}\r\n\r\n.\r\n`));
-    const outcomes = await Promise.all(given.map((bytes) => smtp.send(mail(bytes))));
-    expect(new Set(outcomes.map(wordOf))).toEqual(new Set(['accepted']));
-    expect(server.taken.map(String).sort()).toEqual(given.map(String).sort());
-    expect(server.connections).toBe(2);
-  });
-
-  it('that dies leaves what is known of each mail, and another one goes on', async () => {
-    const smtp = inThread();
-    const arrived = new Promise<void>((resolve) => (server.script = { dot: (peer) => (peer.take(), resolve()) }));
-    const handedOver = smtp.send(mail());
-    await arrived;
-    const asked = new Promise<void>((resolve) => (server.script = { mail: () => resolve() }));
-    const asking = smtp.send(mail());
-    await asked;
-    const waiting = smtp.send(mail());
-    await threads[0]!.terminate();
-    expect((await Promise.all([handedOver, asking, waiting])).map(wordOf)).toEqual([
-      'uncertain',
-      'deferred transport',
-      'deferred transport',
-    ]);
-    server.script = {};
-    expect(wordOf(await smtp.send(mail()))).toBe('accepted');
-    expect(server.taken).toHaveLength(2);
-    expect(threads).toHaveLength(2);
-  });
-
-  it('tells of the mails under way when it is closed, and ends', async () => {
-    const smtp = inThread();
-    const arrived = new Promise<void>((resolve) => (server.script = { dot: () => resolve() }));
-    const underway = smtp.send(mail());
-    await arrived;
-    const ended = new Promise((resolve) => threads[0]!.on('exit', resolve));
-    smtp.close();
-    expect(wordOf(await underway)).toBe('uncertain');
-    expect(wordOf(await smtp.send(mail()))).toBe('deferred transport');
-    expect(await ended).toBe(0);
   });
 });
 

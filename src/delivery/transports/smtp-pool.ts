@@ -6,7 +6,6 @@ import type { TransportOutcome } from './transport.js';
 /** A connection is renewed after this many mails: relays count them. */
 const MAILS_PER_CONNECTION = 1000;
 
-/** Plain data, so that it can be handed to a thread. */
 export interface SmtpPoolSettings extends SmtpServer {
   connections: number;
   dkim: DkimSettings | null;

@@ -32,7 +32,6 @@ export const smtpDurations: SmtpDurations = {
   idle: 30_000,
 };
 
-/** Plain data, so that it can be handed to a thread. */
 export interface SmtpServer extends Pick<SmtpTransportSettings, 'host' | 'port' | 'secure' | 'user' | 'password'> {
   tls: 'opportunistic' | 'required';
   /** Certificates in PEM to trust instead of Node's own; null: Node's, and those of NODE_EXTRA_CA_CERTS. */
@@ -45,8 +44,6 @@ export interface SmtpMail {
   to: string;
   /** Finished MIME, lines ended by CRLF. */
   bytes: Uint8Array;
-  /** Called right before the end of the data may leave. */
-  onHandOver?: () => void;
 }
 
 /** What a session knows of one mail. */
@@ -109,14 +106,14 @@ export class SmtpSession {
   }
 
   /** Says what became of the mail, and never throws for what the server does. */
-  async send({ from, to, bytes, onHandOver }: SmtpMail): Promise<Sent> {
+  async send({ from, to, bytes }: SmtpMail): Promise<Sent> {
     if (/[^\0-\x7f]/.test(from + to) && !this.takesUtf8)
       return told({ outcome: 'rejected', detail: 'the server takes no address outside of ASCII (RFC 6531)' });
     const envelope: Envelope = { from, to: [to], size: bytes.byteLength };
     this.begin();
     let reply = '';
     const fault = await this.wait(this.server.durations.command, 'no answer to MAIL, RCPT and DATA', (done) =>
-      this.connection!.send(envelope, this.body(bytes, onHandOver), (error, info) => {
+      this.connection!.send(envelope, this.body(bytes), (error, info) => {
         reply = info?.response ?? '';
         done(error);
       }),
@@ -200,7 +197,7 @@ export class SmtpSession {
    * The mail in blocks, which are asked for as earlier ones leave. nodemailer puts the final dot after the last block, so
    * it may have left as soon as that is given away. Before, it is not written yet.
    */
-  private body(bytes: Uint8Array, onHandOver?: () => void): Readable {
+  private body(bytes: Uint8Array): Readable {
     let at = 0;
     const blocks = new Readable({
       highWaterMark: BLOCK_BYTES,
@@ -209,7 +206,6 @@ export class SmtpSession {
         const block = bytes.subarray(at, at + BLOCK_BYTES);
         at += block.byteLength;
         const isLast = at >= bytes.byteLength;
-        if (isLast) onHandOver?.();
         this.advance(isLast ? 'dot' : 'body');
         blocks.push(block);
         if (isLast) blocks.push(null);
