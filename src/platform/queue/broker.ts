@@ -62,6 +62,8 @@ export class BrokerQueue extends Queue {
 export class BrokerWorker extends Worker {
   constructor(name: string, processor: Processor, options: WorkerOptions) {
     super(name, processor, options, backendOf(options));
+    // Until somebody consumes there is nobody to tell.
+    this.on('error', () => undefined);
   }
 }
 
