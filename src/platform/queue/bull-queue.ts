@@ -71,7 +71,7 @@ export class BullQueue extends Queue {
     const state = this.lanes[lane];
     if (this.closed) return;
     for (const id of ids) if (state.unsent.size < MOST_WAITING) state.unsent.add(id);
-    if (state.unsent.size > 0) state.sending ??= this.send(lane).finally(() => (state.sending = null));
+    if (state.unsent.size > 0) state.sending ??= this.send(lane);
   }
 
   consume(lane: Lane, consumer: Consumer): void {
@@ -129,13 +129,15 @@ export class BullQueue extends Queue {
 
   /** Whatever is added while a round trip is under way goes with the next one. */
   private async send(lane: Lane): Promise<void> {
-    const { unsent } = this.lanes[lane];
+    const state = this.lanes[lane];
     await new Promise((resolve) => setImmediate(resolve)); // all that one group of events brought, in one go
-    while (unsent.size > 0) {
-      const ids = [...unsent];
-      unsent.clear();
+    while (state.unsent.size > 0) {
+      const ids = [...state.unsent];
+      state.unsent.clear();
       await this.put(lane, ids);
     }
+    // In the same step as the last look, or what came between the two would wait for the next sweep.
+    state.sending = null;
   }
 
   /** False if the server did not take them. */
