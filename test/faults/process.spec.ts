@@ -170,11 +170,14 @@ describe.each(databases)('the process on $name', (database) => {
     }
     await program.start();
     const planned = await deliveries();
-    await until('every mail', () => ledger().size >= planned.length);
+    // Also those that had arrived already while their row still says submitting.
+    await until('every mail sent', async () => (await deliveries()).every(({ state }) => state === 'sent'), {
+      everyMs: 100,
+    });
     await program.end('SIGTERM');
     expect(planned.length).toBeGreaterThanOrEqual(acknowledged);
     expect(acknowledged).toBeGreaterThan(5);
-    expect(new Set((await deliveries()).map(({ state }) => state))).toEqual(new Set(['sent']));
+    expect(ledger().size).toBe(planned.length);
     for (const mails of ledger().values()) expect(new Set(mails.map(({ raw }) => raw)).size).toBe(1);
     expect(relay.handedOver.length - planned.length).toBeLessThanOrEqual(onTheirWay);
   });
