@@ -78,11 +78,11 @@ export class DeliveryRows {
   }
 
   /** Ids of what is due in a lane, the longest due first. */
-  due(lane: Delivery['lane'], limit: number, dueBefore: number): Promise<Id<'dlv'>[]> {
+  due(lane: Delivery['lane'], limit: number): Promise<Id<'dlv'>[]> {
     // Sorted by the index's own column and nothing more: a million rows due at once must not be sorted to find the first.
     const text = `SELECT waiting.id AS id FROM deliveries waiting WHERE waiting.lane = ? AND ${IS_DUE} ORDER BY waiting.next_attempt_at LIMIT ${limit}`;
     return this.database.read(async (manager) =>
-      (await run<{ id: Id<'dlv'> }>(manager, text, [lane, dueBefore])).map(({ id }) => id),
+      (await run<{ id: Id<'dlv'> }>(manager, text, [lane, this.clock.now()])).map(({ id }) => id),
     );
   }
 

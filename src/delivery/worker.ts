@@ -139,7 +139,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
   private async due(lane: LaneName, limit: number): Promise<string[]> {
     if (lane === 'codes') await this.codes.wipeExpired();
     // What is held is not due, whatever a clock that jumped says of its lease.
-    return (await this.rows.due(lane, limit, this.clock.now())).filter((id) => !this.held.has(id));
+    return (await this.rows.due(lane, limit)).filter((id) => !this.held.has(id));
   }
 
   /** Claims a batch and sets each of its mails on its way; does not wait until the last one arrived. */

@@ -29,7 +29,7 @@ async function pass({ app, database, clock }: Gateway): Promise<number> {
   const { batchSize } = lanes.mail;
   let claimed = 0;
   const startedAt = performance.now();
-  const ids = await rows.due('mail', ROWS, clock.now());
+  const ids = await rows.due('mail', ROWS);
   for (let i = 0; i < ids.length; i += batchSize) {
     const batch = ids.slice(i, i + batchSize);
     claimed += (await rows.claim(batch, (tx, found) => guard.judge(tx, transports, found))).admitted.length;

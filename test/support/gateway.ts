@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startInbox, type Inbox, type InboxOptions } from '../../demo/inbox.js';
@@ -10,6 +9,7 @@ import { Logger } from '../../src/platform/logger.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { TestClock } from './clock.js';
 import { databases, type DatabaseKind, type TestDatabase } from './databases.js';
+import { freePort } from './program.js';
 import { TestSource } from './source.js';
 
 export interface TestGatewayOptions {
@@ -48,6 +48,7 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
   const folder = mkdtempSync(join(tmpdir(), 'postern-test-'));
   const database: TestDatabase = await (options.database ?? databases[0]!).create(folder);
   const inbox = await startInbox({ smtpPort: 0, httpPort: 0, onMail: options.onMail });
+  // Links begin with PUBLIC_URL, so the port must be known before the gateway listens.
   const port = await freePort();
   const secret = options.settings?.SOURCE_SECRET ?? generateWebhookSecret();
   const clock = new TestClock(options.clockRuns);
@@ -100,14 +101,4 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
     },
   };
   return test;
-}
-
-/** Links begin with PUBLIC_URL, so the port must be known before the gateway listens. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }

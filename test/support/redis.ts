@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { freePort } from './program.js';
 
 /** A redis-server of one's own, to be ended and paused. It keeps nothing on disk. */
 export interface TestRedis {
@@ -25,7 +25,7 @@ export async function startRedis(options: string[] = []): Promise<TestRedis> {
     async start() {
       folder = mkdtempSync(join(tmpdir(), 'postern-redis-'));
       const args = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...options];
-      server = spawn(process.env.POSTERN_TEST_REDIS_SERVER ?? 'redis-server', args, { stdio: 'ignore' });
+      server = spawn('redis-server', args, { stdio: 'ignore' });
       const client = new Redis(url, { retryStrategy: () => 20, maxRetriesPerRequest: 500 });
       client.on('error', () => undefined); // not there yet
       await client.ping();
@@ -43,13 +43,4 @@ export async function startRedis(options: string[] = []): Promise<TestRedis> {
   };
   await redis.start();
   return redis;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
 }
