@@ -53,10 +53,9 @@ export interface Judged {
  * one planner sort by time, and the planner of a ticket is one at a time.
  */
 const BEHIND_ANOTHER = `EXISTS (SELECT 1 FROM deliveries earlier WHERE earlier.ticket_id = waiting.ticket_id
-  AND earlier.participant_id = waiting.participant_id AND earlier.id < waiting.id AND earlier.lane = 'mail'
+  AND earlier.participant_id = waiting.participant_id AND earlier.id < waiting.id AND earlier.challenge_id IS NULL
   AND earlier.ended_at IS NULL)`;
-const IS_DUE = `waiting.ended_at IS NULL AND waiting.next_attempt_at <= ?
-  AND (waiting.lane <> 'mail' OR NOT ${BEHIND_ANOTHER})`;
+const IS_FIRST = `(waiting.challenge_id IS NOT NULL OR NOT ${BEHIND_ANOTHER})`;
 
 /**
  * The rows of the deliveries as workers share them. Who holds one is told by its id and `attempts`, which each claim
@@ -80,7 +79,7 @@ export class DeliveryRows {
   /** Ids of what is due in a lane, the longest due first. */
   due(lane: Delivery['lane'], limit: number): Promise<Id<'dlv'>[]> {
     // Sorted by the index's own column and nothing more: a million rows due at once must not be sorted to find the first.
-    const text = `SELECT waiting.id AS id FROM deliveries waiting WHERE waiting.lane = ? AND ${IS_DUE} ORDER BY waiting.next_attempt_at LIMIT ${limit}`;
+    const text = `SELECT waiting.id AS id FROM deliveries waiting WHERE waiting.lane = ? AND waiting.ended_at IS NULL AND waiting.next_attempt_at <= ? AND ${IS_FIRST} ORDER BY waiting.next_attempt_at LIMIT ${limit}`;
     return this.database.read(async (manager) =>
       (await run<{ id: Id<'dlv'> }>(manager, text, [lane, this.clock.now()])).map(({ id }) => id),
     );
@@ -179,7 +178,9 @@ function claimText(kind: Database['kind']): string {
   // Whatever a worker died over is tried one after the other: what ends the next one takes no innocent rows along into
   // quarantine. The least suspect first: what is innocent is gone before that.
   const suspect = `state IN ('leased', 'submitting')`;
-  const due = `SELECT waiting.id FROM deliveries waiting WHERE waiting.id IN ? AND ${IS_DUE} AND (NOT (${suspect})
+  // Said so that no database takes the index of what is due for it, and reads all that waits to find a few ids.
+  const dueAt = `CASE WHEN waiting.ended_at IS NULL THEN waiting.next_attempt_at END`;
+  const due = `SELECT waiting.id FROM deliveries waiting WHERE waiting.id IN ? AND ${dueAt} <= ? AND ${IS_FIRST} AND (NOT (${suspect})
     OR waiting.id = (SELECT id FROM deliveries WHERE id IN ? AND ${suspect} AND next_attempt_at <= ? ORDER BY deaths, id LIMIT 1))`;
   // Rows that another transaction is taking are its own.
   const free = kind === 'postgres' ? `${due} ORDER BY waiting.id FOR UPDATE SKIP LOCKED` : due;

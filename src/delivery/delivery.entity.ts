@@ -51,7 +51,7 @@ export interface DeliveryInputs {
 @Index('deliveries_provider_id_idx', ['providerId'], { where: 'provider_id IS NOT NULL' })
 @Index('deliveries_ended_at_idx', ['endedAt'], { where: "state = 'parked'" })
 @Index('deliveries_ticket_id_participant_id_id_idx', ['ticketId', 'participantId', 'id'], {
-  where: "lane = 'mail' AND ended_at IS NULL",
+  where: 'challenge_id IS NULL AND ended_at IS NULL',
 })
 @Index('deliveries_lane_next_attempt_at_idx', ['lane', 'nextAttemptAt'], { where: 'ended_at IS NULL' })
 export class Delivery {
@@ -61,6 +61,7 @@ export class Delivery {
   @OptionalTextColumn() eventId: Id<'evt'> | null;
   @TextColumn() ticketId: Id<'tkt'>;
   @TextColumn() participantId: Id<'ptc'>;
+  /** The code it carries: in the lane `codes`. Null for all that goes by the lane `mail`. */
   @OptionalTextColumn() challengeId: Id<'chl'> | null;
   @TextColumn() templateKey: TemplateKey;
   @TextColumn() templateRevision: string;

@@ -84,12 +84,12 @@ export class Deliveries {
       tx,
       `WITH waiting AS (
          SELECT * FROM deliveries
-         WHERE ticket_id IN ? AND lane = 'mail' AND state = 'queued' AND attempts = 0 AND due_at > created_at ${lock}
+         WHERE ticket_id IN ? AND challenge_id IS NULL AND state = 'queued' AND attempts = 0 AND due_at > created_at ${lock}
        )
        SELECT *, TRUE AS is_open FROM waiting
        UNION ALL
        SELECT *, FALSE AS is_open FROM deliveries
-       WHERE ticket_id IN ? AND lane = 'mail' AND template_key <> 'link-renewed' AND state <> 'cancelled'
+       WHERE ticket_id IN ? AND challenge_id IS NULL AND template_key <> 'link-renewed' AND state <> 'cancelled'
          AND (ended_at IS NULL OR due_at > ?) AND id NOT IN (SELECT id FROM waiting)
        ORDER BY id`,
       [ticketIds, ticketIds, since],

@@ -1,6 +1,7 @@
-/** A domain whose oldest mail has been on its way for this long is slow: it may keep few connections busy, not all. */
+/** A domain whose oldest mail has been on its way for this long is slow: it may keep few places busy, not all. */
 const SLOW_AFTER_MS = 5000;
-const CONNECTIONS_OF_SLOW = 2;
+const PLACES_OF_SLOW = 2;
+const MOST_OF_ONE_DOMAIN = 3 / 4;
 
 interface Waiting {
   domain: string;
@@ -8,8 +9,8 @@ interface Waiting {
 }
 
 /**
- * Hands out the places at a lane's transports, first come, first served, so that no domain has all of them: one domain
- * gets half at most, and one that has become slow gets two. What waits behind a slow domain lets the others pass.
+ * Hands out a lane's places, first come, first served, so that no domain has all of them: one domain
+ * gets three quarters at most, and one that has become slow gets two. What waits behind a slow domain lets the others pass.
  */
 export class Dispatcher {
   private readonly waiting: Waiting[] = [];
@@ -39,7 +40,7 @@ export class Dispatcher {
     if (this.taken >= this.places) return false;
     if (since === undefined) return true;
     const isSlow = this.now() - since[0]! >= SLOW_AFTER_MS;
-    return since.length < (isSlow ? CONNECTIONS_OF_SLOW : Math.ceil(this.places / 2));
+    return since.length < (isSlow ? PLACES_OF_SLOW : Math.ceil(this.places * MOST_OF_ONE_DOMAIN));
   }
 
   private begin(domain: string): void {

@@ -284,8 +284,9 @@ describe.each(databases)('a burst of events on $name', (database) => {
   function copyOf(id: string, now: number, lane: string, templateKey: string): string {
     const columns = 'channel, event_id, ticket_id, participant_id, template_revision, locale, locale_reason, recipient';
     const more = 'inputs, state, attempts, deaths';
-    return `INSERT INTO deliveries (id, lane, template_key, created_at, due_at, next_attempt_at, ended_at, ${columns}, ${more})
-      SELECT '${newId('dlv', now)}', '${lane}', '${templateKey}', ${now}, ${now}, ${now}, ${now}, ${columns}, ${more}
+    const challengeId = lane === 'codes' ? `'${newId('chl', now)}'` : 'NULL';
+    return `INSERT INTO deliveries (id, lane, challenge_id, template_key, created_at, due_at, next_attempt_at, ended_at, ${columns}, ${more})
+      SELECT '${newId('dlv', now)}', '${lane}', ${challengeId}, '${templateKey}', ${now}, ${now}, ${now}, ${now}, ${columns}, ${more}
       FROM deliveries WHERE id = '${id}'`;
   }
 });

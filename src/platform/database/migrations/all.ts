@@ -2,6 +2,7 @@ import { FirstTables1795392000000 } from './1795392000000-first-tables.js';
 import { DeliveryEngine1795478400000 } from './1795478400000-delivery-engine.js';
 import { Breakers1795500000000 } from './1795500000000-breakers.js';
 import { Feedback1795510000000 } from './1795510000000-feedback.js';
+import { WaitingMails1795520000000 } from './1795520000000-waiting-mails.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -9,4 +10,5 @@ export const migrations = [
   DeliveryEngine1795478400000,
   Breakers1795500000000,
   Feedback1795510000000,
+  WaitingMails1795520000000,
 ];
