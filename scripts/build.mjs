@@ -23,6 +23,7 @@ const sources = [
   'templates',
   'demo',
   'test/bench',
+  'test/attacks',
   'test/faults',
   'test/support',
   'scripts/build.mjs',
