@@ -1,4 +1,5 @@
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
+import { counted } from '../support/counted.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest, type Form, type Page } from '../support/guest.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
@@ -72,6 +73,7 @@ describe('forms', () => {
       }
     expect(await dump(test)).toBe(before);
     expect(foreign.length * forms.length).toBeGreaterThan(50);
+    counted('forms of other sites', foreign.length * forms.length);
   });
 
   it('without their token, or with that of somebody or something else, are refused and change nothing', async () => {
@@ -110,6 +112,7 @@ describe('forms', () => {
       expect([what, answer.status]).toEqual([what, 403]);
     }
     expect(await dump(test)).toBe(before);
+    counted('forms of other sites', bad.length * forms.length + 2);
   });
 
   it('do nothing by another method', async () => {

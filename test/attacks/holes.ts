@@ -13,22 +13,30 @@ export interface Hole {
 
 const PARTS = ['src', 'demo', 'templates', 'test', 'dist', 'package.json', 'jest.config.mjs', 'ormconfig.ts'];
 
-/** A copy of the code with the hole in it. Remove it when done. Throws if the patch no longer fits the code. */
-export function planted({ path }: Pick<Hole, 'path'>): { folder: string; remove: () => void } {
+interface Copy {
+  folder: string;
+  remove: () => void;
+}
+
+/** A copy of the code as it is. Remove it when done. */
+export function copyCode(): Copy {
   const folder = mkdtempSync(join(tmpdir(), 'postern-hole-'));
-  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const isOurs = (name: string) => !name.includes(join('bench', 'reference', 'node_modules'));
+  for (const part of PARTS) cpSync(join(packageRoot, part), join(folder, part), { recursive: true, filter: isOurs });
+  symlinkSync(join(packageRoot, 'node_modules'), join(folder, 'node_modules'));
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** The same with a hole in it. Throws if the patch no longer fits the code. */
+export function planted({ path }: Pick<Hole, 'path'>): Copy {
+  const copy = copyCode();
+  const options = ['--batch', '--forward', '--fuzz=1', '--no-backup-if-mismatch', '-p1', '-i', path];
   try {
-    const isOurs = (name: string) => !name.includes(join('bench', 'reference', 'node_modules'));
-    for (const part of PARTS) cpSync(join(packageRoot, part), join(folder, part), { recursive: true, filter: isOurs });
-    symlinkSync(join(packageRoot, 'node_modules'), join(folder, 'node_modules'));
-    execFileSync('patch', ['--batch', '--forward', '--fuzz=1', '--no-backup-if-mismatch', '-p1', '-i', path], {
-      cwd: folder,
-      stdio: 'pipe',
-    });
+    execFileSync('patch', options, { cwd: copy.folder, stdio: 'pipe' });
   } catch (error) {
-    remove();
+    copy.remove();
     const said = error instanceof Error && 'stdout' in error ? String(error.stdout) : '';
     throw new Error(`the hole ${path} no longer fits the code: make the patch anew\n${said}`, { cause: error });
   }
-  return { folder, remove };
+  return copy;
 }

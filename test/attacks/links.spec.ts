@@ -3,12 +3,13 @@ import { newId } from '../../src/ids.js';
 import { attachmentUrl } from '../../src/outbound/attachment-url.js';
 import { generateKey, KeyRing } from '../../src/platform/crypto.js';
 import { signToken } from '../../src/platform/signed-token.js';
+import { counted } from '../support/counted.js';
 import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { send, type RawAnswer } from '../support/raw.js';
 import { dump } from '../support/tables.js';
-import { askForCode, invite, newestMail, opened, visit } from '../support/visit.js';
+import { askForCode, invite, opened } from '../support/visit.js';
 
 describe.each(databases)('links on $name', (database) => {
   let test: TestGateway;
@@ -45,6 +46,7 @@ describe.each(databases)('links on $name', (database) => {
       flips += pages.length;
     }
     expect(flips).toBeGreaterThan(800);
+    counted('forged links', flips);
   });
 
   it('gives that page for forged, foreign, misused and mangled tokens too', async () => {
@@ -118,6 +120,7 @@ describe.each(databases)('links on $name', (database) => {
       }
     }
     expect(Object.keys(bad).length).toBeGreaterThan(40);
+    counted('forged links', Object.keys(bad).length * 3);
   });
 
   it('changes nothing and sends nothing, whoever opens it, how often and by which safe method', async () => {
@@ -143,48 +146,6 @@ describe.each(databases)('links on $name', (database) => {
     expect(link).toMatch(/^\/t\/1\.l1\.[\w-]{59}\.[\w-]{43}$/);
   });
 
-  it('is made from PUBLIC_URL whatever the request says its host is', async () => {
-    const evil = 'evil.example';
-    const claims: Record<string, string | string[]>[] = [
-      ...[evil, `${evil}:80`, `user@${evil}`, `127.0.0.1.${evil}`, `${evil}#`, `[::1]`, '127.0.0.1:1', '', ' ', `${evil}.`].map(
-        (host) => ({ host }),
-      ),
-      { 'x-forwarded-host': evil },
-      { 'x-forwarded-proto': 'https', 'x-forwarded-host': evil, 'x-forwarded-port': '444' },
-      { forwarded: `host=${evil};proto=https` },
-      { 'x-host': evil },
-      { 'x-original-url': `//${evil}/` },
-      { 'x-rewrite-url': `//${evil}/` },
-      { 'x-forwarded-server': evil },
-      { 'x-http-host-override': evil },
-      { 'x-forwarded-prefix': `//${evil}` },
-      { referer: `https://${evil}/`, 'x-original-host': evil },
-    ]; // prettier-ignore
-    expect(claims).toHaveLength(20);
-    const said: string[] = [];
-    for (const [n, headers] of claims.entries()) {
-      const own = await invite(test, { email: `spoofed-${n}@example.com` });
-      const landing = await send(test.url, { path: own, headers });
-      if (landing.status === 400) continue; // node itself refuses some hosts
-      const cookie = String(landing.headers['set-cookie']).split(';')[0]!;
-      const formToken = /name="formToken" value="([^"]+)"/.exec(landing.body.toString())![1]!;
-      const sent = await send(test.url, {
-        method: 'POST',
-        path: `${own}/code`,
-        headers: { ...headers, cookie, 'content-type': 'application/x-www-form-urlencoded' },
-        body: new URLSearchParams({ formToken }).toString(),
-      });
-      expect([sent.status, sent.headers.location]).toEqual([303, `${own}/code`]);
-      await test.drain();
-      const { raw } = newestMail(test, `spoofed-${n}@example.com`);
-      const missing = await send(test.url, { path: '/t/none', headers });
-      said.push(JSON.stringify([landing.headers, sent.headers, missing.headers]), landing.body.toString(), raw);
-      test.clock.advance({ minutes: 61 });
-    }
-    expect(said.length).toBeGreaterThan(45);
-    expect(said.join('\n')).not.toContain(evil);
-  });
-
   const asked = async () => {
     const guest = new Guest(test.url);
     return { guest, ...(await askForCode(test, guest, link)) };
@@ -192,29 +153,6 @@ describe.each(databases)('links on $name', (database) => {
 });
 
 describe('a link', () => {
-  it('takes about as long to refuse as to find unknown, so that time tells little', async () => {
-    const test = await createGateway();
-    try {
-      const { link } = await visit(test);
-      const cut = link.slice(0, -3) + (link.endsWith('AAA') ? 'BBB' : 'AAA');
-      const median = async (path: string) => {
-        const times: number[] = [];
-        for (let n = 0; n < 40; n++) {
-          const from = performance.now();
-          await send(test.url, { path });
-          times.push(performance.now() - from);
-        }
-        return times.sort((a, b) => a - b)[20]!;
-      };
-      await median(cut);
-      const [known, unknownKid] = [await median(cut), await median(link.replace('.l1.', '.zz.'))];
-      // Loose on purpose: it only shows that no path does a different kind of work.
-      expect(Math.max(known, unknownKid) / Math.min(known, unknownKid)).toBeLessThan(5);
-    } finally {
-      await test.close();
-    }
-  });
-
   it('dies at once when its key is cut off, and lives on when another one signs', async () => {
     const [old, next] = [generateKey(), generateKey()];
     const settings = { LINK_KEYS: `a:${old}` };

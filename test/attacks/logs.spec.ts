@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
+import { counted } from '../support/counted.js';
 import { createGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { startReceiver } from '../support/receiver.js';
@@ -107,6 +108,7 @@ describe('what is logged', () => {
               throw new Error(
                 `${what} is logged: ${test.logs.find((line) => line.toLowerCase().includes(form.toLowerCase()))}`,
               );
+        counted('planted secrets in logs', Object.keys(planted).length);
       } finally {
         await test.close();
         await source.close();

@@ -1,3 +1,4 @@
+import { counted } from '../support/counted.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { startRelay, type Relay } from '../support/smtp.js';
 
@@ -119,6 +120,7 @@ describe('headers of a mail', () => {
         expect([given, frame(mail!.raw)]).toEqual([given, expected]);
         expect([given, mail!.to, mail!.from]).toEqual([given, ['siti@example.com'], 'no-reply@support.example']);
       }
+    counted('headers of mails', strings.length * 2);
   });
 
   it('never carry an address that could be two', async () => {
@@ -136,6 +138,7 @@ describe('headers of a mail', () => {
       const { status, mail } = await mailOf({}, email);
       expect([email, status, mail]).toEqual([email, 422, undefined]);
     }
+    counted('headers of mails', bad.length);
   });
 
   it('say that this is a machine and nobody answers it, and one link stands in both parts', async () => {

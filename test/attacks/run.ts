@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../../src/config.js';
-import { planted, type Hole } from './holes.js';
+import { copyCode, planted, type Hole } from './holes.js';
 
 const HELP = `npm run test:attacks -- [--holes yes|no|only] [--hole name,name]
 
@@ -46,6 +46,17 @@ async function isFound(hole: Hole): Promise<boolean> {
   }
 }
 
+/** A hole counts as found only if the same attacks pass in a copy without it. */
+async function checkCopy(specs: string[]): Promise<void> {
+  const copy = copyCode();
+  try {
+    const { passed } = await runSpecs(copy.folder, specs, ['--silent']);
+    if (!passed) throw new Error(`these fail without any hole, so they can tell of none: ${specs.join(', ')}`);
+  } finally {
+    copy.remove();
+  }
+}
+
 function table(head: string[], rows: string[][]): string {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
   const line = (cells: string[]) =>
@@ -64,6 +75,7 @@ async function runAttacks(): Promise<boolean> {
 }
 
 async function runHoles(holes: Hole[]): Promise<boolean> {
+  await checkCopy([...new Set(holes.map(({ spec }) => spec))]);
   const rows: string[][] = [];
   for (const hole of holes) {
     const from = performance.now();
@@ -110,4 +122,9 @@ function holeOf(path: string): Hole {
   return { path, what, spec };
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}
