@@ -1,4 +1,5 @@
 import { sha256 } from '../../src/platform/crypto.js';
+import { counted } from '../support/counted.js';
 import { databases } from '../support/databases.js';
 import { png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
@@ -87,9 +88,9 @@ describe.each(databases)('sessions on $name', (database) => {
     expect((await stolen.get(`/tickets/${two.ticketId}`)).status).toBe(200);
   });
 
-  it('open one ticket of six, by every route, whatever cookie is shown under whatever name', async () => {
+  it('open one ticket of ten, by every route, whatever cookie is shown under whatever name', async () => {
     const visits: Visit[] = [];
-    for (let n = 0; n < 6; n++) visits.push(await visit(test, { email: `guest-${n}@example.com` }));
+    for (let n = 0; n < 10; n++) visits.push(await visit(test, { email: `guest-${n}@example.com` }));
     const attachments: string[] = [];
     for (const { guest, page } of visits) {
       const files = [{ name: 'a.png', content: png(), type: 'image/png' }];
@@ -126,10 +127,11 @@ describe.each(databases)('sessions on $name', (database) => {
           seen.push(...[...answers, ...posts].map(({ html }) => html));
         }
       }
-    expect(seen).toHaveLength(6 * 5 * 2 * 6);
+    expect(seen).toHaveLength(10 * 9 * 2 * 6);
+    counted('sessions on other tickets', seen.length);
     for (const html of seen) expect(html).not.toMatch(/Secret of|Mohon kirim|guest-\d/);
     expect(await rows(test, 'replies')).toEqual(before);
-    expect(await count(test, 'sessions', 'ended_at IS NULL')).toBeGreaterThanOrEqual(6);
+    expect(await count(test, 'sessions', 'ended_at IS NULL')).toBeGreaterThanOrEqual(10);
     for (const { guest, ticketId } of visits) expect((await guest.get(`/tickets/${ticketId}`)).status).toBe(200);
   });
 
