@@ -1,25 +1,45 @@
+import { Redis } from 'ioredis';
 import { randomBytes } from 'node:crypto';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { counted } from '../support/counted.js';
+import { databases } from '../support/databases.js';
 import { createGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { startReceiver } from '../support/receiver.js';
 import { png } from '../support/files.js';
+import { queues } from '../support/queues.js';
 import { startRelay } from '../support/smtp.js';
-import { rows } from '../support/tables.js';
+import { dump, rows } from '../support/tables.js';
 import { askForCode, invite } from '../support/visit.js';
 
 /** A word that is nowhere by chance. */
 const secret = (what: string) => `${what}${randomBytes(6).toString('hex')}`;
 
-describe('what is logged', () => {
-  it.each(['info', 'debug', 'trace'])(
-    'at level %s holds none of twenty planted secrets after the whole way',
-    async (level) => {
+const redis = queues.find(({ name }) => name === 'Redis');
+const postgres = databases.find(({ name }) => name === 'Postgres');
+const grounds = [
+  { level: 'info', on: 'embedded' },
+  { level: 'debug', on: 'embedded' },
+  { level: 'trace', on: 'embedded' },
+  ...(redis && postgres ? [{ level: 'trace', on: 'on Redis', redis, database: postgres }] : []),
+];
+
+describe('what is logged, queued and stored', () => {
+  it.each(grounds)(
+    'at level $level with the queue $on holds none of twenty planted secrets after the whole way',
+    async ({ level, redis: queue, database }) => {
       const source = await startReceiver();
+      const broker = await queue?.create();
+      const queued = broker && (await overhear(broker.url));
       let refuses = true;
       const test = await createGateway({
-        settings: { LOG_LEVEL: level, OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() },
+        database,
+        settings: {
+          LOG_LEVEL: level,
+          OUTBOUND_URL: source.url,
+          OUTBOUND_SECRET: generateWebhookSecret(),
+          ...(broker ? { QUEUE_URL: broker.url } : {}),
+        },
         onMail: () => (refuses ? 451 : undefined),
       });
       const planted: Record<string, string> = {
@@ -103,14 +123,24 @@ describe('what is logged', () => {
         expect(test.logs.some((line) => line.includes('"level":50'))).toBe(true);
         const text = test.logs.join('').toLowerCase();
         for (const [what, value] of Object.entries(planted))
-          for (const form of [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)])
-            if (hasWord(text, form.toLowerCase()))
-              throw new Error(
-                `${what} is logged: ${test.logs.find((line) => line.toLowerCase().includes(form.toLowerCase()))}`,
-              );
-        counted('planted secrets in logs', Object.keys(planted).length);
+          for (const form of formsOf(value))
+            if (hasWord(text, form))
+              throw new Error(`${what} is logged: ${test.logs.find((line) => line.toLowerCase().includes(form))}`);
+        // The queue holds ids and nothing else.
+        const jobs = queued?.said().toLowerCase() ?? '';
+        if (queued) expect(jobs).toContain('dlv_');
+        for (const [what, value] of Object.entries(planted))
+          if (formsOf(value).some((form) => hasWord(jobs, form))) throw new Error(`${what} is in the queue`);
+        // The database holds what people wrote and who they are, but nothing that opens a door.
+        const stored = (await dump(test)).toLowerCase();
+        for (const [what, value] of Object.entries(planted))
+          if (opensDoors(what) && formsOf(value).some((form) => hasWord(stored, form)))
+            throw new Error(`${what} is in the database`);
+        counted('planted secrets in logs, queue and database', Object.keys(planted).length);
       } finally {
+        queued?.close();
         await test.close();
+        await broker?.drop();
         await source.close();
       }
     },
@@ -136,6 +166,28 @@ describe('an address that a relay quotes', () => {
     }
   });
 });
+
+/** Whoever has one of these gets in somewhere; the rest is what Postern is told to keep. */
+function opensDoors(what: string): boolean {
+  return /^the (code|link|cookie postern-(?!guest-language).*|form token|signed file|signature)$/.test(what);
+}
+
+/** A value as it may be spelled in a log line, a URL or a payload. */
+function formsOf(value: string): string[] {
+  return [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)].map((form) => form.toLowerCase());
+}
+
+/** Everything that anybody tells a Redis from now on. */
+async function overhear(url: string): Promise<{ said: () => string; close: () => void }> {
+  const client = new Redis(url);
+  const monitor = await client.monitor();
+  const own = new URL(url).pathname.slice(1);
+  const lines: string[] = [];
+  monitor.on('monitor', (_time: string, words: string[], _source: string, database: string) => {
+    if (database === own) lines.push(words.join(' '));
+  });
+  return { said: () => lines.join('\n'), close: () => (monitor.disconnect(), client.disconnect()) };
+}
 
 /** Digits are a secret only where they stand alone: a time has digits too. */
 function hasWord(text: string, word: string): boolean {
