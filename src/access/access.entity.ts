@@ -3,6 +3,7 @@ import type { Id } from '../ids.js';
 import {
   CountColumn,
   IdColumn,
+  JsonColumn,
   OptionalTextColumn,
   OptionalTimeColumn,
   TextColumn,
@@ -47,10 +48,22 @@ export class Session {
   @OptionalTimeColumn() endedAt: number | null;
 }
 
-/** A counter of one thing within one window. */
+/** Wrong codes in a row of one participant, over all codes and links. */
+@Entity('failed_tries')
+export class FailedTries {
+  @PrimaryColumn({ type: 'text' }) participantId: Id<'ptc'>;
+  @CountColumn() inARow: number;
+  /** Links that expire at this moment or before are dead: those made before too many tries had failed. 0: none is. */
+  @TimeColumn() deadThrough: number;
+}
+
+/** When one thing was last done, as often as its limit allows. */
 @Entity('limits')
+@Index('limits_ends_at_idx', ['endsAt'])
 export class Limit {
   @PrimaryColumn({ type: 'text' }) key: string;
-  @TimeColumn() windowStartedAt: number;
-  @CountColumn() count: number;
+  /** ms since 1970, oldest first. */
+  @JsonColumn() times: number[];
+  /** From then on it holds nothing back. */
+  @TimeColumn() endsAt: number;
 }

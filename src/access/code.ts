@@ -1,19 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { randomInt } from 'node:crypto';
-import { In, IsNull, LessThanOrEqual, Not } from 'typeorm';
+import { In, IsNull, LessThanOrEqual, MoreThanOrEqual, Not } from 'typeorm';
 import { Config } from '../config.js';
 import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
-import { Challenge } from './access.entity.js';
-import { takeLimits, type LimitRule, type Taken } from './limits.js';
+import { Challenge, FailedTries, Limit } from './access.entity.js';
+import { codeLimits, guessLimit, takeLimits, type Asker, type Taken } from './limits.js';
+import { Links } from './link.js';
 import { Sessions, type Holder } from './session.js';
 
 const PURPOSE = 'open-ticket';
 const MAX_TRIES = 5;
-const MINUTE = 60;
-const HOUR = 3600;
-const DAY = 86_400;
+/** Wrong codes in a row, then the link takes no more: a hundred of a million (NIST SP 800-63B-4 3.2.2). */
+const MOST_FAILURES = 100;
 /** Signs that nobody takes for another one. */
 const REFERENCE_SIGNS = 'ABCDEFGHJKMNPQRSTVWXYZ23456789';
 
@@ -25,7 +25,7 @@ export interface IssuedCode {
 }
 
 export type Refusal =
-  | { ok: false; reason: 'malformed' | 'dead' }
+  | { ok: false; reason: 'malformed' | 'dead' | 'link-dead' }
   | { ok: false; reason: 'wrong'; triesLeft: number }
   | { ok: false; reason: 'limited'; retryAfterSeconds: number };
 export type Verdict<T> = { ok: true; sessionToken: string; also: T } | Refusal;
@@ -38,16 +38,21 @@ export class Codes {
     private readonly database: Database,
     private readonly clock: Clock,
     private readonly sessions: Sessions,
+    private readonly links: Links,
   ) {}
 
   /** Makes a code in the transaction that also plans its mail; older codes of the holder die. */
   async issue(
     tx: Transaction,
     holder: Holder,
-    asker: { addressKey: string; ip: string },
+    asker: Omit<Asker, 'participantId'>,
   ): Promise<(IssuedCode & { ok: true }) | Exclude<Taken, { ok: true }>> {
     const now = this.clock.now();
-    const taken = await takeLimits(tx, this.sendingLimits(holder, asker), now);
+    const taken = await takeLimits(
+      tx,
+      codeLimits(this.config.secretKeys, { ...asker, participantId: holder.participantId }),
+      now,
+    );
     if (!taken.ok) return taken;
     await tx.update(
       Challenge,
@@ -91,11 +96,16 @@ export class Codes {
    * Tries a code. The try is counted and committed before anything is compared, so a hundred parallel guesses make five
    * comparisons; the right code is consumed by one conditional update, so fifty parallel right answers open one session.
    * `also` is done in the transaction that consumes it.
+   * Each try counts against the link by which it came; too many wrong ones in a row kill that.
    */
-  async verify<T>(holder: Holder, typed: string, also: (tx: Transaction) => Promise<T>): Promise<Verdict<T>> {
+  async verify<T>(
+    { linkExpiresAt, ...holder }: Holder & { linkExpiresAt: number },
+    typed: string,
+    also: (tx: Transaction) => Promise<T>,
+  ): Promise<Verdict<T>> {
     const code = this.normalise(typed);
     if (code === null) return { ok: false, reason: 'malformed' };
-    const counted = await this.countTry(holder);
+    const counted = await this.countTry(holder, linkExpiresAt);
     if (!counted.ok) return counted;
     const { challenge } = counted;
     const mac = Buffer.from(challenge.codeMac, 'base64url');
@@ -103,7 +113,13 @@ export class Codes {
       const triesLeft = MAX_TRIES - challenge.tries;
       return triesLeft > 0 ? { ok: false, reason: 'wrong', triesLeft } : { ok: false, reason: 'dead' };
     }
-    return this.consume(challenge, holder, also);
+    return this.consume(challenge, holder, linkExpiresAt, also);
+  }
+
+  /** True if too many codes in a row were wrong since this link was made: only one that was made later takes codes. */
+  async isLinkDead({ participantId }: Holder, linkExpiresAt: number): Promise<boolean> {
+    const tries = await this.database.read((manager) => manager.findOneBy(FailedTries, { participantId }));
+    return tries !== null && tries.deadThrough >= linkExpiresAt;
   }
 
   /** What a code mail still to be sent shows; null once it was used, replaced, sent or is too old: then no mail leaves. */
@@ -123,15 +139,13 @@ export class Codes {
     if (challengeIds.length > 0) await tx.update(Challenge, { id: In(challengeIds) }, { sealedCode: null });
   }
 
-  /** Forgets the readable codes that expired unsent. */
+  /** Forgets the readable codes that expired unsent, and what was counted for limits that are over. */
   async wipeExpired(): Promise<void> {
-    await this.database.write((tx) =>
-      tx.update(
-        Challenge,
-        { sealedCode: Not(IsNull()), expiresAt: LessThanOrEqual(this.clock.now()) },
-        { sealedCode: null },
-      ),
-    );
+    const past = LessThanOrEqual(this.clock.now());
+    await this.database.write(async (tx) => {
+      await tx.update(Challenge, { sealedCode: Not(IsNull()), expiresAt: past }, { sealedCode: null });
+      await tx.delete(Limit, { endsAt: past });
+    });
   }
 
   /** ASCII digits of the right number once spaces and hyphens are gone, or null: then no try is counted. */
@@ -140,11 +154,10 @@ export class Codes {
     return /^[0-9]+$/.test(code) && code.length === this.config.codeDigits ? code : null;
   }
 
-  private countTry(holder: Holder): Promise<{ ok: true; challenge: Challenge } | Refusal> {
+  private countTry(holder: Holder, linkExpiresAt: number): Promise<{ ok: true; challenge: Challenge } | Refusal> {
     return this.database.write(async (tx) => {
       const now = this.clock.now();
-      const guess = { key: this.limitKey('guess', holder.participantId), max: 25, seconds: HOUR };
-      const taken = await takeLimits(tx, [guess], now);
+      const taken = await takeLimits(tx, [guessLimit(this.config.secretKeys, holder.participantId)], now);
       if (!taken.ok) return { ok: false, reason: 'limited', retryAfterSeconds: taken.retryAfterSeconds } as const;
       const challenge = await tx.findOne(Challenge, {
         where: { ...holder, supersededAt: IsNull() },
@@ -162,11 +175,49 @@ export class Codes {
         })
         .execute();
       if (counted.affected !== 1) return { ok: false, reason: 'dead' } as const;
+      if (!(await this.countFailure(tx, holder, linkExpiresAt))) return { ok: false, reason: 'link-dead' } as const;
       return { ok: true, challenge: await tx.findOneByOrFail(Challenge, { id: challenge.id }) } as const;
     });
   }
 
-  private consume<T>(challenge: Challenge, holder: Holder, also: (tx: Transaction) => Promise<T>): Promise<Verdict<T>> {
+  /**
+   * A failure until the code turns out to be right. The hundredth kills every link made until now, by the latest moment
+   * at which one of them expires; a link of a later mail expires after that, and counts from the beginning.
+   */
+  private async countFailure(tx: Transaction, { participantId }: Holder, linkExpiresAt: number): Promise<boolean> {
+    await tx
+      .createQueryBuilder()
+      .insert()
+      .into(FailedTries)
+      .values({ participantId, inARow: 0, deadThrough: 0 })
+      .orIgnore()
+      .execute();
+    const deadThrough = Math.max(linkExpiresAt, this.links.terms(this.clock.now()).expiresAt);
+    const counted = await tx
+      .createQueryBuilder()
+      .update(FailedTries)
+      .set({
+        inARow: () => `CASE WHEN in_a_row + 1 >= ${MOST_FAILURES} THEN 0 ELSE in_a_row + 1 END`,
+        deadThrough: () => `CASE WHEN in_a_row + 1 >= ${MOST_FAILURES} THEN ${deadThrough} ELSE dead_through END`,
+      })
+      .where('participant_id = :participantId AND dead_through < :linkExpiresAt', { participantId, linkExpiresAt })
+      .execute();
+    return counted.affected === 1;
+  }
+
+  /** The right code ends the row, also where this very try was the last one of it. */
+  private async forgetFailures(tx: Transaction, { participantId }: Holder, linkExpiresAt: number): Promise<void> {
+    await tx.update(FailedTries, { participantId }, { inARow: 0 });
+    const byThisTry = { participantId, deadThrough: MoreThanOrEqual(linkExpiresAt) };
+    await tx.update(FailedTries, byThisTry, { deadThrough: 0 });
+  }
+
+  private consume<T>(
+    challenge: Challenge,
+    holder: Holder,
+    linkExpiresAt: number,
+    also: (tx: Transaction) => Promise<T>,
+  ): Promise<Verdict<T>> {
     return this.database.write(async (tx) => {
       const used = await tx.update(
         Challenge,
@@ -174,28 +225,9 @@ export class Codes {
         { usedAt: this.clock.now(), sealedCode: null },
       );
       if (used.affected !== 1) return { ok: false, reason: 'dead' };
+      await this.forgetFailures(tx, holder, linkExpiresAt);
       return { ok: true, sessionToken: await this.sessions.open(tx, holder), also: await also(tx) };
     });
-  }
-
-  private sendingLimits(holder: Holder, { addressKey, ip }: { addressKey: string; ip: string }): LimitRule[] {
-    const perHolder = (seconds: number, max: number) => ({
-      key: this.limitKey(`send-${seconds}`, holder.participantId),
-      max,
-      seconds,
-    });
-    return [
-      perHolder(MINUTE, 1),
-      perHolder(HOUR, 5),
-      perHolder(DAY, 10),
-      { key: this.limitKey('send-address', addressKey), max: 20, seconds: HOUR },
-      { key: this.limitKey('send-ip', ip), max: 30, seconds: HOUR },
-    ];
-  }
-
-  /** Keyed, so that the table tells neither addresses nor IPs. */
-  private limitKey(kind: string, value: string): string {
-    return `${kind}:${this.config.secretKeys.sign('limit', Buffer.from(`${kind}:${value}`)).mac.toString('base64url')}`;
   }
 }
 

@@ -26,6 +26,8 @@ export type OpenedLink =
       participantId: Id<'ptc'>;
       generation: number;
       expired: boolean;
+      /** ms since 1970, whole seconds. */
+      expiresAt: number;
       isOf(source: string): boolean;
     }
   | { ok: false };
@@ -56,12 +58,14 @@ export class Links {
   open(token: string, now: number): OpenedLink {
     const payload = openToken(this.config.linkKeys, PURPOSE, token);
     if (payload === null || payload.length !== PAYLOAD_BYTES) return { ok: false };
+    const expiresAt = payload.readUInt32BE(40) * 1000;
     return {
       ok: true,
       ticketId: idOfBytes('tkt', payload.subarray(4, 20)),
       participantId: idOfBytes('ptc', payload.subarray(20, 36)),
       generation: payload.readUInt32BE(36),
-      expired: payload.readUInt32BE(40) * 1000 <= now,
+      expired: expiresAt <= now,
+      expiresAt,
       isOf: (source) => sourceTag(source).equals(payload.subarray(0, 4)),
     };
   }

@@ -70,6 +70,11 @@ export class Sessions {
   }
 }
 
+/** Ends all sessions of a participant. */
+export async function endSessions(tx: Transaction, participantId: Id<'ptc'>, now: number): Promise<void> {
+  await tx.update(Session, { participantId, endedAt: IsNull() }, { endedAt: now });
+}
+
 function hashOf(token: string): string {
   return sha256(token).toString('hex');
 }

@@ -44,9 +44,14 @@ export class MailRenderer {
   /** @throws if it cannot be rendered, now or at any later try; what it returns never throws */
   render(delivery: Delivery, code: CodeForMail | null): Mail {
     const { brand, from, fixed, domain } = this.frame(delivery.inputs.brand);
-    const mail = this.fill(delivery, brand, code);
+    const link = this.linkOf(delivery);
+    const mail = this.fill(delivery, brand, code, link);
     const { id, recipient, ticketId, createdAt } = delivery;
-    const own = { 'X-Postern-Notification': siblingId('ntf', id), 'Content-Language': mail.locale };
+    const own = {
+      'X-Postern-Notification': siblingId('ntf', id),
+      'Content-Language': mail.locale,
+      ...unsubscribing(delivery, link),
+    };
     // `=_` cannot stand in quoted-printable, nor in base64: whatever a part holds, it is no boundary (RFC 2045 6.7).
     const boundary = `=_${id}`;
     const head =
@@ -77,11 +82,12 @@ export class MailRenderer {
   }
 
   private fill(
-    { templateKey, locale, inputs, ticketId, participantId }: Delivery,
+    { templateKey, locale, inputs }: Delivery,
     brand: Brand,
     code: CodeForMail | null,
+    link: string | null,
   ): EncodedMail {
-    const { ticketNumber, recipientName, timeZone, occurredAt, guest, updates, link } = inputs;
+    const { ticketNumber, recipientName, timeZone, occurredAt, guest, updates } = inputs;
     const common = { ticketNumber, recipientName, timeZone, occurredAt, brand };
     if (templateKey === 'access-code') {
       if (code === null) throw new Error('a code mail is rendered with its code');
@@ -89,16 +95,19 @@ export class MailRenderer {
       return this.catalogue.encode(templateKey, locale, { ...common, ...code, codeMinutes });
     }
     if (link === null) throw new Error('a ticket mail is rendered with its link');
-    const url =
-      link.kind === 'account'
-        ? link.url
-        : this.links.url({ ...link, ticketId, participantId, generation: inputs.generation }, link.kid);
     return this.catalogue.encode(templateKey, locale, {
       ...common,
       guest,
       updateCount: Math.max(1, updates.length),
-      link: url,
+      link,
     });
+  }
+
+  private linkOf({ inputs: { link, generation }, ticketId, participantId }: Delivery): string | null {
+    if (link === null) return null;
+    return link.kind === 'account'
+      ? link.url
+      : this.links.url({ ...link, ticketId, participantId, generation }, link.kid);
   }
 
   private frame(name: string): Frame {
@@ -119,6 +128,12 @@ export class MailRenderer {
     const { name, address } = this.config.mail.from;
     return { name, address: address.given };
   }
+}
+
+/** One click in the mail program ends the mails about this ticket (RFC 8058). What somebody asked for has no such thing. */
+function unsubscribing({ inputs }: Delivery, link: string | null): Record<string, string> {
+  if (inputs.link?.kind !== 'guest' || inputs.updates.length === 0) return {};
+  return { 'List-Unsubscribe': `<${link}/stop>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' };
 }
 
 function headerFields(headers: Readonly<Record<string, string>>): string {

@@ -94,7 +94,9 @@ function tellingsOf({ source, eventId, event, applied }: News): Telling[] {
     // Its own word, not that of its type: what it says now is what the ticket must still say when the mail leaves.
     status: rule.tells === 'status' ? event.data.ticket.status : null,
   };
-  const told = applied.participants.filter((one) => !rule.isAboutMessage || one.id !== applied.author?.id);
+  const told = applied.participants.filter(
+    (one) => wantsNews(one) && (!rule.isAboutMessage || one.id !== applied.author?.id),
+  );
   return told.map((participant) => ({
     key: `${participant.id} ${participant.generation}`,
     windowMs: source.quietWindowSeconds * 1000,
@@ -103,6 +105,11 @@ function tellingsOf({ source, eventId, event, applied }: News): Telling[] {
     participant,
     update,
   }));
+}
+
+/** Neither "not my ticket" nor "no more mails about it". */
+function wantsNews({ deniedAt, mailStoppedAt }: Participant): boolean {
+  return deniedAt === null && mailStoppedAt === null;
 }
 
 function mailOf({ news, into, dueAt }: Gathered<Telling, RecentMail>): MailPlan {

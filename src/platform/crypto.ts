@@ -40,6 +40,11 @@ export class KeyRing {
     this.#current = entries[0]!.kid;
   }
 
+  /** The names of its keys; the first one signs. */
+  get names(): string[] {
+    return [...this.#keys.keys()];
+  }
+
   /** `kid` if the ring still has it, else the name of the first key. */
   nameFor(kid?: string): string {
     return kid !== undefined && this.#keys.has(kid) ? kid : this.#current;

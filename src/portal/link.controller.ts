@@ -1,12 +1,8 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import ipaddr from 'ipaddr.js';
 import { Codes } from '../access/code.js';
-import { Links } from '../access/link.js';
-import { takeLimits } from '../access/limits.js';
-import type { Holder } from '../access/session.js';
+import { renewalLimits, takeLimits, type Taken } from '../access/limits.js';
 import { Config } from '../config.js';
-import type { Source } from '../sources.js';
 import { Deliveries } from '../delivery/delivery.js';
 import { Suppressions } from '../delivery/suppression.js';
 import { accountPage } from '../notifications/planner.js';
@@ -14,20 +10,14 @@ import { Outbound } from '../outbound/outbound.js';
 import { maskAddress } from '../platform/address.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
-import { findConversation, type Conversation } from '../tickets/conversation.js';
+import { takeBackDenial } from '../tickets/ways-out.js';
+import { canonicalIp } from './client-network.js';
+import { Doors, newsOf, seeOther, type Door } from './doors.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter, type PageSubject } from './page-writer.js';
 import { Visitors } from './visitor.js';
 
 const RESEND_AFTER_MS = 60_000;
-/** Fresh links for one expired link: enough for a person who waits for a mail, nothing for one who floods a mailbox. */
-const RENEWALS_PER_DAY = 5;
-
-interface Door extends Conversation {
-  source: Source;
-  holder: Holder;
-  expired: boolean;
-}
 
 interface CodeForm {
   formToken?: string;
@@ -42,7 +32,7 @@ export class LinkController {
     private readonly config: Config,
     private readonly database: Database,
     private readonly clock: Clock,
-    private readonly links: Links,
+    private readonly doors: Doors,
     private readonly codes: Codes,
     private readonly deliveries: Deliveries,
     private readonly suppressions: Suppressions,
@@ -60,10 +50,16 @@ export class LinkController {
     const door = await this.open(token, request, reply);
     if (!door) return;
     const { ticket, participant } = door;
+    const maskedAddress = maskAddress(participant.email);
+    const sendAction = `/t/${token}/code`;
+    if (participant.deniedAt !== null)
+      return this.writer.notice(request, reply, 200, { kind: 'not-mine', maskedAddress, action: sendAction }, door);
     const view = {
       ticketNumber: ticket.number,
-      maskedAddress: maskAddress(participant.email),
-      sendAction: `/t/${token}/code`,
+      maskedAddress,
+      sendAction,
+      notMineAction: participant.confirmedAt === null ? `/t/${token}/not-mine` : null,
+      stopAction: participant.mailStoppedAt === null ? `/t/${token}/stop` : null,
     };
     await this.writer.send(request, reply, 200, 'landing', view, door);
   }
@@ -91,22 +87,19 @@ export class LinkController {
       const mails = await this.deliveries.plan(tx, [
         { ticket, participant, templateKey: 'access-code', occurredAt, challenge },
       ]);
-      const data = { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email: participant.email };
-      const news = await this.outbound.enqueue(tx, { source: source.name, type: 'link.opened', data });
+      const news = await this.outbound.enqueue(tx, { source: source.name, type: 'link.opened', data: newsOf(door) });
       return { ok: true as const, mails, news };
     });
     if (result.ok) {
       this.deliveries.wake(result.mails);
       this.outbound.wake(result.news);
-      return this.goTo(reply, `/t/${token}/code`);
+      return seeOther(reply, `/t/${token}/code`);
     }
     const latest = await this.codes.latest(holder);
     // Pressed twice: the code on its way still works, and the page says that no second one was sent.
-    if (latest?.alive && result.retryAfterSeconds <= RESEND_AFTER_MS / 1000)
-      return this.goTo(reply, `/t/${token}/code?again=1`);
-    void reply.header('retry-after', String(result.retryAfterSeconds));
+    if (latest?.alive && result.full === 'code') return seeOther(reply, `/t/${token}/code?again=1`);
     const href = latest?.alive ? `/t/${token}/code` : null;
-    await this.writer.notice(request, reply, 429, { kind: 'wait', seconds: result.retryAfterSeconds, href }, door);
+    await this.wait(door, request, reply, result, href);
   }
 
   @Get('code')
@@ -133,16 +126,18 @@ export class LinkController {
     this.checkForm(request, form);
     const door = await this.open(token, request, reply);
     if (!door) return;
-    const { ticket, participant, source, holder } = door;
-    const data = { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email: participant.email };
-    const verdict = await this.codes.verify(holder, String(form.code ?? ''), (tx) =>
-      this.outbound.enqueue(tx, { source: source.name, type: 'guest.verified', data }),
-    );
+    const { ticket, participant, source, holder, linkExpiresAt } = door;
+    const verdict = await this.codes.verify({ ...holder, linkExpiresAt }, String(form.code ?? ''), async (tx) => {
+      // Whoever reads the mailbox is in again, whatever somebody said who only had the link.
+      await takeBackDenial(tx, holder, this.clock.now());
+      return this.outbound.enqueue(tx, { source: source.name, type: 'guest.verified', data: newsOf(door) });
+    });
     if (verdict.ok) {
       this.outbound.wake(verdict.also);
       this.visitors.keepSession(reply, ticket.id, verdict.sessionToken, participant.locale);
-      return this.goTo(reply, `/tickets/${ticket.id}#newest`);
+      return seeOther(reply, `/tickets/${ticket.id}#newest`);
     }
+    if (verdict.reason === 'link-dead') return this.deadLink(door, request, reply);
     if (verdict.reason === 'dead') return this.deadCode(token, door, request, reply);
     if (verdict.reason === 'limited') {
       void reply.header('retry-after', String(verdict.retryAfterSeconds));
@@ -161,23 +156,24 @@ export class LinkController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     this.checkForm(request, form);
-    const door = await this.find(token);
+    const door = await this.doors.find(token);
     if (!door) return this.writer.notice(request, reply, 404, { kind: 'not-found' });
-    if (!door.expired) return this.goTo(reply, `/t/${token}`);
+    if (!door.expired) return seeOther(reply, `/t/${token}`);
     if (await this.isSuppressed(door)) return this.unreachable(door, request, reply);
     const { ticket, participant, source } = door;
     const now = this.clock.now();
     const planned = await this.database.write(async (tx) => {
-      const limit = { key: `renew:${participant.id}`, max: RENEWALS_PER_DAY, seconds: 86_400 };
-      const taken = await takeLimits(tx, [limit], now);
+      const asker = {
+        participantId: participant.id,
+        addressKey: participant.emailKey,
+        ip: canonicalIp(request.ip),
+      };
+      const taken = await takeLimits(tx, renewalLimits(this.config.secretKeys, asker), now);
       const accountUrl = participant.kind === 'account' ? accountPage(source, ticket) : null;
       const plan = { ticket, participant, templateKey: 'link-renewed' as const, occurredAt: now, accountUrl };
       return taken.ok ? { ok: true as const, mails: await this.deliveries.plan(tx, [plan]) } : taken;
     });
-    if (!planned.ok) {
-      void reply.header('retry-after', String(planned.retryAfterSeconds));
-      return this.writer.notice(request, reply, 429, { kind: 'renew-wait', seconds: planned.retryAfterSeconds }, door);
-    }
+    if (!planned.ok) return this.wait(door, request, reply, planned);
     this.deliveries.wake(planned.mails);
     await this.writer.notice(
       request,
@@ -195,22 +191,13 @@ export class LinkController {
 
   /** The door behind a link, or the page that says why there is none: forged, revoked and unknown look the same. */
   private async open(token: string, request: FastifyRequest, reply: FastifyReply): Promise<Door | null> {
-    const door = await this.find(token);
+    const door = await this.doors.find(token);
     if (!door) await this.writer.notice(request, reply, 404, { kind: 'not-found' });
     else if (door.expired)
       await this.writer.notice(request, reply, 410, { kind: 'expired', action: `/t/${token}/renew` }, door);
+    else if (await this.codes.isLinkDead(door.holder, door.linkExpiresAt)) await this.deadLink(door, request, reply);
     else return door;
     return null;
-  }
-
-  private async find(token: string): Promise<Door | null> {
-    const link = this.links.open(token, this.clock.now());
-    if (!link.ok) return null;
-    const { ticketId, participantId, generation, expired } = link;
-    const holder = { ticketId, participantId, generation };
-    const conversation = await this.database.read((manager) => findConversation(manager, holder));
-    const source = this.config.sources.find(({ name }) => name === conversation?.ticket.source);
-    return conversation && source && link.isOf(source.name) ? { ...conversation, source, holder, expired } : null;
   }
 
   private async showCode(
@@ -222,7 +209,7 @@ export class LinkController {
     told: { notice?: 'sent' | 'already-sent'; error?: 'wrong' | 'malformed'; triesLeft?: number },
   ): Promise<void> {
     const latest = await this.codes.latest(door.holder);
-    if (latest === null) return this.goTo(reply, `/t/${token}`);
+    if (latest === null) return seeOther(reply, `/t/${token}`);
     if (!latest.alive) return this.deadCode(token, door, request, reply);
     const resendInSeconds = (latest.createdAt + RESEND_AFTER_MS - this.clock.now()) / 1000;
     const view = {
@@ -238,8 +225,28 @@ export class LinkController {
     await this.writer.send(request, reply, status, 'code', view, door);
   }
 
-  private deadCode(token: string, door: PageSubject, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    return this.writer.notice(request, reply, 410, { kind: 'code-dead', action: `/t/${token}/code` }, door);
+  private async deadCode(token: string, door: Door, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    // Its last try may have been the link's last one too: then there is no new code to offer.
+    if (await this.codes.isLinkDead(door.holder, door.linkExpiresAt)) return this.deadLink(door, request, reply);
+    await this.writer.notice(request, reply, 410, { kind: 'code-dead', action: `/t/${token}/code` }, door);
+  }
+
+  private deadLink(door: Door, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    return this.writer.notice(request, reply, 410, { kind: 'too-many-tries' }, door);
+  }
+
+  /** Nothing was sent: how long to wait, and what to do instead. With `href` there is a code that still works. */
+  private wait(
+    door: Door,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { full, retryAfterSeconds: seconds }: Exclude<Taken, { ok: true }>,
+    href: string | null = null,
+  ): Promise<void> {
+    void reply.header('retry-after', String(seconds));
+    const isTheirs = full === 'code' || full === 'mail';
+    const kind = full === 'renew' ? 'renew-wait' : isTheirs && href !== null ? 'wait' : 'send-wait';
+    return this.writer.notice(request, reply, 429, { kind, seconds, href }, door);
   }
 
   private isSuppressed({ participant }: Door): Promise<boolean> {
@@ -251,19 +258,4 @@ export class LinkController {
     const maskedAddress = maskAddress(door.participant.email);
     return this.writer.notice(request, reply, 409, { kind: 'unreachable', maskedAddress }, door);
   }
-
-  private async goTo(reply: FastifyReply, path: string): Promise<void> {
-    await reply.status(303).header('location', path).header('cache-control', 'no-store').send();
-  }
-}
-
-/** One key per network: IPv4-mapped folded to IPv4, IPv6 by its /64, which is what one household has. */
-export function canonicalIp(ip: string): string {
-  // Some proxies forward the port as well, and that is another one for each connection.
-  const bare = ip.replace(/^\[(.*)\](:\d+)?$/, '$1').replace(/^([\d.]+):\d+$/, '$1');
-  if (!ipaddr.isValid(bare)) return ip;
-  const address = ipaddr.process(bare);
-  if (address.kind() === 'ipv4') return address.toString();
-  const network = (address as ipaddr.IPv6).parts.slice(0, 4);
-  return `${network.map((part) => part.toString(16)).join(':')}::/64`;
 }

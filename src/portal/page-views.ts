@@ -99,22 +99,27 @@ export interface TicketView {
   /** Null when the ticket takes no replies: it is closed, or its source does not take any here. */
   reply: ReplyView | null;
   logoutAction: string;
+  /** Where mails about this ticket are turned on again; null while they are on. */
+  resumeAction?: string | null;
   solvedAction?: string | null;
   /** Server-sent events; any event named `update` makes the script fetch the page again. */
   streamHref?: string | null;
-  flash?: 'reply-sent' | 'solved' | 'unsolved' | null;
+  flash?: 'reply-sent' | 'mails-on' | 'solved' | 'unsolved' | null;
 }
 
 /** Every page that says one thing and offers at most one way on: by form (`action`) or by link (`href`). */
 export type NoticeView =
-  | { kind: 'not-found' | 'too-many-tries' | 'logged-out' | 'not-mine' | 'stopped' | 'home' }
+  | { kind: 'not-found' | 'too-many-tries' | 'logged-out' | 'stopped' | 'home' }
+  /** `action` sends a code: whoever proves the mailbox takes it back. */
+  | { kind: 'not-mine'; maskedAddress: string; action: string }
   /** `keptText`: the reply that could not be taken, to copy it from. */
   | { kind: 'session-ended'; keptText?: string }
-  | { kind: 'expired' | 'code-dead'; action: string }
+  | { kind: 'expired' | 'code-dead' | 'ask-not-mine' | 'ask-stop'; action: string }
   | { kind: 'renewed' | 'unreachable'; maskedAddress: string }
   /** With `href` there is a code that still works. */
-  | { kind: 'wait'; seconds: number; href?: string | null }
-  | { kind: 'guess-wait' | 'renew-wait'; seconds: number }
+  | { kind: 'wait' | 'send-wait' | 'renew-wait'; seconds: number; href?: string | null }
+  | { kind: 'guess-wait'; seconds: number }
+  | { kind: 'confirmed' | 'resume-wait'; href: string; seconds?: number }
   | { kind: 'ticket-closed'; href: string; keptText?: string }
   | { kind: 'form-refused' | 'too-large' | 'file-gone' | 'unavailable'; href?: string | null }
   | { kind: 'error'; errorId: string; href?: string | null };

@@ -26,7 +26,9 @@ const NOTICES: Record<
   'too-many-tries': { icon: 'lock', tone: 'care', isError: true, action: false },
   wait: { icon: 'clock', tone: 'calm', isError: false, action: true },
   'guess-wait': { icon: 'lock', tone: 'calm', isError: true, action: false },
+  'send-wait': { icon: 'clock', tone: 'calm', isError: true, action: true },
   'renew-wait': { icon: 'clock', tone: 'calm', isError: false, action: false },
+  'resume-wait': { icon: 'clock', tone: 'calm', isError: true, action: true },
   'ticket-closed': { icon: 'closed', tone: 'care', isError: true, action: true },
   'form-refused': { icon: 'shield', tone: 'care', isError: true, action: true },
   'logged-out': { icon: 'lock', tone: 'good', isError: false, action: false },
@@ -34,7 +36,10 @@ const NOTICES: Record<
   unavailable: { icon: 'cloud', tone: 'calm', isError: true, action: true },
   error: { icon: 'alert', tone: 'care', isError: true, action: true },
   'file-gone': { icon: 'file', tone: 'calm', isError: true, action: true },
-  'not-mine': { icon: 'check', tone: 'good', isError: false, action: false },
+  'ask-not-mine': { icon: 'mail', tone: 'calm', isError: false, action: true },
+  'not-mine': { icon: 'check', tone: 'good', isError: false, action: true },
+  confirmed: { icon: 'lock', tone: 'calm', isError: true, action: true },
+  'ask-stop': { icon: 'mail', tone: 'calm', isError: false, action: true },
   stopped: { icon: 'check', tone: 'good', isError: false, action: false },
   home: { icon: 'mail', tone: 'calm', isError: false, action: false },
 };
@@ -58,7 +63,7 @@ const COMPOSED_KEYS = [
   ...['open', 'pending', 'resolved', 'closed'].map((status) => `status.${status}`),
   ...['you', 'agent', 'requester', 'participant', 'system'].map((who) => `author.${who}`),
   ...['sending', 'delivered', 'failed'].map((state) => `message.state.${state}`),
-  ...['reply-sent', 'solved', 'unsolved'].map((flash) => `ticket.flash.${flash}`),
+  ...['reply-sent', 'mails-on', 'solved', 'unsolved'].map((flash) => `ticket.flash.${flash}`),
   ...[
     'empty',
     'too-long',
@@ -194,7 +199,7 @@ const PREPARE: { [K in PageName]: (view: PageViews[K], say: Say, locale: string)
     href: null,
     keptText: '',
     alive: view.kind === 'wait' && view.href ? 1 : 0,
-    minutes: 'seconds' in view ? Math.round(view.seconds / 60) : 0,
+    ...waitOf('seconds' in view ? (view.seconds ?? 0) : 0),
     icon: NOTICES[view.kind].icon,
     tone: NOTICES[view.kind].tone,
     isError: NOTICES[view.kind].isError,
@@ -203,6 +208,12 @@ const PREPARE: { [K in PageName]: (view: PageViews[K], say: Say, locale: string)
   help: () => ({ topics: HELP_TOPICS }),
   ticket: prepareTicket,
 };
+
+/** A wait as people say it: in hours where minutes would be a sum to do. Never less than it takes. */
+function waitOf(seconds: number): { minutes: number; hours: number } {
+  const hours = seconds > 90 * 60 ? Math.ceil(seconds / 3600) : 0;
+  return { minutes: seconds < 60 ? 0 : Math.ceil(seconds / 60), hours };
+}
 
 function prepareTicket(view: TicketView, say: Say, locale: string): Prepared {
   const messages = view.messages.map((message, index) =>
@@ -222,6 +233,7 @@ function prepareTicket(view: TicketView, say: Say, locale: string): Prepared {
     reopens: view.status === 'resolved',
     ending: view.status === 'closed' ? 'closed' : 'readOnly',
     solvedAction: (view.status === 'resolved' && view.solvedAction) || null,
+    resumeAction: view.resumeAction ?? null,
     streamHref: view.streamHref ?? null,
     flash: view.flash ?? null,
     errors,

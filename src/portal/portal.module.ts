@@ -4,6 +4,7 @@ import { DeliveryModule } from '../delivery/delivery.module.js';
 import { OutboundModule } from '../outbound/outbound.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { AttachmentSender } from './attachment-sender.js';
+import { Doors } from './doors.js';
 import { FilesController } from './files.controller.js';
 import { LinkController } from './link.controller.js';
 import { PageErrorFilter } from './page-error.filter.js';
@@ -12,10 +13,11 @@ import { PublicController } from './public.controller.js';
 import { ReplyForms } from './reply-form.js';
 import { TicketController } from './ticket.controller.js';
 import { Visitors } from './visitor.js';
+import { WaysOutController } from './ways-out.controller.js';
 
 @Module({
   imports: [AccessModule, TicketsModule, OutboundModule, DeliveryModule],
-  controllers: [LinkController, TicketController, FilesController, PublicController],
-  providers: [Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender],
+  controllers: [LinkController, WaysOutController, TicketController, FilesController, PublicController],
+  providers: [Doors, Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender],
 })
 export class PortalModule {}

@@ -14,7 +14,12 @@ export function ticketView(
   ticket: Ticket,
   entries: Entry[],
   states: Map<string, OutboundState>,
-  { takesReplies, reply, wasSent }: { takesReplies: boolean; reply: ReplyView; wasSent: boolean },
+  {
+    takesReplies,
+    reply,
+    flash,
+    mailsOff,
+  }: { takesReplies: boolean; reply: ReplyView; flash: TicketView['flash']; mailsOff: boolean },
 ): TicketView {
   return {
     number: ticket.number,
@@ -23,7 +28,8 @@ export function ticketView(
     messages: entries.map((entry) => messageView(ticket, entry, states)),
     reply: takesReplies && ticket.status !== 'closed' ? reply : null,
     logoutAction: `/tickets/${ticket.id}/logout`,
-    flash: wasSent ? 'reply-sent' : null,
+    resumeAction: mailsOff ? `/tickets/${ticket.id}/resume` : null,
+    flash,
   };
 }
 

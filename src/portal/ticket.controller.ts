@@ -1,5 +1,6 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { resumeLimit, takeLimits } from '../access/limits.js';
 import type { OpenSession } from '../access/session.js';
 import { Sessions } from '../access/session.js';
 import { Config } from '../config.js';
@@ -11,7 +12,9 @@ import { findAttachment, findConversation, listEntries, type Conversation } from
 import { FileStore } from '../tickets/file-store.js';
 import { acceptReply, type AcceptedReply, type NewReply } from '../tickets/replies.js';
 import type { Attachment, Reply } from '../tickets/ticket.entity.js';
+import { resumeMails } from '../tickets/ways-out.js';
 import { AttachmentSender } from './attachment-sender.js';
+import { seeOther } from './doors.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
 import { ReplyForms, type FormFault, type ReplyForm } from './reply-form.js';
@@ -44,11 +47,14 @@ export class TicketController {
   async show(
     @Param('id') id: string,
     @Query('sent') sent: string | undefined,
+    @Query('mails') mails: string | undefined,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const room = await this.enter(id, request, reply);
-    if (room) await this.showTicket(room, request, reply, 200, { sent });
+    if (!room) return;
+    const mailsOn = mails === 'on' && room.participant.mailStoppedAt === null;
+    await this.showTicket(room, request, reply, 200, { sent, mailsOn });
   }
 
   @Post('replies')
@@ -97,6 +103,30 @@ export class TicketController {
     if (!answered) await this.writer.notice(request, reply, 404, { kind: 'file-gone', href: `/tickets/${id}` }, room);
   }
 
+  /** Mails about this ticket again. */
+  @Post('resume')
+  async resume(
+    @Param('id') id: string,
+    @Body() form: { formToken?: string } | undefined,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    this.visitors.checkOrigin(request);
+    const room = await this.enter(id, request, reply);
+    if (!room) return;
+    this.visitors.checkFormToken(request, room.session, form?.formToken);
+    const taken = await this.database.write(async (tx) => {
+      const limit = resumeLimit(this.config.secretKeys, room.participant.id);
+      const outcome = await takeLimits(tx, [limit], this.clock.now());
+      if (outcome.ok) await resumeMails(tx, room.session);
+      return outcome;
+    });
+    if (taken.ok) return seeOther(reply, `/tickets/${id}?mails=on`);
+    const { retryAfterSeconds: seconds } = taken;
+    void reply.header('retry-after', String(seconds));
+    await this.writer.notice(request, reply, 429, { kind: 'resume-wait', href: `/tickets/${id}`, seconds }, room);
+  }
+
   @Post('logout')
   async logout(
     @Param('id') id: string,
@@ -142,7 +172,12 @@ export class TicketController {
     request: FastifyRequest,
     reply: FastifyReply,
     status: number,
-    { sent, form, faults = [] }: { sent?: string; form?: ReplyForm; faults?: FormFault[] },
+    {
+      sent,
+      mailsOn = false,
+      form,
+      faults = [],
+    }: { sent?: string; mailsOn?: boolean; form?: ReplyForm; faults?: FormFault[] },
   ): Promise<void> {
     const { ticket } = room;
     const entries = await this.database.read((manager) => listEntries(manager, room));
@@ -153,7 +188,8 @@ export class TicketController {
       reply: replyView(ticket, form?.body ?? '', faults, (key, values) =>
         this.writer.pages.sentence(locale, key, values),
       ),
-      wasSent: entries.some(({ replyId, mine }) => mine && replyId === sent),
+      flash: entries.some(({ replyId, mine }) => mine && replyId === sent) ? 'reply-sent' : mailsOn ? 'mails-on' : null,
+      mailsOff: room.participant.mailStoppedAt !== null,
     });
     await this.writer.send(request, reply, status, 'ticket', view, room);
   }

@@ -39,6 +39,12 @@ export interface Entry {
  * so a session or link of another ticket, a revoked one, or one of somebody who left finds nothing.
  */
 export async function findConversation(manager: EntityManager, access: Access): Promise<Conversation | null> {
+  const found = await findByLink(manager, access);
+  return found?.participant.deniedAt === null ? found : null;
+}
+
+/** The same also for somebody who said that the ticket is not theirs: their link still leads to the way back. */
+export async function findByLink(manager: EntityManager, access: Access): Promise<Conversation | null> {
   const participant = await manager.findOneBy(Participant, {
     id: access.participantId,
     ticketId: access.ticketId,

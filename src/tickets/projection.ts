@@ -160,6 +160,9 @@ function blank(ticket: Ticket, person: EventPerson, now: number): Participant {
     timeZone: null,
     generation: 1,
     endedAt: now,
+    deniedAt: null,
+    confirmedAt: null,
+    mailStoppedAt: null,
     listed: false,
     stated: {},
   };

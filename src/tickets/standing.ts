@@ -17,7 +17,7 @@ export interface Telling<G extends Grounds> {
 }
 
 interface Facts {
-  people: Map<string, { ticketId: string; generation: number }>;
+  people: Map<string, { ticketId: string; generation: number; wantsNews: boolean }>;
   tickets: Map<string, TicketStatus>;
   messages: Set<string>;
 }
@@ -36,10 +36,10 @@ export async function whatStands<G extends Grounds>(
 }
 
 async function findFacts(manager: EntityManager, tellings: readonly Telling<Grounds>[]): Promise<Facts> {
-  const people = await find<{ id: string; ticket_id: string; generation: number }>(
+  const people = await find<PersonRow>(
     manager,
     // Whoever took part in a ticket that was deleted has ended with it.
-    'SELECT id, ticket_id, generation FROM participants WHERE id IN ? AND ended_at IS NULL',
+    'SELECT id, ticket_id, generation, denied_at, mail_stopped_at FROM participants WHERE id IN ? AND ended_at IS NULL',
     tellings.map(({ access }) => access.participantId),
   );
   const tickets = await find<{ id: string; status: TicketStatus }>(
@@ -53,10 +53,22 @@ async function findFacts(manager: EntityManager, tellings: readonly Telling<Grou
     tellings.flatMap(({ news }) => news.flatMap(({ messageId }) => messageId ?? [])),
   );
   return {
-    people: new Map(people.map((one) => [one.id, { ticketId: one.ticket_id, generation: one.generation }])),
+    people: new Map(people.map((one) => [one.id, personOf(one)])),
     tickets: new Map(tickets.map(({ id, status }) => [id, status])),
     messages: new Set(messages.map(({ id }) => id)),
   };
+}
+
+interface PersonRow {
+  id: string;
+  ticket_id: string;
+  generation: number;
+  denied_at: unknown;
+  mail_stopped_at: unknown;
+}
+
+function personOf({ ticket_id: ticketId, generation, denied_at: deniedAt, mail_stopped_at: stoppedAt }: PersonRow) {
+  return { ticketId, generation, wantsNews: deniedAt === null && stoppedAt === null };
 }
 
 async function find<T>(manager: EntityManager, text: string, ids: string[]): Promise<T[]> {
@@ -68,6 +80,7 @@ function standing<G extends Grounds>({ access, news }: Telling<G>, facts: Facts)
   if (person?.ticketId !== access.ticketId || person.generation !== access.generation) return null;
   // The page of a merged ticket still opens by its code: that is no news, and the guest waits for it.
   if (news.length === 0) return [];
+  if (!person.wantsNews) return null;
   const status = facts.tickets.get(access.ticketId);
   if (status === undefined) return null;
   const held = news.filter(

@@ -52,6 +52,12 @@ export class Participant {
   @CountColumn() generation: number;
   /** Set when the person no longer belongs to the ticket: no mail, no link, no session. */
   @OptionalTimeColumn() endedAt: number | null;
+  /** Set while this person says that the ticket is not theirs: no mail, no session, and a link that only offers a code. */
+  @OptionalTimeColumn() deniedAt: number | null;
+  /** When whoever reads the mailbox took that back: from then on a link alone cannot say it again. */
+  @OptionalTimeColumn() confirmedAt: number | null;
+  /** Set while they want no mails about this ticket. Codes and fresh links they ask for are still sent. */
+  @OptionalTimeColumn() mailStoppedAt: number | null;
   /** The newest list of participants names the person, whatever else they are. */
   @FlagColumn() listed: boolean;
   @JsonColumn() stated: Stated;

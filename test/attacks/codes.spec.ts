@@ -154,11 +154,11 @@ describe.each(databases)('codes on $name', (database) => {
   it('is consumed once, also when all fifty are compared before the first is consumed', async () => {
     const link = await invite(test);
     const { code } = await askForCode(test, new Guest(test.url), link);
-    const { ticketId, participantId, generation } = opened(test, link);
+    const { ticketId, participantId, generation, expiresAt: linkExpiresAt } = opened(test, link);
     const codes = test.gateway.app.get(Codes);
     const verdicts = await Promise.all(
       Array.from({ length: 50 }, () =>
-        codes.verify({ ticketId, participantId, generation }, code, () => Promise.resolve(null)),
+        codes.verify({ ticketId, participantId, generation, linkExpiresAt }, code, () => Promise.resolve(null)),
       ),
     );
     expect(verdicts.filter(({ ok }) => ok)).toHaveLength(1);

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource, QueryFailedError, type EntityManager } from 'typeorm';
-import { Limit } from '../../src/access/access.entity.js';
+import { FailedTries } from '../../src/access/access.entity.js';
+import type { Id } from '../../src/ids.js';
 import { entities } from '../../src/entities.js';
 import { writerOptions, type DatabaseSettings } from '../../src/platform/database/data-source.js';
 import { Database, isDatabaseUnavailable } from '../../src/platform/database/database.js';
@@ -10,9 +11,11 @@ import { loadNodeSqlite, loadSqliteDriver } from '../../src/platform/database/sq
 import { databases, type TestDatabase } from '../support/databases.js';
 
 /** Any table will do: one with a key and a number. */
-const row = (key: string, count = 1) => ({ key, windowStartedAt: 0, count });
+const row = (key: string, inARow = 1) => ({ participantId: key as Id<'ptc'>, deadThrough: 0, inARow });
 const keys = async (manager: EntityManager) =>
-  (await manager.find(Limit, { order: { key: 'ASC' } })).map(({ key }) => key);
+  (await manager.find(FailedTries, { order: { participantId: 'ASC' } })).map(
+    ({ participantId }) => participantId as string,
+  );
 
 /** What both SQLite drivers are, as far as TypeORM and these tests go. */
 type SqliteDriver = new (
@@ -33,14 +36,14 @@ async function compareWithReports(write: Write, read: () => Promise<string[]>) {
   const firstHasBegun = new Promise<void>((resolve) => (begun = resolve));
   const failing = write(async (tx) => {
     for (let i = 0; i < 20; i++) {
-      await tx.insert(Limit, row(`a-${i}`));
+      await tx.insert(FailedTries, row(`a-${i}`));
       begun();
     }
     throw new Error('at its end');
   });
   const writer = (name: string) =>
     write(async (tx) => {
-      await tx.insert(Limit, [row(`${name}-0`), row(`${name}-1`)]);
+      await tx.insert(FailedTries, [row(`${name}-0`), row(`${name}-1`)]);
       return [`${name}-0`, `${name}-1`];
     });
   await firstHasBegun;
@@ -85,7 +88,7 @@ describe.each(databases)('storage on $name', (kind) => {
   }
 
   it('is made from nothing, and a second start changes nothing', async () => {
-    await database.write((tx) => tx.insert(Limit, row('kept')));
+    await database.write((tx) => tx.insert(FailedTries, row('kept')));
     const before = await migrationsRun();
     expect(before.length).toBeGreaterThan(0);
     await database.close();
@@ -114,7 +117,7 @@ describe.each(databases)('storage on $name', (kind) => {
       for (const { tableName } of source.entityMetadatas) expect(await runner.hasTable(tableName)).toBe(false);
       await source.runMigrations({ transaction: 'all' });
     });
-    await database.write((tx) => tx.insert(Limit, row('again')));
+    await database.write((tx) => tx.insert(FailedTries, row('again')));
     expect(await database.read(keys)).toEqual(['again']);
   });
 
@@ -130,8 +133,8 @@ describe.each(databases)('storage on $name', (kind) => {
     const outcomes = await Promise.allSettled(
       Array.from({ length: 100 }, (_, i) =>
         database.write(async (tx) => {
-          await tx.insert(Limit, row(`${i}-a`));
-          await tx.insert(Limit, row(`${i}-b`));
+          await tx.insert(FailedTries, row(`${i}-a`));
+          await tx.insert(FailedTries, row(`${i}-b`));
           if (i % 3 === 0) throw new Error('every third fails');
           return [`${i}-a`, `${i}-b`];
         }),
@@ -144,7 +147,7 @@ describe.each(databases)('storage on $name', (kind) => {
 
   it('answers every caller, however long after the last one it comes', async () => {
     for (let steps = 0; steps < 30; steps++) {
-      await database.write((tx) => tx.insert(Limit, row(`after ${steps}`)));
+      await database.write((tx) => tx.insert(FailedTries, row(`after ${steps}`)));
       for (let step = 0; step < steps; step++) await Promise.resolve();
     }
     expect(await database.read(keys)).toHaveLength(30);
@@ -152,10 +155,10 @@ describe.each(databases)('storage on $name', (kind) => {
 
   it('gives a failed write its own error and the next one a clean start', async () => {
     const failed = database.write(async (tx) => {
-      await tx.insert(Limit, row('gone'));
+      await tx.insert(FailedTries, row('gone'));
       throw new TypeError('a fault of ours');
     });
-    const next = database.write((tx) => tx.insert(Limit, row('next')));
+    const next = database.write((tx) => tx.insert(FailedTries, row('next')));
     await expect(failed).rejects.toThrow(new TypeError('a fault of ours'));
     await next;
     expect(await database.read(keys)).toEqual(['next']);
@@ -163,8 +166,8 @@ describe.each(databases)('storage on $name', (kind) => {
 
   it('refuses a write inside a write at once instead of waiting for itself', async () => {
     const outer = database.write(async (tx) => {
-      await tx.insert(Limit, row('outer'));
-      await database.write((inner) => inner.insert(Limit, row('inner')));
+      await tx.insert(FailedTries, row('outer'));
+      await database.write((inner) => inner.insert(FailedTries, row('inner')));
     });
     await expect(outer).rejects.toThrow(/hand the transaction on/);
     expect(await database.read(keys)).toEqual([]);
@@ -172,7 +175,7 @@ describe.each(databases)('storage on $name', (kind) => {
 
   it('shows readers only what is committed, and never makes them wait for a writer', async () => {
     const seen = await database.write(async (tx) => {
-      await tx.insert(Limit, row('new'));
+      await tx.insert(FailedTries, row('new'));
       return database.read(keys);
     });
     expect(seen).toEqual([]);
@@ -180,7 +183,7 @@ describe.each(databases)('storage on $name', (kind) => {
   });
 
   it('closes only after the writes that are under way', async () => {
-    const writes = Array.from({ length: 10 }, (_, i) => database.write((tx) => tx.insert(Limit, row(`w${i}`))));
+    const writes = Array.from({ length: 10 }, (_, i) => database.write((tx) => tx.insert(FailedTries, row(`w${i}`))));
     if (settings.kind === 'postgres') await Promise.all(writes); // its pool has no line to wait for
     await database.close();
     await Promise.all(writes);
@@ -190,12 +193,9 @@ describe.each(databases)('storage on $name', (kind) => {
 
   it('keeps times in milliseconds and text of every script as they were', async () => {
     const at = 8_640_000_000_000_000; // the last moment that a Date knows
-    await database.write((tx) =>
-      tx.insert(Limit, { key: 'नमस्ते 👩‍🚀 "\'\\%', windowStartedAt: at, count: 2_147_483_647 }),
-    );
-    expect(await database.read((manager) => manager.find(Limit))).toEqual([
-      { key: 'नमस्ते 👩‍🚀 "\'\\%', windowStartedAt: at, count: 2_147_483_647 },
-    ]);
+    const kept = { ...row('नमस्ते 👩‍🚀 "\'\\%', 2_147_483_647), deadThrough: at };
+    await database.write((tx) => tx.insert(FailedTries, kept));
+    expect(await database.read((manager) => manager.find(FailedTries))).toEqual([kept]);
   });
 });
 
@@ -239,17 +239,17 @@ describe('storage on SQLite alone', () => {
   });
 
   it('cannot be written through its reader', async () => {
-    await expect(database.read((manager) => manager.insert(Limit, row('x')))).rejects.toThrow(/readonly/);
+    await expect(database.read((manager) => manager.insert(FailedTries, row('x')))).rejects.toThrow(/readonly/);
   });
 
   it('takes the lock before it reads, so that another process cannot write in between', async () => {
     const other = new (loadSqliteDriver() as SqliteDriver)(settings.path, { timeout: 0 });
     await database.write(async (tx) => {
-      await tx.find(Limit);
-      expect(() => other.exec("INSERT INTO limits VALUES ('other', 0, 0)")).toThrow(/locked/);
-      await tx.insert(Limit, row('ours'));
+      await tx.find(FailedTries);
+      expect(() => other.exec("INSERT INTO failed_tries VALUES ('other', 0, 0)")).toThrow(/locked/);
+      await tx.insert(FailedTries, row('ours'));
     });
-    other.exec("INSERT INTO limits VALUES ('other', 0, 0)");
+    other.exec("INSERT INTO failed_tries VALUES ('other', 0, 0)");
     other.close();
     expect(await database.read(keys)).toEqual(['other', 'ours']);
   });
@@ -260,11 +260,11 @@ describe('storage on SQLite alone', () => {
     /** Fails in the middle: what fits into the page cache is written late, so some errors come only with the commit. */
     const fill = () =>
       database.write(async (tx) => {
-        for (let i = 0; i < 100; i++) await tx.insert(Limit, big(String(i)));
+        for (let i = 0; i < 100; i++) await tx.insert(FailedTries, big(String(i)));
       });
 
     it('says that it is unavailable, keeps nothing of the write, and goes on when there is room', async () => {
-      await database.write((tx) => tx.insert(Limit, row('before')));
+      await database.write((tx) => tx.insert(FailedTries, row('before')));
       await pragma(`max_page_count = ${(await pages()) + 20}`);
       for (let i = 0; i < 3; i++) {
         const error: unknown = await fill().catch((thrown: unknown) => thrown);
@@ -272,7 +272,7 @@ describe('storage on SQLite alone', () => {
         expect(isDatabaseUnavailable(error)).toBe(true);
       }
       await pragma('max_page_count = 1000000');
-      await database.write((tx) => tx.insert(Limit, row('after')));
+      await database.write((tx) => tx.insert(FailedTries, row('after')));
       expect(await database.read(keys)).toEqual(['after', 'before']);
     });
 
@@ -288,14 +288,16 @@ describe('storage on SQLite alone', () => {
       // Another process sees it: it was committed, not left in a transaction that nobody ends.
       const other = await Database.open(settings, entities);
       expect(await other.read(keys)).toEqual(['b-0', 'b-1', 'c-0', 'c-1']);
-      await other.write((tx) => tx.insert(Limit, row('other')));
+      await other.write((tx) => tx.insert(FailedTries, row('other')));
       await other.close();
     });
   });
 
   it('says that it is unavailable while it can only be read', async () => {
     await pragma('query_only = 1');
-    const error: unknown = await database.write((tx) => tx.insert(Limit, row('x'))).catch((thrown: unknown) => thrown);
+    const error: unknown = await database
+      .write((tx) => tx.insert(FailedTries, row('x')))
+      .catch((thrown: unknown) => thrown);
     expect(isDatabaseUnavailable(error)).toBe(true);
   });
 });
@@ -367,19 +369,19 @@ if (postgres.length > 0)
     });
 
     it('tries again what a deadlock threw out', async () => {
-      await database.write((tx) => tx.insert(Limit, [row('a', 0), row('b', 0)]));
+      await database.write((tx) => tx.insert(FailedTries, [row('ptc_a', 0), row('ptc_b', 0)]));
       const bothHaveOne = gate(2);
       let runs = 0;
-      const crosswise = (first: string, second: string) =>
+      const crosswise = (first: Id<'ptc'>, second: Id<'ptc'>) =>
         database.write(async (tx) => {
           runs++;
-          await tx.increment(Limit, { key: first }, 'count', 1);
+          await tx.increment(FailedTries, { participantId: first }, 'inARow', 1);
           await bothHaveOne();
-          await tx.increment(Limit, { key: second }, 'count', 1);
+          await tx.increment(FailedTries, { participantId: second }, 'inARow', 1);
         });
-      await Promise.all([crosswise('a', 'b'), crosswise('b', 'a')]);
+      await Promise.all([crosswise('ptc_a', 'ptc_b'), crosswise('ptc_b', 'ptc_a')]);
       expect(runs).toBe(3);
-      expect((await database.read((manager) => manager.find(Limit))).map(({ count }) => count)).toEqual([2, 2]);
+      expect((await database.read((manager) => manager.find(FailedTries))).map(({ inARow }) => inARow)).toEqual([2, 2]);
     });
 
     it('tries a serialisation failure four times, anything else once', async () => {
@@ -398,12 +400,12 @@ if (postgres.length > 0)
     it('survives that its connections are cut, and says meanwhile that it is unavailable', async () => {
       const error: unknown = await database
         .write(async (tx) => {
-          await tx.insert(Limit, row('cut'));
+          await tx.insert(FailedTries, row('cut'));
           await tx.query('SELECT pg_terminate_backend(pg_backend_pid())');
         })
         .catch((thrown: unknown) => thrown);
       expect(isDatabaseUnavailable(error)).toBe(true);
-      await database.write((tx) => tx.insert(Limit, row('after')));
+      await database.write((tx) => tx.insert(FailedTries, row('after')));
       expect(await database.read(keys)).toEqual(['after']);
     });
 
@@ -411,7 +413,7 @@ if (postgres.length > 0)
       const error: unknown = await database
         .write(async (tx) => {
           await tx.query('SET TRANSACTION READ ONLY');
-          await tx.insert(Limit, row('x'));
+          await tx.insert(FailedTries, row('x'));
         })
         .catch((thrown: unknown) => thrown);
       expect(isDatabaseUnavailable(error)).toBe(true);

@@ -14,6 +14,7 @@ const tables = [
   'suppressions',
   'challenges',
   'sessions',
+  'failed_tries',
   'limits',
   'outbound_messages',
   'outbound_attempts',
@@ -27,7 +28,7 @@ export function rows(
   table: TableName,
   where = '1 = 1',
 ): Promise<Record<string, unknown>[]> {
-  const key = table === 'limits' || table === 'breakers' ? 'key' : 'id';
+  const key = table === 'failed_tries' ? 'participant_id' : table === 'limits' || table === 'breakers' ? 'key' : 'id';
   return gateway.database.read((manager) => manager.query(`SELECT * FROM ${table} WHERE ${where} ORDER BY ${key}`));
 }
 

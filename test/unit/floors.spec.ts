@@ -11,6 +11,7 @@ const root = join(import.meta.dirname, '..', '..');
 /** Floor of every file and folder directly in src/. The ground floor is one room, and so are the files of the top one. */
 const floors: Record<string, number> = {
   'main.ts': 5,
+  'keys.ts': 5,
   'app.module.ts': 5,
   'gateway.ts': 5,
   'entities.ts': 5,

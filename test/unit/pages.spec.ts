@@ -88,16 +88,23 @@ const code = {
 };
 
 const notices: NoticeView[] = [
-  ...(['not-found', 'session-ended', 'too-many-tries', 'logged-out', 'not-mine', 'stopped', 'home'] as const).map(
-    (kind) => ({ kind }),
-  ),
-  ...(['expired', 'code-dead'] as const).map((kind) => ({ kind, action: '/t/token/again' })),
+  ...(['not-found', 'session-ended', 'too-many-tries', 'logged-out', 'stopped', 'home'] as const).map((kind) => ({
+    kind,
+  })),
+  ...(['expired', 'code-dead', 'ask-not-mine', 'ask-stop'] as const).map((kind) => ({
+    kind,
+    action: '/t/token/again',
+  })),
   ...(['ticket-closed', 'form-refused', 'too-large', 'file-gone', 'unavailable'] as const).map((kind) => ({
     kind,
     href: '/tickets/tkt_1',
   })),
   ...(['renewed', 'unreachable'] as const).map((kind) => ({ kind, maskedAddress: 's***i@e***.com' })),
-  { kind: 'wait', seconds: 2400, href: '/t/token/code' },
+  { kind: 'not-mine', maskedAddress: 's***i@e***.com', action: '/t/token/code' },
+  ...(['wait', 'send-wait'] as const).map((kind) => ({ kind, seconds: 2400, href: '/t/token/code' })),
+  { kind: 'guess-wait', seconds: 20 },
+  { kind: 'renew-wait', seconds: 40_000 },
+  ...(['confirmed', 'resume-wait'] as const).map((kind) => ({ kind, seconds: 9000, href: '/tickets/tkt_1' })),
   { kind: 'error', errorId: 'err_1', href: '/' },
 ];
 
@@ -122,6 +129,7 @@ const samples: Sample[] = [
     'ticket',
     ticket({ status }),
   ]),
+  ['ticket, mails off', 'ticket', ticket({ resumeAction: '/tickets/tkt_1/resume' })],
   ['ticket, solved?', 'ticket', ticket({ status: 'resolved', solvedAction: '/tickets/tkt_1/solved' })],
   ['ticket, closed', 'ticket', ticket({ status: 'closed', reply: null })],
   ['ticket, empty', 'ticket', ticket({ messages: [], subject: null })],
@@ -130,7 +138,7 @@ const samples: Sample[] = [
     'ticket',
     ticket({ messages: Array.from({ length: 30 }, () => message({ attachments, edited: true })) }),
   ],
-  ...(['reply-sent', 'solved', 'unsolved'] as const).map((flash): Sample => [
+  ...(['reply-sent', 'mails-on', 'solved', 'unsolved'] as const).map((flash): Sample => [
     `ticket, ${flash}`,
     'ticket',
     ticket({ flash }),

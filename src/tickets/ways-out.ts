@@ -1,0 +1,44 @@
+import { IsNull, Not } from 'typeorm';
+import type { Transaction } from '../platform/database/database.js';
+import type { Access } from './conversation.js';
+import { Participant, Ticket } from './ticket.entity.js';
+
+/*
+ * What a person decides about the mails of their ticket. Each returns true for the one call that changed something, so
+ * that it is told once. The ticket is locked first: the intake writes people back as it read them under that lock.
+ */
+
+/** "This is not my ticket." Not again once the mailbox's owner took it back: a forwarded link must not cut them off. */
+export function deny(tx: Transaction, access: Access, now: number): Promise<boolean> {
+  return change(tx, access, { deniedAt: IsNull(), confirmedAt: IsNull() }, { deniedAt: now });
+}
+
+/** Whoever proved the mailbox is let in again. */
+export function takeBackDenial(tx: Transaction, access: Access, now: number): Promise<boolean> {
+  return change(tx, access, { deniedAt: Not(IsNull()) }, { deniedAt: null, confirmedAt: now });
+}
+
+/** "No more mails about this ticket." */
+export function stopMails(tx: Transaction, access: Access, now: number): Promise<boolean> {
+  return change(tx, access, { mailStoppedAt: IsNull() }, { mailStoppedAt: now });
+}
+
+export function resumeMails(tx: Transaction, access: Access): Promise<boolean> {
+  return change(tx, access, { mailStoppedAt: Not(IsNull()) }, { mailStoppedAt: null });
+}
+
+async function change(
+  tx: Transaction,
+  { ticketId, participantId: id, generation }: Access,
+  before: object,
+  after: Partial<Participant>,
+): Promise<boolean> {
+  await tx
+    .createQueryBuilder()
+    .update(Ticket)
+    .set({ updatedAt: () => 'updated_at' })
+    .where({ id: ticketId })
+    .execute();
+  const changed = await tx.update(Participant, { id, ticketId, generation, endedAt: IsNull(), ...before }, after);
+  return changed.affected === 1;
+}
