@@ -1,4 +1,4 @@
-import { Challenge, Limit, Session } from './access/access.entity.js';
+import { Challenge, Handoff, Limit, Session } from './access/access.entity.js';
 import { Breaker } from './delivery/breaker.entity.js';
 import { Attempt, Delivery } from './delivery/delivery.entity.js';
 import { Feedback, Suppression } from './delivery/feedback.entity.js';
@@ -22,6 +22,7 @@ export const entities = [
   Suppression,
   Challenge,
   Session,
+  Handoff,
   Limit,
   OutboundMessage,
   OutboundAttempt,

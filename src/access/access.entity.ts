@@ -47,6 +47,24 @@ export class Session {
   @OptionalTimeColumn() endedAt: number | null;
 }
 
+/** Takes a verified guest to the source's own page, once. Unique: tokenHash. */
+@Entity('handoffs')
+@Index('handoffs_token_hash_key', ['tokenHash'], { unique: true })
+@Index('handoffs_participant_id_idx', ['participantId'])
+export class Handoff {
+  @IdColumn() id: Id<'hof'>;
+  @TextColumn() tokenHash: string;
+  @TextColumn() source: string;
+  @TextColumn() ticketId: Id<'tkt'>;
+  @TextColumn() participantId: Id<'ptc'>;
+  /** The page's address without the token. */
+  @TextColumn() target: string;
+  @CountColumn() generation: number;
+  @TimeColumn() createdAt: number;
+  @TimeColumn() expiresAt: number;
+  @OptionalTimeColumn() redeemedAt: number | null;
+}
+
 /** A counter of one thing within one window. */
 @Entity('limits')
 export class Limit {

@@ -28,7 +28,7 @@ export type Refusal =
   | { ok: false; reason: 'malformed' | 'dead' }
   | { ok: false; reason: 'wrong'; triesLeft: number }
   | { ok: false; reason: 'limited'; retryAfterSeconds: number };
-export type Verdict<T> = { ok: true; sessionToken: string; also: T } | Refusal;
+export type Verdict<T> = { ok: true; sessionToken: string | null; also: T } | Refusal;
 
 /** The emailed one-time codes: made, counted, compared, consumed. */
 @Injectable()
@@ -90,9 +90,14 @@ export class Codes {
   /**
    * Tries a code. The try is counted and committed before anything is compared, so a hundred parallel guesses make five
    * comparisons; the right code is consumed by one conditional update, so fifty parallel right answers open one session.
-   * `also` is done in the transaction that consumes it.
+   * `also` is done in the transaction that consumes it. A guest who is handed on to another page gets no session here.
    */
-  async verify<T>(holder: Holder, typed: string, also: (tx: Transaction) => Promise<T>): Promise<Verdict<T>> {
+  async verify<T>(
+    holder: Holder,
+    typed: string,
+    also: (tx: Transaction) => Promise<T>,
+    { opensSession = true } = {},
+  ): Promise<Verdict<T>> {
     const code = this.normalise(typed);
     if (code === null) return { ok: false, reason: 'malformed' };
     const counted = await this.countTry(holder);
@@ -103,7 +108,7 @@ export class Codes {
       const triesLeft = MAX_TRIES - challenge.tries;
       return triesLeft > 0 ? { ok: false, reason: 'wrong', triesLeft } : { ok: false, reason: 'dead' };
     }
-    return this.consume(challenge, holder, also);
+    return this.consume(challenge, holder, also, opensSession);
   }
 
   /** What a code mail still to be sent shows; null once it was used, replaced, sent or is too old: then no mail leaves. */
@@ -166,7 +171,12 @@ export class Codes {
     });
   }
 
-  private consume<T>(challenge: Challenge, holder: Holder, also: (tx: Transaction) => Promise<T>): Promise<Verdict<T>> {
+  private consume<T>(
+    challenge: Challenge,
+    holder: Holder,
+    also: (tx: Transaction) => Promise<T>,
+    opensSession: boolean,
+  ): Promise<Verdict<T>> {
     return this.database.write(async (tx) => {
       const used = await tx.update(
         Challenge,
@@ -174,7 +184,8 @@ export class Codes {
         { usedAt: this.clock.now(), sealedCode: null },
       );
       if (used.affected !== 1) return { ok: false, reason: 'dead' };
-      return { ok: true, sessionToken: await this.sessions.open(tx, holder), also: await also(tx) };
+      const sessionToken = opensSession ? await this.sessions.open(tx, holder) : null;
+      return { ok: true, sessionToken, also: await also(tx) };
     });
   }
 

@@ -2,6 +2,7 @@ import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters } from 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import ipaddr from 'ipaddr.js';
 import { Codes } from '../access/code.js';
+import { Handoffs } from '../access/handoff.js';
 import { Links } from '../access/link.js';
 import { takeLimits } from '../access/limits.js';
 import type { Holder } from '../access/session.js';
@@ -44,6 +45,7 @@ export class LinkController {
     private readonly clock: Clock,
     private readonly links: Links,
     private readonly codes: Codes,
+    private readonly handoffs: Handoffs,
     private readonly deliveries: Deliveries,
     private readonly suppressions: Suppressions,
     private readonly outbound: Outbound,
@@ -134,12 +136,22 @@ export class LinkController {
     const door = await this.open(token, request, reply);
     if (!door) return;
     const { ticket, participant, source, holder } = door;
-    const data = { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email: participant.email };
-    const verdict = await this.codes.verify(holder, String(form.code ?? ''), (tx) =>
-      this.outbound.enqueue(tx, { source: source.name, type: 'guest.verified', data }),
+    const { email } = participant;
+    const data = { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email };
+    const target = this.handoffs.target(source, ticket);
+    const verdict = await this.codes.verify(
+      holder,
+      String(form.code ?? ''),
+      async (tx) => ({
+        news: await this.outbound.enqueue(tx, { source: source.name, type: 'guest.verified', data }),
+        handedTo: target && (await this.handoffs.issue(tx, holder, { source, target, ticket: { ...ticket, email } })),
+      }),
+      { opensSession: target === null },
     );
     if (verdict.ok) {
-      this.outbound.wake(verdict.also);
+      const { news, handedTo } = verdict.also;
+      this.outbound.wake(news);
+      if (verdict.sessionToken === null) return this.goAway(reply, handedTo!);
       this.visitors.keepSession(reply, ticket.id, verdict.sessionToken, participant.locale);
       return this.goTo(reply, `/tickets/${ticket.id}#newest`);
     }
@@ -250,6 +262,12 @@ export class LinkController {
   private unreachable(door: Door, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const maskedAddress = maskAddress(door.participant.email);
     return this.writer.notice(request, reply, 409, { kind: 'unreachable', maskedAddress }, door);
+  }
+
+  /** To the source's own page. Neither it nor anything it loads learns from the Referer where the guest came from. */
+  private async goAway(reply: FastifyReply, address: string): Promise<void> {
+    void reply.header('referrer-policy', 'no-referrer');
+    await this.goTo(reply, address);
   }
 
   private async goTo(reply: FastifyReply, path: string): Promise<void> {

@@ -5,6 +5,7 @@ import { OutboundModule } from '../outbound/outbound.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { AttachmentSender } from './attachment-sender.js';
 import { FilesController } from './files.controller.js';
+import { HandoffController } from './handoff.controller.js';
 import { LinkController } from './link.controller.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
@@ -15,7 +16,7 @@ import { Visitors } from './visitor.js';
 
 @Module({
   imports: [AccessModule, TicketsModule, OutboundModule, DeliveryModule],
-  controllers: [LinkController, TicketController, FilesController, PublicController],
+  controllers: [LinkController, TicketController, FilesController, PublicController, HandoffController],
   providers: [Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender],
 })
 export class PortalModule {}

@@ -14,6 +14,7 @@ const tables = [
   'suppressions',
   'challenges',
   'sessions',
+  'handoffs',
   'limits',
   'outbound_messages',
   'outbound_attempts',
