@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { conversations } from './conversations.js';
@@ -14,6 +14,8 @@ const GATEWAY_PORT = 3000;
 const FIRST_MAIL_WITHIN_SECONDS = 20;
 /** Short enough to watch: who presses three buttons in a row sees the first mail at once and then a summary. */
 const QUIET_WINDOW_SECONDS = 5;
+/** The source whose guests go to Sample Desk's own page after the code. */
+const OWN_PAGE = 'own-page';
 
 /** All that runs, in the order of its start; undone from the end. */
 const running: { gateway?: GatewayProcess; end: (() => Promise<unknown>)[] } = { end: [] };
@@ -28,7 +30,7 @@ async function main(): Promise<void> {
   const inbox = await step('Inbox', () => startInbox({ host: HOST }));
   running.end.push(() => inbox.close());
   const secrets = { secret: newSecret(), outboundSecret: newSecret() };
-  const desk = await step('Sample Desk', () => startTicketSystem({ host: HOST, ...secrets }));
+  const desk = await step('Sample Desk', () => startTicketSystem({ host: HOST, ownPageSource: OWN_PAGE, ...secrets }));
   running.end.push(() => desk.close());
   const gatewayUrl = await step('Gateway', () => startGateway(folder, inbox, desk, secrets));
   await step('First ticket and mail', () => sendFirstTicket(inbox, desk));
@@ -53,6 +55,13 @@ async function startGateway(
   const publicUrl = `http://localhost:${port}`;
   const url = `http://${HOST}:${port}`;
   desk.gatewayUrl = url;
+  const sourcesFile = join(folder, 'sources.yaml');
+  const source = { secrets: [secret], outbound: { url: desk.outboundUrl, secret: outboundSecret } };
+  const sources = [
+    { name: 'default', ...source },
+    { name: OWN_PAGE, ticketPage: desk.ticketPage, ...source },
+  ];
+  await writeFile(sourcesFile, JSON.stringify({ sources })); // JSON is YAML
   const logLevel = process.env.LOG_LEVEL || 'warn';
   const gateway = new GatewayProcess({
     url,
@@ -65,9 +74,7 @@ async function startGateway(
       DATA_DIR: join(folder, 'data'),
       MAIL_URL: inbox.smtpUrl,
       MAIL_FROM: 'Sample Desk <no-reply@sample-desk.example>',
-      SOURCE_SECRET: secret,
-      OUTBOUND_URL: desk.outboundUrl,
-      OUTBOUND_SECRET: outboundSecret,
+      SOURCES_FILE: sourcesFile,
       ALLOW_PRIVATE_HOSTS: '127.0.0.1,localhost',
       QUIET_WINDOW_SECONDS: String(QUIET_WINDOW_SECONDS),
       LOG_LEVEL: logLevel,
@@ -111,6 +118,7 @@ function printSummary(
     'Press the button in the mail, then the one on the page: it sends a code',
     'Take the code from the inbox and type it in: there is the ticket',
     `Write a reply: it arrives in Sample Desk, ${paint('cyan', desk.url)}`,
+    `Tick “own page” there with a new ticket: after the code its guest comes to Sample Desk’s own page`,
     `Be the agent there and press three buttons: what follows within ${QUIET_WINDOW_SECONDS} seconds of a mail comes as one`,
   ];
   print();

@@ -7,6 +7,7 @@ import { conversations, type Conversation, type Language, type Requester } from 
 import { sendEvent, type Answer } from './event-sender.js';
 import { createWeb, freePort, listen } from './local-web.js';
 import { verifyOutbound, type OutboundEvent } from './outbound-event.js';
+import { addTicketPage } from './ticket-page.js';
 import {
   lastOfAgent,
   newId,
@@ -26,6 +27,8 @@ interface LogLine {
   webhookId: string;
   at: string;
   direction: 'sent' | 'received';
+  /** The gateway's source that it was sent to; empty if it came from there. */
+  source: string;
   type: string;
   ticketNumber: string;
   body: string;
@@ -39,6 +42,8 @@ export interface NewTicket {
   requester?: Partial<Requester>;
   subject?: string;
   body?: string;
+  /** Needs `ownPageSource`. */
+  ownPage?: boolean;
 }
 
 /** What an act changed here, and what the gateway said to its event. */
@@ -57,6 +62,8 @@ export interface TicketSystemOptions {
   gatewayUrl?: string;
   /** The gateway's source, `default` unless told. */
   source?: string;
+  /** The gateway's source whose `ticketPage` is the page here. */
+  ownPageSource?: string;
   /** Signs what goes to the gateway (`whsec_…`). */
   secret: string;
   /** Verifies what comes from it (`whsec_…`). */
@@ -100,11 +107,28 @@ export class TicketSystem {
     this.incoming = new Webhook(options.outboundSecret);
     this.addWebhookRoute();
     addPageApi(app, this);
+    const { ownPageSource, secret } = options;
+    if (ownPageSource !== undefined)
+      addTicketPage(app, {
+        redeemUrl: () => `${this.gatewayUrl}/v1/sources/${ownPageSource}/handoffs/redeem`,
+        secret,
+        ticket: (id) => this.tickets.find((each) => each.id === id),
+      });
   }
 
   /** For `OUTBOUND_URL`; by number, since `localhost` may mean ::1 first and nothing listens there. */
   get outboundUrl(): string {
     return `${this.url.replace('//localhost:', '//127.0.0.1:')}/hooks/postern`;
+  }
+
+  /** For `ticketPage` of the source that guests come here from. */
+  get ticketPage(): string {
+    return `${this.url}/my/{id}`;
+  }
+
+  /** Whether tickets can open here. */
+  get hasOwnPage(): boolean {
+    return this.options.ownPageSource !== undefined;
   }
 
   createTicket(input: NewTicket = {}): Promise<Sent> {
@@ -121,6 +145,7 @@ export class TicketSystem {
       updatedAt: now,
       requester: { ...conversation.requester, ...input.requester },
       language,
+      ownPage: this.hasOwnPage && input.ownPage === true,
       messages: [],
       mergedInto: null,
       deleted: false,
@@ -280,6 +305,7 @@ export class TicketSystem {
       webhookId: newId('msg'),
       at: ticket.updatedAt,
       direction: 'sent',
+      source: this.sourceOf(ticket),
       type,
       ticketNumber: ticket.number,
       body: JSON.stringify(toEvent(type, ticket, message)),
@@ -293,9 +319,14 @@ export class TicketSystem {
     return { ticket, message, webhookId: line.webhookId, answer: await answered };
   }
 
+  private sourceOf({ ownPage }: Ticket): string {
+    const { source = 'default', ownPageSource = source } = this.options;
+    return ownPage ? ownPageSource : source;
+  }
+
   private async deliver(line: LogLine): Promise<Answer> {
-    const { source = 'default', secret, retrySeconds } = this.options;
-    const url = `${this.gatewayUrl}/v1/sources/${source}/events`;
+    const { secret, retrySeconds } = this.options;
+    const url = `${this.gatewayUrl}/v1/sources/${line.source}/events`;
     line.answer = await sendEvent(url, line.webhookId, line.body, {
       secret,
       retrySeconds,
@@ -331,6 +362,7 @@ export class TicketSystem {
       ticketNumber,
       at: new Date().toISOString(),
       direction: 'received',
+      source: '',
       body,
       answer: null,
     });
@@ -405,13 +437,14 @@ const acts: Record<string, Act> = {
   delete: (desk, id) => desk.deleteTicket(id),
 };
 
-const newTicket = z.object({ language: z.enum(['en', 'id', 'ja', 'ar', 'es']) });
+const newTicket = z.object({ language: z.enum(['en', 'id', 'ja', 'ar', 'es']), ownPage: z.boolean().optional() });
 const actInput = z.object({ text: z.string().max(20_000).optional() });
 
 /** What the page at `/` shows and does. Its posts need a JSON body, which no other site's form can send. */
 function addPageApi(app: FastifyInstance, desk: TicketSystem): void {
   app.get('/state', () => ({
     gatewayUrl: desk.gatewayUrl,
+    hasOwnPage: desk.hasOwnPage,
     tickets: desk.tickets.toReversed().map((ticket) => ({
       ...ticket,
       agent: conversations[ticket.language].agent,

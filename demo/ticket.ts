@@ -26,6 +26,8 @@ export interface Ticket {
   updatedAt: string;
   requester: Requester;
   language: Language;
+  /** Its guest comes to the ticket system's own page after the code. */
+  ownPage: boolean;
   messages: TicketMessage[];
   /** The ticket it was merged into. */
   mergedInto: string | null;

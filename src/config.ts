@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { parseMailbox, type EmailAddress } from './platform/address.js';
 import { generateKey, KeyRing, parseKeyList } from './platform/crypto.js';
 import { canonicalLocale } from './platform/locale.js';
+import { SEED_BYTES, SigningKeys } from './platform/signing-keys.js';
 import { generateWebhookSecret, isWebhookSecret } from './platform/webhook-signature.js';
 import { readSources, readSourcesFile, type Source, type SourcesInput } from './sources.js';
 
@@ -65,6 +66,8 @@ export abstract class Config {
   };
   linkKeys: KeyRing;
   secretKeys: KeyRing;
+  /** Sign the JWTs of sources with `handoff: jwt`; none where there is no such source. */
+  handoffKeys: SigningKeys;
   sources: Source[];
   allowPrivateHosts: string[];
   defaultLocale: string;
@@ -191,6 +194,11 @@ export const settings = {
     sentence: 'kid:base64,kid:base64 for links: the first signs, all verify; required in production',
   },
   SECRET_KEYS: { schema: text, sentence: 'the same for codes, sessions and forms; required in production' },
+  HANDOFF_KEYS: {
+    schema: text,
+    sentence:
+      'kid:base64 of Ed25519 seeds (32 bytes) for sources with "handoff: jwt": the first signs, all are published; required in production if there is such a source',
+  },
   SOURCES_FILE: {
     schema: text,
     sentence: 'the sources (see sources.example.yaml); default ./sources.yaml if it exists, else the next three',
@@ -272,6 +280,16 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
   const returnPath = values.MAIL_RETURN_PATH
     ? readMailbox('MAIL_RETURN_PATH', values.MAIL_RETURN_PATH, production, problems)
     : from;
+  const sources = readSources(
+    {
+      ...findSources(environment, values, development, problems),
+      defaultLocale,
+      quietWindowSeconds: Number(values.QUIET_WINDOW_SECONDS),
+      allowPrivateHosts,
+      allowHttp: (values.PUBLIC_URL ?? '').startsWith('http:'),
+    },
+    problems,
+  );
   const config: Config = {
     environment: (values.NODE_ENV ?? 'development') as Config['environment'],
     publicUrl: (values.PUBLIC_URL ?? '').replace(/\/+$/, ''),
@@ -295,16 +313,12 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     },
     linkKeys: readKeys('LINK_KEYS', values.LINK_KEYS ?? development?.key('LINK_KEYS'), problems),
     secretKeys: readKeys('SECRET_KEYS', values.SECRET_KEYS ?? development?.key('SECRET_KEYS'), problems),
-    sources: readSources(
-      {
-        ...findSources(environment, values, development, problems),
-        defaultLocale,
-        quietWindowSeconds: Number(values.QUIET_WINDOW_SECONDS),
-        allowPrivateHosts,
-        allowHttp: (values.PUBLIC_URL ?? '').startsWith('http:'),
-      },
+    handoffKeys: readHandoffKeys(
+      values.HANDOFF_KEYS ?? development?.key('HANDOFF_KEYS'),
+      sources.some(({ handoff }) => handoff === 'jwt'),
       problems,
     ),
+    sources,
     allowPrivateHosts,
     defaultLocale,
     logLevel: values.LOG_LEVEL ?? 'info',
@@ -473,6 +487,19 @@ function readKeys(name: string, value: string | undefined, problems: string[]): 
       : `${name}: ${parsed.problem}`,
   );
   return new KeyRing([{ kid: 'none', key: Buffer.alloc(32) }]); // never used: the problem ends the start
+}
+
+function readHandoffKeys(value: string | undefined, isNeeded: boolean, problems: string[]): SigningKeys {
+  const parsed = value === undefined ? null : parseKeyList(value);
+  const wrong = parsed?.ok ? parsed.keys.find(({ key }) => key.length !== SEED_BYTES) : undefined;
+  if (parsed?.ok && !wrong) return new SigningKeys(parsed.keys);
+  if (wrong) problems.push(`HANDOFF_KEYS: the key of '${wrong.kid}' must have ${SEED_BYTES} bytes: an Ed25519 seed`);
+  else if (parsed?.ok === false) problems.push(`HANDOFF_KEYS: ${parsed.problem}`);
+  else if (isNeeded)
+    problems.push(
+      'HANDOFF_KEYS is required in production by a source with handoff: jwt: kid:base64 of 32 random bytes, for example from: echo "h1:$(openssl rand -base64 32)"',
+    );
+  return new SigningKeys([]);
 }
 
 /** The sources of the file, else the one that the three variables describe. */

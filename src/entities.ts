@@ -1,4 +1,4 @@
-import { Challenge, FailedTries, Limit, Session } from './access/access.entity.js';
+import { Challenge, FailedTries, Handoff, Limit, Session } from './access/access.entity.js';
 import { Breaker } from './delivery/breaker.entity.js';
 import { Attempt, Delivery } from './delivery/delivery.entity.js';
 import { Feedback, Suppression } from './delivery/feedback.entity.js';
@@ -23,6 +23,7 @@ export const entities = [
   Challenge,
   Session,
   FailedTries,
+  Handoff,
   Limit,
   OutboundMessage,
   OutboundAttempt,

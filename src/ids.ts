@@ -13,6 +13,7 @@ export const idPrefixes = {
   atm: 'attempt',
   chl: 'challenge',
   ses: 'session',
+  hof: 'handoff',
   out: 'outbound message',
   fbk: 'word about a delivery from its receiving side',
   sup: 'suppression',

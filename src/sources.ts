@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { canonicalLocale } from './platform/locale.js';
+import { PageAddress } from './platform/page-address.js';
 import { isWebhookSecret } from './platform/webhook-signature.js';
 
 /** One upstream ticket system. */
@@ -14,6 +15,10 @@ export interface Source {
   defaultLocale: string;
   /** What follows a mail about the same ticket to the same person within it is gathered into one mail; 0: never. */
   quietWindowSeconds: number;
+  /** Where guests go after the code; null: the built-in page. */
+  ticketPage: PageAddress | null;
+  /** What they bring along. */
+  handoff: 'token' | 'jwt';
   /** Where mails of signed-in users lead; `{id}` and `{number}` are the source's own. */
   accountTicketPage: string | null;
   /** Hosts on which `data.ticket.url` is believed to be the account's ticket page. */
@@ -38,6 +43,19 @@ const sourceSchema = z.strictObject({
     .refine((tag) => canonicalLocale(tag) !== null, { message: 'must be a BCP 47 tag' })
     .optional(),
   quietWindowSeconds: z.int().min(0).max(3600, 'must be at most 3600').optional(),
+  ticketPage: z
+    .string()
+    .transform((template, context) => {
+      const read = PageAddress.read(template);
+      if (read.ok) return read.page;
+      context.addIssue({
+        code: 'custom',
+        message: `${read.problem}, for example https://help.example/tickets/{number}`,
+      });
+      return z.NEVER;
+    })
+    .optional(),
+  handoff: z.enum(['token', 'jwt'], { error: 'must be token or jwt' }).optional(),
   accountTicketPage: z
     .string()
     .refine((page) => /^https?:/i.test(page) && URL.canParse(page.replace(/\{(id|number)\}/g, 'x')), {
@@ -91,6 +109,12 @@ export function readSources(
   for (const { name, accountTicketPage = 'https:' } of parsed.data)
     if (!allowHttp && !accountTicketPage.startsWith('https:'))
       problems.push(`${place}: accountTicketPage of ${name} must be https, as PUBLIC_URL is`);
+  for (const { name, ticketPage, handoff } of parsed.data) {
+    if (ticketPage && !allowHttp && !ticketPage.isSecure)
+      problems.push(`${place}: ticketPage of ${name} must be https, as PUBLIC_URL is`);
+    if (handoff && !ticketPage)
+      problems.push(`${place}: handoff of ${name} is for a source with a ticketPage: add it, or leave handoff out`);
+  }
   return parsed.data.map(({ name, secrets, brand, accountHosts, ...rest }) => ({
     name,
     secrets,
@@ -98,6 +122,8 @@ export function readSources(
     accountHosts,
     defaultLocale: rest.defaultLocale ?? defaultLocale,
     quietWindowSeconds: rest.quietWindowSeconds ?? quietWindowSeconds,
+    ticketPage: rest.ticketPage ?? null,
+    handoff: rest.handoff ?? 'token',
     accountTicketPage: rest.accountTicketPage ?? null,
     outbound: rest.outbound ?? null,
   }));

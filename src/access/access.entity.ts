@@ -57,6 +57,24 @@ export class FailedTries {
   @TimeColumn() deadThrough: number;
 }
 
+/** Takes a verified guest to the source's own page, once. Unique: tokenHash. */
+@Entity('handoffs')
+@Index('handoffs_token_hash_key', ['tokenHash'], { unique: true })
+@Index('handoffs_participant_id_idx', ['participantId'])
+export class Handoff {
+  @IdColumn() id: Id<'hof'>;
+  @TextColumn() tokenHash: string;
+  @TextColumn() source: string;
+  @TextColumn() ticketId: Id<'tkt'>;
+  @TextColumn() participantId: Id<'ptc'>;
+  /** The page's address without the token. */
+  @TextColumn() target: string;
+  @CountColumn() generation: number;
+  @TimeColumn() createdAt: number;
+  @TimeColumn() expiresAt: number;
+  @OptionalTimeColumn() redeemedAt: number | null;
+}
+
 /** When one thing was last done, as often as its limit allows. */
 @Entity('limits')
 @Index('limits_ends_at_idx', ['endsAt'])

@@ -28,7 +28,7 @@ export type Refusal =
   | { ok: false; reason: 'malformed' | 'dead' | 'link-dead' }
   | { ok: false; reason: 'wrong'; triesLeft: number }
   | { ok: false; reason: 'limited'; retryAfterSeconds: number };
-export type Verdict<T> = { ok: true; sessionToken: string; also: T } | Refusal;
+export type Verdict<T> = { ok: true; sessionToken: string | null; also: T } | Refusal;
 
 /** The emailed one-time codes: made, counted, compared, consumed. */
 @Injectable()
@@ -95,13 +95,14 @@ export class Codes {
   /**
    * Tries a code. The try is counted and committed before anything is compared, so a hundred parallel guesses make five
    * comparisons; the right code is consumed by one conditional update, so fifty parallel right answers open one session.
-   * `also` is done in the transaction that consumes it.
+   * `also` is done in the transaction that consumes it. A guest who is handed on to another page gets no session here.
    * Each try counts against the link by which it came; too many wrong ones in a row kill that.
    */
   async verify<T>(
     { linkExpiresAt, ...holder }: Holder & { linkExpiresAt: number },
     typed: string,
     also: (tx: Transaction) => Promise<T>,
+    { opensSession = true } = {},
   ): Promise<Verdict<T>> {
     const code = this.normalise(typed);
     if (code === null) return { ok: false, reason: 'malformed' };
@@ -113,7 +114,7 @@ export class Codes {
       const triesLeft = MAX_TRIES - challenge.tries;
       return triesLeft > 0 ? { ok: false, reason: 'wrong', triesLeft } : { ok: false, reason: 'dead' };
     }
-    return this.consume(challenge, holder, linkExpiresAt, also);
+    return this.consume(challenge, { ...holder, linkExpiresAt }, also, opensSession);
   }
 
   /** True if too many codes in a row were wrong since this link was made: only one that was made later takes codes. */
@@ -214,9 +215,9 @@ export class Codes {
 
   private consume<T>(
     challenge: Challenge,
-    holder: Holder,
-    linkExpiresAt: number,
+    { linkExpiresAt, ...holder }: Holder & { linkExpiresAt: number },
     also: (tx: Transaction) => Promise<T>,
+    opensSession: boolean,
   ): Promise<Verdict<T>> {
     return this.database.write(async (tx) => {
       const used = await tx.update(
@@ -226,7 +227,8 @@ export class Codes {
       );
       if (used.affected !== 1) return { ok: false, reason: 'dead' };
       await this.forgetFailures(tx, holder, linkExpiresAt);
-      return { ok: true, sessionToken: await this.sessions.open(tx, holder), also: await also(tx) };
+      const sessionToken = opensSession ? await this.sessions.open(tx, holder) : null;
+      return { ok: true, sessionToken, also: await also(tx) };
     });
   }
 }

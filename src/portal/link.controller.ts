@@ -1,6 +1,7 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Codes } from '../access/code.js';
+import { Handoffs } from '../access/handoff.js';
 import { renewalLimits, takeLimits, type Taken } from '../access/limits.js';
 import { Config } from '../config.js';
 import { Deliveries } from '../delivery/delivery.js';
@@ -34,6 +35,7 @@ export class LinkController {
     private readonly clock: Clock,
     private readonly doors: Doors,
     private readonly codes: Codes,
+    private readonly handoffs: Handoffs,
     private readonly deliveries: Deliveries,
     private readonly suppressions: Suppressions,
     private readonly outbound: Outbound,
@@ -127,13 +129,25 @@ export class LinkController {
     const door = await this.open(token, request, reply);
     if (!door) return;
     const { ticket, participant, source, holder, linkExpiresAt } = door;
-    const verdict = await this.codes.verify({ ...holder, linkExpiresAt }, String(form.code ?? ''), async (tx) => {
-      // Whoever reads the mailbox is in again, whatever somebody said who only had the link.
-      await takeBackDenial(tx, holder, this.clock.now());
-      return this.outbound.enqueue(tx, { source: source.name, type: 'guest.verified', data: newsOf(door) });
-    });
+    const { email } = participant;
+    const target = this.handoffs.target(source, ticket);
+    const verdict = await this.codes.verify(
+      { ...holder, linkExpiresAt },
+      String(form.code ?? ''),
+      async (tx) => {
+        // Whoever reads the mailbox is in again, whatever somebody said who only had the link.
+        await takeBackDenial(tx, holder, this.clock.now());
+        return {
+          news: await this.outbound.enqueue(tx, { source: source.name, type: 'guest.verified', data: newsOf(door) }),
+          handedTo: target && (await this.handoffs.issue(tx, holder, { source, target, ticket: { ...ticket, email } })),
+        };
+      },
+      { opensSession: target === null },
+    );
     if (verdict.ok) {
-      this.outbound.wake(verdict.also);
+      const { news, handedTo } = verdict.also;
+      this.outbound.wake(news);
+      if (verdict.sessionToken === null) return this.goAway(reply, handedTo!);
       this.visitors.keepSession(reply, ticket.id, verdict.sessionToken, participant.locale);
       return seeOther(reply, `/tickets/${ticket.id}#newest`);
     }
@@ -257,5 +271,11 @@ export class LinkController {
   private unreachable(door: Door, request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const maskedAddress = maskAddress(door.participant.email);
     return this.writer.notice(request, reply, 409, { kind: 'unreachable', maskedAddress }, door);
+  }
+
+  /** To the source's own page. Neither it nor anything it loads learns from the Referer where the guest came from. */
+  private async goAway(reply: FastifyReply, address: string): Promise<void> {
+    void reply.header('referrer-policy', 'no-referrer');
+    await seeOther(reply, address);
   }
 }

@@ -25,6 +25,8 @@ export class PageErrorFilter implements ExceptionFilter {
   }
 
   private explain(thrown: unknown, href: string | null): { status: number; notice: NoticeView } {
+    if (thrown instanceof PosternError && thrown.code === 'cookies-required')
+      return { status: 403, notice: { kind: 'cookies-off', href } };
     if (thrown instanceof PosternError && (thrown.code === 'forbidden' || thrown.code === 'bad-request'))
       return { status: errorCodes[thrown.code].status, notice: { kind: 'form-refused', href } };
     if (isDatabaseUnavailable(thrown)) {

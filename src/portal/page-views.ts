@@ -45,7 +45,7 @@ export interface CodeView {
   error?: 'wrong' | 'malformed';
   triesLeft?: number;
   /** What the last request for a code did; without it the page says nothing about sending. */
-  notice?: 'sent' | 'already-sent' | 'not-sent-wait';
+  notice?: 'sent' | 'already-sent';
 }
 
 export interface AttachmentView {
@@ -121,7 +121,7 @@ export type NoticeView =
   | { kind: 'guess-wait'; seconds: number }
   | { kind: 'confirmed' | 'resume-wait'; href: string; seconds?: number }
   | { kind: 'ticket-closed'; href: string; keptText?: string }
-  | { kind: 'form-refused' | 'too-large' | 'file-gone' | 'unavailable'; href?: string | null }
+  | { kind: 'cookies-off' | 'form-refused' | 'too-large' | 'file-gone' | 'unavailable'; href?: string | null }
   | { kind: 'error'; errorId: string; href?: string | null };
 
 export interface PageViews {

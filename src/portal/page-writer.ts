@@ -83,6 +83,13 @@ export class PageWriter {
       now: new Date(this.clock.now()),
       timeZone: subject.participant?.timeZone ?? null,
     });
+    // Browsers hold form-action against the redirect after the form as well: the right code leads to the source's page.
+    const { ticketPage } = subject.source ?? {};
+    if (page === 'code' && ticketPage)
+      void reply.header(
+        'content-security-policy',
+        String(reply.getHeader('content-security-policy')).replace("form-action 'self'", `$& ${ticketPage.origin}`),
+      );
     await reply
       .status(status)
       .header('content-type', 'text/html; charset=utf-8')

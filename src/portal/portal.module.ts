@@ -6,6 +6,7 @@ import { TicketsModule } from '../tickets/tickets.module.js';
 import { AttachmentSender } from './attachment-sender.js';
 import { Doors } from './doors.js';
 import { FilesController } from './files.controller.js';
+import { HandoffController } from './handoff.controller.js';
 import { LinkController } from './link.controller.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
@@ -17,7 +18,14 @@ import { WaysOutController } from './ways-out.controller.js';
 
 @Module({
   imports: [AccessModule, TicketsModule, OutboundModule, DeliveryModule],
-  controllers: [LinkController, WaysOutController, TicketController, FilesController, PublicController],
+  controllers: [
+    LinkController,
+    WaysOutController,
+    TicketController,
+    FilesController,
+    PublicController,
+    HandoffController,
+  ],
   providers: [Doors, Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender],
 })
 export class PortalModule {}

@@ -49,13 +49,12 @@ export class Visitors {
 
   checkFormToken(request: FastifyRequest, session: OpenSession | null, given: unknown): void {
     const visitor = request.cookies[this.cookieName('visitor')];
+    // The page gave it one: it was refused, or thrown away since. A reload alone would lead back to here.
+    if (visitor === undefined) throw new PosternError('cookies-required', 'The browser sent no cookie.');
     const [kid, encoded, ...rest] = typeof given === 'string' ? given.split('.') : [];
     const mac = encoded === undefined || rest.length > 0 ? null : decodeBase64UrlStrict(encoded);
     const genuine =
-      visitor !== undefined &&
-      kid !== undefined &&
-      mac !== null &&
-      this.config.secretKeys.verify('form', kid, formBytes(visitor, session), mac);
+      kid !== undefined && mac !== null && this.config.secretKeys.verify('form', kid, formBytes(visitor, session), mac);
     if (!genuine) throw new PosternError('forbidden', 'The form is too old or not from this browser.');
   }
 

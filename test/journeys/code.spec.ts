@@ -89,6 +89,39 @@ describeInBrowser('the code', () => {
     await plain.page.waitForURL(/\/tickets\//);
   });
 
+  it('says when another can be sent, also after a press that sent none, with a script and without', async () => {
+    const plain = await stage.open({ ...phone, javaScriptEnabled: false });
+    await plain.page.goto(page.url());
+    const when = plain.page.locator('[data-resend-when]');
+    expect(await when.innerText()).toMatch(/in \d+ seconds?\./);
+    await plain.page.locator('form.resend button').click();
+    await plain.page.waitForURL(/again/);
+    expect(await when.innerText()).toMatch(/in \d+ seconds?\./);
+    expect(await page.locator('[data-resend-when]').count()).toBe(0); // the button itself counts
+    stage.test.clock.advance({ seconds: 61 });
+    await plain.page.reload();
+    expect(await when.count()).toBe(0);
+  });
+
+  it('is taken in a browser that never saw the first page, as it stands in the mail', async () => {
+    const other = await stage.open({ ...phone, javaScriptEnabled: false });
+    await other.page.goto(`${guest.link}/code`);
+    await typeCode(other.page, ` ${code.slice(0, 3)} ${code.slice(3)} `);
+    await other.page.waitForURL(/\/tickets\//);
+  });
+
+  it('is not taken without cookies, and the page says what to do; no try is lost', async () => {
+    const plain = await stage.open({ ...phone, javaScriptEnabled: false });
+    await plain.page.goto(page.url());
+    for (let times = 0; times < 6; times++) {
+      await plain.context.clearCookies();
+      expect(await answerTo(plain.page, () => typeCode(plain.page, code))).toBe(403);
+      expect(await plain.page.locator('h1').innerText()).toBe(say('en', 'notice.cookies-off.title'));
+      await plain.page.goto(page.url());
+    }
+    expect(await tryCode(code)).toBe(303);
+  });
+
   it('gives way to a newer one, and each mail has the reference of its page', async () => {
     const first = await page.locator('.reference__sign').innerText();
     stage.test.clock.advance({ seconds: 61 });

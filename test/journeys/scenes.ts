@@ -357,12 +357,18 @@ export const scenes: Scene[] = [
   {
     name: 'form-refused',
     show: async (stage, visitor, language) => {
-      const { page, context } = visitor;
+      const { page } = visitor;
       await enter(stage, visitor, language);
-      const cookies = await context.cookies();
-      await context.clearCookies();
-      await context.addCookies(cookies.filter(({ name }) => !name.endsWith('visitor')));
+      await page.locator('#reply input[name=formToken]').evaluate((input: HTMLInputElement) => (input.value = 'old'));
       await reply(page, answers[language]);
+    },
+  },
+  {
+    name: 'cookies-off',
+    show: async (stage, visitor, language) => {
+      const { code } = await codePage(stage, visitor, language);
+      await visitor.context.clearCookies();
+      await answerTo(visitor.page, () => typeCode(visitor.page, code));
     },
   },
   {

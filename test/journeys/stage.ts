@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { join } from 'node:path';
 import type { StoredMail } from '../../demo/inbox.js';
@@ -28,11 +30,26 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function setStage(options: TestGatewayOptions = {}, chromiumPath?: string): Promise<Stage> {
+/** With `ownPage` the ticket system has its own page for guests, of which the gateway's source `own-page` knows. */
+export async function setStage(
+  { ownPage, ...options }: TestGatewayOptions & { ownPage?: { handoff: 'token' | 'jwt' } } = {},
+  chromiumPath?: string,
+): Promise<Stage> {
   const [secret, outboundSecret] = [generateWebhookSecret(), generateWebhookSecret()];
-  const desk = await startTicketSystem({ port: 0, secret, outboundSecret, retrySeconds: [] });
+  const ownPageSource = ownPage ? 'own-page' : undefined;
+  const desk = await startTicketSystem({ port: 0, secret, outboundSecret, retrySeconds: [], ownPageSource });
   const road = await startReceiver();
-  const settings = { SOURCE_SECRET: secret, OUTBOUND_URL: road.url, OUTBOUND_SECRET: outboundSecret };
+  const folder = mkdtempSync(join(tmpdir(), 'postern-stage-'));
+  const settings: Record<string, string> = { SOURCE_SECRET: secret };
+  if (ownPage) {
+    const source = { secrets: [secret], outbound: { url: road.url, secret: outboundSecret } };
+    const sources = [
+      { name: 'default', ...source },
+      { name: 'own-page', ticketPage: desk.ticketPage, ...ownPage, ...source },
+    ];
+    settings.SOURCES_FILE = join(folder, 'sources.yaml');
+    writeFileSync(settings.SOURCES_FILE, JSON.stringify({ sources })); // JSON is YAML
+  } else Object.assign(settings, { OUTBOUND_URL: road.url, OUTBOUND_SECRET: outboundSecret });
   const test = await createGateway({ clockRuns: true, ...options, settings: { ...settings, ...options.settings } });
   const browser = await launchBrowser(chromiumPath);
   desk.gatewayUrl = test.url;
@@ -63,6 +80,7 @@ export async function setStage(options: TestGatewayOptions = {}, chromiumPath?: 
       await test.close();
       await desk.close();
       await road.close();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
   stage.clearRoad();

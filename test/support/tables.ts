@@ -15,6 +15,7 @@ const tables = [
   'challenges',
   'sessions',
   'failed_tries',
+  'handoffs',
   'limits',
   'outbound_messages',
   'outbound_attempts',

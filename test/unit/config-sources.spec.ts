@@ -38,6 +38,8 @@ describe('sources.yaml', () => {
         brand: 'default',
         defaultLocale: 'id',
         quietWindowSeconds: 30,
+        ticketPage: null,
+        handoff: 'token',
         accountTicketPage: null,
         accountHosts: [],
         outbound: null,
@@ -69,6 +71,8 @@ sources:
         brand: 'acme',
         defaultLocale: 'id',
         quietWindowSeconds: 0,
+        ticketPage: null,
+        handoff: 'token',
         accountTicketPage: 'https://app.example/support/{id}',
         accountHosts: ['app.example', 'help.example'],
         outbound: {
@@ -99,6 +103,33 @@ sources:
     ['a quiet window of a day', minimal('    quietWindowSeconds: 86400\n'), /quietWindowSeconds/],
     ['a quiet window in words', minimal('    quietWindowSeconds: 30s\n'), /quietWindowSeconds/],
     ['a brand outside of its folder', minimal('    brand: ../../etc\n'), /brand/],
+    [
+      'a ticket page without a scheme',
+      minimal('    ticketPage: "help.example/{id}"\n'),
+      /0\.ticketPage must be an http/,
+    ],
+    [
+      'a ticket page on any host',
+      minimal('    ticketPage: "https://{id}.example/"\n'),
+      /0\.ticketPage must name its host/,
+    ],
+    ['a ticket page with other places', minimal('    ticketPage: "https://a.example/{x}"\n'), /ticketPage may have/],
+    [
+      'a ticket page of plain http where links are https',
+      minimal('    ticketPage: "http://help.example/{id}"\n'),
+      /ticketPage of acme must be https/,
+      { PUBLIC_URL: 'https://support.example' },
+    ],
+    [
+      'a handoff that is none',
+      minimal('    ticketPage: "https://a.example/{id}"\n    handoff: saml\n'),
+      /handoff must be/,
+    ],
+    [
+      'a handoff that leads nowhere',
+      minimal('    handoff: jwt\n'),
+      /handoff of acme is for a source with a ticketPage/,
+    ],
     ['a page that is no address', minimal('    accountTicketPage: "{id}"\n'), /accountTicketPage/],
     ['a script as a page', minimal('    accountTicketPage: "javascript:alert({id})"\n'), /accountTicketPage/],
     [
@@ -140,6 +171,20 @@ sources:
     expect(found.length).toBeGreaterThanOrEqual(4);
     expect(found.join()).not.toContain('planted');
     expect(problems('sources: [whsec_planted').join()).not.toContain('planted');
+  });
+
+  it('needs a key in production for a JWT, and only for that', () => {
+    const page = '    ticketPage: "https://a.example/{id}"\n';
+    const ofKeys = (yaml: string, keys = '', environment = 'production') =>
+      problems(yaml, { NODE_ENV: environment, HANDOFF_KEYS: keys }).filter((one) => one.includes('HANDOFF_KEYS'));
+    expect(ofKeys(minimal(`${page}    handoff: jwt\n`))).toEqual([expect.stringContaining('kid:base64')]);
+    expect(ofKeys(minimal(page))).toEqual([]);
+    expect(ofKeys(minimal(`${page}    handoff: jwt\n`), '', 'development')).toEqual([]);
+    const seed = Buffer.alloc(33, 'planted').toString('base64');
+    for (const keys of [`h1:${seed}`, `h1:${seed.slice(0, 20)}`, `h1:${seed},h1:${seed}`, 'planted']) {
+      expect(ofKeys(minimal(), keys)).toHaveLength(1);
+      expect(ofKeys(minimal(), keys).join()).not.toContain(seed.slice(0, 20));
+    }
   });
 
   it('is named if it cannot be read', () => {

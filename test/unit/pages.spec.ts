@@ -95,10 +95,12 @@ const notices: NoticeView[] = [
     kind,
     action: '/t/token/again',
   })),
-  ...(['ticket-closed', 'form-refused', 'too-large', 'file-gone', 'unavailable'] as const).map((kind) => ({
-    kind,
-    href: '/tickets/tkt_1',
-  })),
+  ...(['ticket-closed', 'cookies-off', 'form-refused', 'too-large', 'file-gone', 'unavailable'] as const).map(
+    (kind) => ({
+      kind,
+      href: '/tickets/tkt_1',
+    }),
+  ),
   ...(['renewed', 'unreachable'] as const).map((kind) => ({ kind, maskedAddress: 's***i@e***.com' })),
   { kind: 'not-mine', maskedAddress: 's***i@e***.com', action: '/t/token/code' },
   ...(['wait', 'send-wait'] as const).map((kind) => ({ kind, seconds: 2400, href: '/t/token/code' })),
@@ -117,11 +119,7 @@ const samples: Sample[] = [
   ['landing with ways out', 'landing', { ...landing, notMineAction: '/t/token/not-mine', stopAction: '/t/token/stop' }],
   ['code', 'code', code],
   ['code, expiry unknown', 'code', { ...code, expiresAt: null }],
-  ...(['sent', 'already-sent', 'not-sent-wait'] as const).map((notice): Sample => [
-    `code, ${notice}`,
-    'code',
-    { ...code, notice },
-  ]),
+  ...(['sent', 'already-sent'] as const).map((notice): Sample => [`code, ${notice}`, 'code', { ...code, notice }]),
   ['code, wrong', 'code', { ...code, error: 'wrong', triesLeft: 3 }],
   ['code, malformed', 'code', { ...code, error: 'malformed' }],
   ...(['open', 'pending', 'resolved'] as const).map((status): Sample => [
@@ -424,7 +422,7 @@ describe('times', () => {
 
 describe('the code page', () => {
   it('says that a code was sent only when it was', () => {
-    for (const view of [code, { ...code, notice: 'not-sent-wait' as const }, { ...code, error: 'wrong' as const }]) {
+    for (const view of [code, { ...code, notice: 'already-sent' as const }, { ...code, error: 'wrong' as const }]) {
       expect(textOf(render(['', 'code', view]))).not.toMatch(/We sent a code|should arrive/);
     }
     expect(textOf(render(['', 'code', { ...code, notice: 'sent' }]))).toContain('We sent a code to s***i@e***.com.');

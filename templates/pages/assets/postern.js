@@ -24,6 +24,8 @@
     return `${digits(Math.floor(seconds / 60), 1)}:${digits(seconds % 60, 2)}`;
   }
 
+  // The button counts down by itself; without this file the sentence above it says when.
+  for (const line of all('[data-resend-when]')) line.remove();
   for (const button of all('[data-wait]')) {
     const label = button.textContent;
     countDown(Number(button.dataset.wait), (left) => {

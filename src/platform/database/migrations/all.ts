@@ -4,6 +4,7 @@ import { Breakers1795500000000 } from './1795500000000-breakers.js';
 import { Feedback1795510000000 } from './1795510000000-feedback.js';
 import { WaitingMails1795520000000 } from './1795520000000-waiting-mails.js';
 import { WhoMayComeIn1795610000000 } from './1795610000000-who-may-come-in.js';
+import { Handoffs1795640000000 } from './1795640000000-handoffs.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   Feedback1795510000000,
   WaitingMails1795520000000,
   WhoMayComeIn1795610000000,
+  Handoffs1795640000000,
 ];
