@@ -27,6 +27,7 @@ const NOTICES: Record<
   wait: { icon: 'clock', tone: 'calm', isError: false, action: true },
   'guess-wait': { icon: 'lock', tone: 'calm', isError: true, action: false },
   'renew-wait': { icon: 'clock', tone: 'calm', isError: false, action: false },
+  'check-wait': { icon: 'clock', tone: 'calm', isError: false, action: false },
   'ticket-closed': { icon: 'closed', tone: 'care', isError: true, action: true },
   'form-refused': { icon: 'shield', tone: 'care', isError: true, action: true },
   'logged-out': { icon: 'lock', tone: 'good', isError: false, action: false },
@@ -34,12 +35,15 @@ const NOTICES: Record<
   unavailable: { icon: 'cloud', tone: 'calm', isError: true, action: true },
   error: { icon: 'alert', tone: 'care', isError: true, action: true },
   'file-gone': { icon: 'file', tone: 'calm', isError: true, action: true },
+  'file-unsafe': { icon: 'shield', tone: 'care', isError: true, action: true },
+  'file-unchecked': { icon: 'shield', tone: 'calm', isError: true, action: true },
   'not-mine': { icon: 'check', tone: 'good', isError: false, action: false },
   stopped: { icon: 'check', tone: 'good', isError: false, action: false },
   home: { icon: 'mail', tone: 'calm', isError: false, action: false },
 };
-const HELP_TOPICS = ['open', 'code', 'mail', 'link', 'address', 'safe'];
-const PAGES: PageName[] = ['landing', 'code', 'ticket', 'notice', 'help'];
+/** In the order of the way: how news comes, in, what to write, what can go wrong, and whom to believe. */
+const HELP_TOPICS = ['news', 'account', 'open', 'code', 'late', 'write', 'mail', 'link', 'address', 'safe', 'page'];
+const PAGES: PageName[] = ['landing', 'code', 'ticket', 'notice', 'help', 'check'];
 
 /** More messages than this, and all but the last few fold away, so that the newest is in view without a script. */
 const UNFOLDED_MESSAGES = 6;
@@ -53,6 +57,8 @@ const COMPOSED_KEYS = [
     ['title', 'text', ...(action ? ['action'] : [])].map((part) => `notice.${kind}.${part}`),
   ),
   ...HELP_TOPICS.flatMap((topic) => [`help.${topic}.question`, `help.${topic}.answer`]),
+  ...['ours', 'unknown'].flatMap((answer) => [`check.${answer}.title`, `check.${answer}.text`]),
+  'check.error.malformed',
   ...['sent', 'already-sent', 'not-sent-wait'].map((notice) => `code.notice.${notice}`),
   ...['wrong', 'malformed'].map((error) => `code.error.${error}`),
   ...['open', 'pending', 'resolved', 'closed'].map((status) => `status.${status}`),
@@ -200,7 +206,8 @@ const PREPARE: { [K in PageName]: (view: PageViews[K], say: Say, locale: string)
     isError: NOTICES[view.kind].isError,
     ...view,
   }),
-  help: () => ({ topics: HELP_TOPICS }),
+  help: () => ({ topics: HELP_TOPICS.map((name) => ({ name, toCheck: name === 'safe' })) }),
+  check: (view) => ({ ...view, error: view.error ?? null, answer: view.answer ?? null, mail: view.mail ?? null }),
   ticket: prepareTicket,
 };
 

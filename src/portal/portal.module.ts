@@ -4,6 +4,7 @@ import { DeliveryModule } from '../delivery/delivery.module.js';
 import { OutboundModule } from '../outbound/outbound.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { AttachmentSender } from './attachment-sender.js';
+import { CheckController } from './check.controller.js';
 import { FilesController } from './files.controller.js';
 import { LinkController } from './link.controller.js';
 import { PageErrorFilter } from './page-error.filter.js';
@@ -15,7 +16,7 @@ import { Visitors } from './visitor.js';
 
 @Module({
   imports: [AccessModule, TicketsModule, OutboundModule, DeliveryModule],
-  controllers: [LinkController, TicketController, FilesController, PublicController],
+  controllers: [LinkController, TicketController, FilesController, CheckController, PublicController],
   providers: [Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender],
 })
 export class PortalModule {}
