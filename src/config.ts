@@ -43,6 +43,19 @@ export interface DkimSettings {
   privateKey: string;
 }
 
+/** Where the files of replies are kept. */
+export type FilesSettings =
+  | { kind: 'folder'; path: string }
+  | {
+      kind: 'bucket';
+      /** Origin of a server that speaks S3. */
+      endpoint: string;
+      bucket: string;
+      region: string;
+      accessKeyId: string;
+      secretAccessKey: string;
+    };
+
 /** All settings, checked and completed. A class only so that it can be injected by its name. */
 export abstract class Config {
   environment: 'development' | 'production' | 'test';
@@ -69,6 +82,9 @@ export abstract class Config {
   /** Sign the JWTs of sources with `handoff: jwt`; none where there is no such source. */
   handoffKeys: SigningKeys;
   sources: Source[];
+  files: FilesSettings;
+  /** The virus scanner; null: files are not scanned. */
+  clamd: { host: string; port: number } | { path: string } | null;
   allowPrivateHosts: string[];
   defaultLocale: string;
   logLevel: string;
@@ -224,6 +240,16 @@ export const settings = {
     sentence:
       'what follows a mail to the same person about the same ticket within this time becomes one mail, at most 3600; 0: never',
   },
+  FILES_URL: {
+    schema: text.min(1),
+    sentence:
+      'where files of replies are kept: file:PATH, or s3://KEY:SECRET@host:port/bucket?region=… (add &insecure for plain http); a folder or bucket of its own; default file:{DATA_DIR}/files',
+  },
+  CLAMD_URL: {
+    schema: text.min(1),
+    sentence:
+      'virus scanner: tcp://host:3310 or unix:PATH of clamd; while it is away no files are taken or handed out; empty: files are not scanned',
+  },
   LOG_LEVEL: {
     schema: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',
@@ -319,6 +345,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       problems,
     ),
     sources,
+    files: readFiles(values.FILES_URL, dataDir, problems),
+    clamd: readClamd(values.CLAMD_URL, problems),
     allowPrivateHosts,
     defaultLocale,
     logLevel: values.LOG_LEVEL ?? 'info',
@@ -449,6 +477,45 @@ function readResend(url: URL, allowPrivateHosts: string[]): ResendTransportSetti
   const isPrivate = allowPrivateHosts.includes(new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, ''));
   const endpoint = new URL(`${isPrivate ? 'http' : 'https'}://${host}`).origin;
   return { kind: 'resend', name: 'resend', apiKey: decodeURIComponent(key), endpoint };
+}
+
+function readFiles(value: string | undefined, dataDir: string, problems: string[]): FilesSettings {
+  const folder = { kind: 'folder' as const, path: join(dataDir, 'files') };
+  if (value === undefined) return folder;
+  if (/^file:(?!\/\/).+/.test(value)) return { ...folder, path: resolve(value.slice('file:'.length)) };
+  const bucket = URL.canParse(value) ? readBucket(new URL(value)) : null;
+  if (bucket === null)
+    problems.push(
+      'FILES_URL must be file:PATH or s3://KEY:SECRET@host:port/bucket?region=…, the secret percent-encoded (it is not)',
+    );
+  return bucket ?? folder;
+}
+
+function readBucket(url: URL): FilesSettings | null {
+  const { protocol, username, password, host, pathname, searchParams, hash } = url;
+  const bucket = /^\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/?$/.exec(pathname)?.[1];
+  const isKnown = [...searchParams.keys()].every((name) => name === 'region' || name === 'insecure');
+  if (protocol !== 's3:' || host === '' || username === '' || password === '' || hash !== '' || !isKnown) return null;
+  if (bucket === undefined || !isPercentEncoded(username + password)) return null;
+  return {
+    kind: 'bucket',
+    endpoint: `${searchParams.has('insecure') ? 'http' : 'https'}://${host}`,
+    bucket,
+    region: searchParams.get('region') || 'us-east-1',
+    accessKeyId: decodeURIComponent(username),
+    secretAccessKey: decodeURIComponent(password),
+  };
+}
+
+function readClamd(value: string | undefined, problems: string[]): Config['clamd'] {
+  if (value === undefined) return null;
+  const path = /^unix:(?:\/\/)?(\/.+)$/.exec(value)?.[1];
+  if (path !== undefined) return { path };
+  const url = URL.canParse(value) ? new URL(value) : null;
+  if (url?.protocol === 'tcp:' && url.hostname !== '' && url.username + url.password + url.search + url.hash === '')
+    return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) || 3310 };
+  problems.push('CLAMD_URL must be tcp://host:3310 or unix:/path/to/clamd.sock (it is not)');
+  return null;
 }
 
 /** RFC 8301: rsa-sha256, keys of 2048 bits or more; what is longer than 4096 need not be verified by anybody. */

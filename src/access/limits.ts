@@ -8,7 +8,7 @@ const HOUR = 3600;
 const DAY = 86_400;
 
 /** What is counted. */
-type LimitName = 'code' | 'mail' | 'address' | 'ip' | 'guess' | 'renew' | 'resume';
+type LimitName = 'code' | 'mail' | 'address' | 'ip' | 'guess' | 'renew' | 'resume' | 'check';
 
 /** At most `max` within any stretch of `seconds`. */
 interface Window {
@@ -58,6 +58,11 @@ export function renewalLimits(ring: KeyRing, asker: Asker): LimitRule[] {
 
 export function guessLimit(ring: KeyRing, participantId: string): LimitRule {
   return rule(ring, 'guess', participantId, [{ max: 25, seconds: HOUR }]);
+}
+
+/** Enough for a person with a mailbox full of doubts; a reference has 65 bits. */
+export function checkLimit(ring: KeyRing, ip: string): LimitRule {
+  return rule(ring, 'check', ip, [{ max: 30, seconds: HOUR }]);
 }
 
 /** Each "no more mails" tells the source, and comes after a "mails again": nobody changes their mind more often. */

@@ -49,6 +49,7 @@ export interface DeliveryInputs {
 @Entity('deliveries')
 @Index('deliveries_ticket_id_idx', ['ticketId'])
 @Index('deliveries_provider_id_idx', ['providerId'], { where: 'provider_id IS NOT NULL' })
+@Index('deliveries_check_reference_key', ['checkReference'], { unique: true, where: 'check_reference IS NOT NULL' })
 @Index('deliveries_ended_at_idx', ['endedAt'], { where: "state = 'parked'" })
 @Index('deliveries_ticket_id_participant_id_id_idx', ['ticketId', 'participantId', 'id'], {
   where: 'challenge_id IS NULL AND ended_at IS NULL',
@@ -68,6 +69,8 @@ export class Delivery {
   @TextColumn() locale: string;
   @TextColumn() localeReason: string;
   @TextColumn() recipient: string;
+  /** Printed in the mail: by it the reader finds out that it is ours. Null in rows of a version that printed none. */
+  @OptionalTextColumn() checkReference: string | null;
   @JsonColumn() inputs: DeliveryInputs;
   @TextColumn() state: DeliveryState;
   /** How often it was taken up; with the id the token by which a worker knows that its lease still stands. */

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { AccessModule } from '../access/access.module.js';
 import { TemplatesModule } from '../templates/templates.module.js';
+import { MailCheck } from './check.js';
 import { Deliveries } from './delivery.js';
 import { DeliveryRows } from './delivery-rows.js';
 import { FeedbackRecorder } from './feedback.js';
@@ -21,7 +22,8 @@ import { DeliveryWorker } from './worker.js';
     Suppressions,
     FeedbackRecorder,
     DeliveryLedger,
+    MailCheck,
   ],
-  exports: [Deliveries, Suppressions, FeedbackRecorder, DeliveryLedger],
+  exports: [Deliveries, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck],
 })
 export class DeliveryModule {}

@@ -11,6 +11,7 @@ import { Queue } from '../platform/queue/queue.js';
 import { TemplateCatalogue } from '../templates/catalogue.js';
 import type { TemplateKey } from '../templates/values.js';
 import type { Participant, Ticket } from '../tickets/ticket.entity.js';
+import { newCheckReference } from './check.js';
 import { Delivery, type DeliveryInputs, type Update } from './delivery.entity.js';
 
 /** One mail to be sent: to whom, about which ticket, in which words. */
@@ -124,6 +125,7 @@ export class Deliveries {
       locale,
       localeReason: reason,
       recipient: participant.email,
+      checkReference: inPlaceOf?.checkReference ?? newCheckReference(),
       inputs: this.inputs(plan, source, now),
       state: 'queued',
       attempts: 0,

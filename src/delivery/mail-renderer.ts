@@ -7,6 +7,7 @@ import { headerAddress, headerDate, headerField, headerMailbox, headerText } fro
 import { loadBrand, type Brand } from '../templates/brand.js';
 import { type EncodedMail, TemplateCatalogue } from '../templates/catalogue.js';
 import { templatesDir } from '../templates/templates.module.js';
+import { writtenReference } from './check.js';
 import type { Delivery } from './delivery.entity.js';
 import type { Mail } from './transports/transport.js';
 
@@ -82,13 +83,17 @@ export class MailRenderer {
   }
 
   private fill(
-    { templateKey, locale, inputs }: Delivery,
+    { templateKey, locale, inputs, checkReference }: Delivery,
     brand: Brand,
     code: CodeForMail | null,
     link: string | null,
   ): EncodedMail {
     const { ticketNumber, recipientName, timeZone, occurredAt, guest, updates } = inputs;
-    const common = { ticketNumber, recipientName, timeZone, occurredAt, brand };
+    const check =
+      checkReference === null
+        ? {}
+        : { checkUrl: `${this.config.publicUrl}/check`, checkReference: writtenReference(checkReference) };
+    const common = { ticketNumber, recipientName, timeZone, occurredAt, brand, ...check };
     if (templateKey === 'access-code') {
       if (code === null) throw new Error('a code mail is rendered with its code');
       const codeMinutes = Math.round((code.expiresAt - code.createdAt) / 60_000);

@@ -5,10 +5,13 @@ import { OutboundMessage } from '../outbound/outbound.entity.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { Logger } from '../platform/logger.js';
+import { Scanner } from '../tickets/scanner.js';
 
 export interface Readiness {
   status: 'ok' | 'unavailable';
   database: 'ok' | 'unavailable';
+  /** Where one is configured. While it is away only files have to wait, so this alone does not make us unavailable. */
+  scanner?: 'ok' | 'unavailable';
   /** Age of the delivery that has waited longest for its turn, in seconds; 0 if there is none. */
   oldestWaitingSeconds?: number;
   /** What waits for a person. */
@@ -20,10 +23,17 @@ export class Health {
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
+    private readonly scanner: Scanner,
     private readonly logger: Logger,
   ) {}
 
   async readiness(): Promise<Readiness> {
+    const isReady = await this.scanner.isReady();
+    const scanner = isReady === null ? {} : { scanner: isReady ? ('ok' as const) : ('unavailable' as const) };
+    return { ...(await this.ofDatabase()), ...scanner };
+  }
+
+  private async ofDatabase(): Promise<Readiness> {
     try {
       await this.database.checkWritable(); // a full disk can still be read
       const { oldest, deliveries, outbound } = await this.database.read(async (manager) => ({

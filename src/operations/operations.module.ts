@@ -1,12 +1,13 @@
 import { Module } from '@nestjs/common';
 import { DeliveryModule } from '../delivery/delivery.module.js';
+import { TicketsModule } from '../tickets/tickets.module.js';
 import { AdminController } from './admin.controller.js';
 import { AdminGuard } from './admin.guard.js';
 import { HealthController } from './health.controller.js';
 import { Health } from './health.js';
 
 @Module({
-  imports: [DeliveryModule],
+  imports: [DeliveryModule, TicketsModule],
   controllers: [HealthController, AdminController],
   providers: [Health, AdminGuard],
 })

@@ -23,7 +23,8 @@ export class FilesController {
     const id = openAttachmentToken(this.config.linkKeys, token, this.clock.now());
     const attachment =
       id === null ? null : await this.database.read((manager) => manager.findOneBy(Attachment, { id }));
-    if (!(await this.sender.send(reply, attachment)))
+    // Files of replies were scanned before they were kept.
+    if ((await this.sender.send(reply, attachment)) !== 'sent')
       throw new PosternError('not-found', 'The file is gone, or its address is wrong or older than 7 days.');
   }
 }

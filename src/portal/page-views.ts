@@ -20,6 +20,7 @@ export interface SharedView {
   /** Where the language is changed by POST (fields `locale`, `path`); null: links to `path?lang=…` instead. */
   languageAction: string | null;
   helpHref: string | null;
+  checkHref: string | null;
   now: Date;
   /** IANA name; null or an unknown one: times are UTC and say so, and the script turns them into the browser's own. */
   timeZone: string | null;
@@ -54,6 +55,8 @@ export interface AttachmentView {
   size: number | null;
   href: string;
   contentType: string;
+  /** A picture of it, in pixels; null where there is none. */
+  preview: { href: string; width: number; height: number } | null;
 }
 
 export interface MessageView {
@@ -107,6 +110,17 @@ export interface TicketView {
   flash?: 'reply-sent' | 'mails-on' | 'solved' | 'unsolved' | null;
 }
 
+/** "Is this mail really from you?": asked, or answered with the question below it. */
+export interface CheckView {
+  /** What was typed, given back. */
+  typed: string;
+  error?: 'malformed';
+  /** `unknown`: no mail carries this reference, or it never left. */
+  answer?: 'ours' | 'unknown';
+  /** With `ours`: what the reader compares with the mail. */
+  mail?: { ticketNumber: string; maskedAddress: string; sentAt: Date };
+}
+
 /** Every page that says one thing and offers at most one way on: by form (`action`) or by link (`href`). */
 export type NoticeView =
   | { kind: 'not-found' | 'too-many-tries' | 'logged-out' | 'stopped' | 'home' }
@@ -118,10 +132,14 @@ export type NoticeView =
   | { kind: 'renewed' | 'unreachable'; maskedAddress: string }
   /** With `href` there is a code that still works. */
   | { kind: 'wait' | 'send-wait' | 'renew-wait'; seconds: number; href?: string | null }
-  | { kind: 'guess-wait'; seconds: number }
+  | { kind: 'guess-wait' | 'check-wait'; seconds: number }
   | { kind: 'confirmed' | 'resume-wait'; href: string; seconds?: number }
   | { kind: 'ticket-closed'; href: string; keptText?: string }
-  | { kind: 'cookies-off' | 'form-refused' | 'too-large' | 'file-gone' | 'unavailable'; href?: string | null }
+  | {
+      kind:
+        'cookies-off' | 'form-refused' | 'too-large' | 'file-gone' | 'file-unsafe' | 'file-unchecked' | 'unavailable';
+      href?: string | null;
+    }
   | { kind: 'error'; errorId: string; href?: string | null };
 
 export interface PageViews {
@@ -129,6 +147,7 @@ export interface PageViews {
   code: CodeView;
   ticket: TicketView;
   notice: NoticeView;
+  check: CheckView;
   help: Record<string, never>;
 }
 

@@ -18,7 +18,7 @@ import { acceptedLanguage, Visitors } from './visitor.js';
 /** What a page is about, as far as it is known: it gives brand, language and time zone. */
 export interface PageSubject {
   source?: Source;
-  participant?: Participant;
+  participant?: Pick<Participant, 'locale' | 'timeZone'>;
   session?: OpenSession | null;
 }
 
@@ -80,6 +80,7 @@ export class PageWriter {
       path: pagePath(request),
       languageAction: null,
       helpHref: '/help',
+      checkHref: '/check',
       now: new Date(this.clock.now()),
       timeZone: subject.participant?.timeZone ?? null,
     });

@@ -29,6 +29,7 @@ const NOTICES: Record<
   'send-wait': { icon: 'clock', tone: 'calm', isError: true, action: true },
   'renew-wait': { icon: 'clock', tone: 'calm', isError: false, action: false },
   'resume-wait': { icon: 'clock', tone: 'calm', isError: true, action: true },
+  'check-wait': { icon: 'clock', tone: 'calm', isError: false, action: false },
   'ticket-closed': { icon: 'closed', tone: 'care', isError: true, action: true },
   'cookies-off': { icon: 'shield', tone: 'calm', isError: true, action: true },
   'form-refused': { icon: 'shield', tone: 'care', isError: true, action: true },
@@ -41,11 +42,14 @@ const NOTICES: Record<
   'not-mine': { icon: 'check', tone: 'good', isError: false, action: true },
   confirmed: { icon: 'lock', tone: 'calm', isError: true, action: true },
   'ask-stop': { icon: 'mail', tone: 'calm', isError: false, action: true },
+  'file-unsafe': { icon: 'shield', tone: 'care', isError: true, action: true },
+  'file-unchecked': { icon: 'shield', tone: 'calm', isError: true, action: true },
   stopped: { icon: 'check', tone: 'good', isError: false, action: false },
   home: { icon: 'mail', tone: 'calm', isError: false, action: false },
 };
-const HELP_TOPICS = ['open', 'code', 'mail', 'link', 'address', 'safe'];
-const PAGES: PageName[] = ['landing', 'code', 'ticket', 'notice', 'help'];
+/** In the order of the way: how news comes, in, what to write, what can go wrong, and whom to believe. */
+const HELP_TOPICS = ['news', 'account', 'open', 'code', 'late', 'write', 'mail', 'link', 'address', 'safe', 'page'];
+const PAGES: PageName[] = ['landing', 'code', 'ticket', 'notice', 'help', 'check'];
 
 /** More messages than this, and all but the last few fold away, so that the newest is in view without a script. */
 const UNFOLDED_MESSAGES = 6;
@@ -60,6 +64,8 @@ const COMPOSED_KEYS = [
   ),
   ...HELP_TOPICS.flatMap((topic) => [`help.${topic}.question`, `help.${topic}.answer`]),
   ...['sent', 'already-sent'].map((notice) => `code.notice.${notice}`),
+  ...['ours', 'unknown'].flatMap((answer) => [`check.${answer}.title`, `check.${answer}.text`]),
+  'check.error.malformed',
   ...['wrong', 'malformed'].map((error) => `code.error.${error}`),
   ...['open', 'pending', 'resolved', 'closed'].map((status) => `status.${status}`),
   ...['you', 'agent', 'requester', 'participant', 'system'].map((who) => `author.${who}`),
@@ -206,7 +212,8 @@ const PREPARE: { [K in PageName]: (view: PageViews[K], say: Say, locale: string)
     isError: NOTICES[view.kind].isError,
     ...view,
   }),
-  help: () => ({ topics: HELP_TOPICS }),
+  help: () => ({ topics: HELP_TOPICS.map((name) => ({ name, toCheck: name === 'safe' })) }),
+  check: (view) => ({ ...view, error: view.error ?? null, answer: view.answer ?? null, mail: view.mail ?? null }),
   ticket: prepareTicket,
 };
 

@@ -5,6 +5,7 @@ import { OutboundModule } from '../outbound/outbound.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { AttachmentSender } from './attachment-sender.js';
 import { Doors } from './doors.js';
+import { CheckController } from './check.controller.js';
 import { FilesController } from './files.controller.js';
 import { HandoffController } from './handoff.controller.js';
 import { LinkController } from './link.controller.js';
@@ -23,6 +24,7 @@ import { WaysOutController } from './ways-out.controller.js';
     WaysOutController,
     TicketController,
     FilesController,
+    CheckController,
     PublicController,
     HandoffController,
   ],

@@ -2,8 +2,13 @@ import type { MultipartFile } from '@fastify/multipart';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { PosternError } from '../errors.js';
-import type { FileFault } from '../tickets/file-rules.js';
-import { FileStore, MOST_BYTES_PER_FILE, MOST_BYTES_PER_REPLY, MOST_FILES_PER_REPLY } from '../tickets/file-store.js';
+import {
+  FileStore,
+  MOST_BYTES_PER_FILE,
+  MOST_BYTES_PER_REPLY,
+  MOST_FILES_PER_REPLY,
+  type ReceiptFault,
+} from '../tickets/file-store.js';
 import type { NewReply } from '../tickets/replies.js';
 
 export const MOST_SIGNS = 20_000;
@@ -29,13 +34,15 @@ export interface ReplyForm extends NewReply {
   faults: FormFault[];
 }
 
-const sentenceOf: Record<FileFault, string> = {
+const sentenceOf: Record<ReceiptFault, string> = {
   type: 'file-kind',
   mismatch: 'file-mismatch',
   unreadable: 'file-mismatch',
   empty: 'file-empty',
   'too-large': 'file-too-large',
   'too-many-pixels': 'image-too-large',
+  unsafe: 'file-unsafe',
+  unchecked: 'file-unchecked',
 };
 
 /** Reads a reply form as it streams in: files go to disk one by one, never whole into memory. */

@@ -3,8 +3,9 @@ import { randomToken } from '../platform/crypto.js';
 import { acceptedExtensions } from '../tickets/file-rules.js';
 import { MOST_BYTES_PER_FILE, MOST_BYTES_PER_REPLY, MOST_FILES_PER_REPLY } from '../tickets/file-store.js';
 import type { Entry } from '../tickets/conversation.js';
-import type { Ticket } from '../tickets/ticket.entity.js';
-import type { MessageView, ReplyView, TicketView } from './page-views.js';
+import { hasPreview, previewSize } from '../tickets/previews.js';
+import type { Attachment, Ticket } from '../tickets/ticket.entity.js';
+import type { AttachmentView, MessageView, ReplyView, TicketView } from './page-views.js';
 import { MOST_SIGNS, type FormFault } from './reply-form.js';
 
 type Say = (key: string, values?: Record<string, string | number>) => string;
@@ -55,15 +56,19 @@ function messageView(ticket: Ticket, entry: Entry, states: Map<string, OutboundS
     bodyHtml: entry.html,
     edited: entry.edited,
     retracted: entry.retracted,
-    attachments: entry.attachments.map(({ id, name, size, contentType }) => ({
-      name,
-      size,
-      contentType,
-      href: `/tickets/${ticket.id}/attachments/${id}`,
-    })),
+    attachments: entry.attachments.map((attachment) => attachmentView(ticket, attachment)),
     // How far a reply came is its writer's business.
     state: entry.replyId !== null && entry.mine && !entry.retracted ? replyState(entry, states) : null,
   };
+}
+
+function attachmentView(ticket: Ticket, attachment: Attachment): AttachmentView {
+  const { id, name, size, contentType, width, height } = attachment;
+  const href = `/tickets/${ticket.id}/attachments/${id}`;
+  const preview = hasPreview(attachment)
+    ? { href: `${href}/preview`, ...previewSize({ width: width!, height: height! }) }
+    : null;
+  return { name, size, contentType, href, preview };
 }
 
 function replyState(

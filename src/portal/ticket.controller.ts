@@ -99,8 +99,24 @@ export class TicketController {
     const room = await this.enter(id, request, reply);
     if (!room) return;
     const file = await this.database.read((manager) => findAttachment(manager, room.ticket.id, attachment));
-    const answered = await this.sender.send(reply, file);
-    if (!answered) await this.writer.notice(request, reply, 404, { kind: 'file-gone', href: `/tickets/${id}` }, room);
+    const sending = await this.sender.send(reply, file);
+    if (sending === 'sent') return;
+    const { status, kind } = notSent[sending];
+    await this.writer.notice(request, reply, status, { kind, href: `/tickets/${id}` }, room);
+  }
+
+  @Get('attachments/:attachment/preview')
+  async preview(
+    @Param('id') id: string,
+    @Param('attachment') attachment: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const room = await this.find(id, request);
+    const file = room && (await this.database.read((manager) => findAttachment(manager, room.ticket.id, attachment)));
+    // A page has no use where a picture is expected.
+    if (!(await this.sender.sendPreview(reply, file)))
+      await reply.status(404).header('cache-control', 'no-store').send();
   }
 
   /** Mails about this ticket again. */
@@ -224,6 +240,12 @@ export class TicketController {
     for (const { file } of files) await this.files.remove(file);
   }
 }
+
+const notSent = {
+  gone: { status: 404, kind: 'file-gone' },
+  unsafe: { status: 403, kind: 'file-unsafe' },
+  unchecked: { status: 503, kind: 'file-unchecked' },
+} as const;
 
 function replyNews({ ticket, participant }: Conversation, reply: Reply, attachments: Attachment[]) {
   const { id, body, createdAt } = reply;

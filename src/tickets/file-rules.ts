@@ -1,12 +1,13 @@
 import { fileTypeFromFile } from 'file-type';
 import { imageSizeFromFile } from 'image-size/fromFile';
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { isUtf8 } from 'node:buffer';
+import { createReadStream } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { endsAsArchive, isTameDocument } from './archive-rules.js';
 
 export type FileFault = 'type' | 'mismatch' | 'empty' | 'too-large' | 'too-many-pixels' | 'unreadable';
 
-const MOST_PIXELS = 40_000_000;
+export const MOST_PIXELS = 40_000_000;
 const MOST_NAME_SIGNS = 150;
 
 interface Kind {
@@ -45,15 +46,17 @@ const kinds = new Map<string, Kind>(
   }),
 );
 
+/** Pictures that are shown small beside their names. No HEIC: what reads it is patented, and not in the library. */
+export const PREVIEWED = new Set(['image/png', 'image/jpeg', 'image/gif', 'image/webp']);
+
 /** For the file field's `accept` and for people. */
 export const acceptedExtensions = [...kinds.keys()];
 
-/** Extension and content must both be allowed and agree. */
-export async function checkFile(
-  path: string,
-  name: string,
-  size: number,
-): Promise<{ ok: true; contentType: string } | { ok: false; fault: FileFault }> {
+export type CheckedFile =
+  { ok: true; contentType: string; width: number | null; height: number | null } | { ok: false; fault: FileFault };
+
+/** Extension and content must both be allowed and agree, and the content must be nothing else besides. */
+export async function checkFile(path: string, name: string, size: number): Promise<CheckedFile> {
   const kind = kinds.get(name.split('.').at(-1)!.toLowerCase());
   if (!kind || !name.includes('.')) return { ok: false, fault: 'type' };
   if (size === 0) return { ok: false, fault: 'empty' };
@@ -61,13 +64,16 @@ export async function checkFile(
   if (kind.magic === null) {
     if (found !== undefined || !(await looksLikeText(path))) return { ok: false, fault: 'mismatch' };
   } else if (found?.ext !== kind.magic) return { ok: false, fault: 'mismatch' };
-  if (kind.isOffice && (await holdsMacros(path))) return { ok: false, fault: 'type' };
-  if (kind.isImage) {
-    const pixels = await countPixels(path);
-    if (pixels === null) return { ok: false, fault: 'unreadable' };
-    if (pixels > MOST_PIXELS) return { ok: false, fault: 'too-many-pixels' };
-  }
-  return { ok: true, contentType: kind.contentType };
+  const isOther = await withFile(path, (handle) =>
+    kind.isOffice ? isTameDocument(handle, size).then((tame) => !tame) : isAlsoOther(handle, size, kind),
+  );
+  if (isOther || (kind.isOffice && (await holdsMacros(path))))
+    return { ok: false, fault: kind.isOffice ? 'type' : 'mismatch' };
+  if (!kind.isImage) return { ok: true, contentType: kind.contentType, width: null, height: null };
+  const measured = await measure(path);
+  if (measured === null) return { ok: false, fault: 'unreadable' };
+  if (measured.width * measured.height > MOST_PIXELS) return { ok: false, fault: 'too-many-pixels' };
+  return { ok: true, contentType: kind.contentType, ...measured };
 }
 
 /** A name that is only a name: no path, control, bidi or reserved signs, no leading dot, no device, at most 150 signs. */
@@ -78,11 +84,16 @@ export function cleanName(given: string): string {
     .replace(/[<>:"|?*;%]/g, '_')
     .replace(/^[.\s]+|[.\s]+$/g, '')
     // To Windows these are devices, whatever comes after the dot.
-    .replace(/^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/i, '_$1');
+    .replace(/^(con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[\d¹²³])(?=\s*(?:\.|$))/i, '_$1');
   const signs = [...clean];
   if (signs.length <= MOST_NAME_SIGNS) return clean || 'file';
   const extension = /\.[A-Za-z0-9]{1,8}$/.exec(clean)?.[0] ?? '';
-  return signs.slice(0, MOST_NAME_SIGNS - extension.length).join('') + extension;
+  return (
+    signs
+      .slice(0, MOST_NAME_SIGNS - extension.length)
+      .join('')
+      .trimEnd() + extension
+  );
 }
 
 /** `Content-Disposition` of a download (RFC 6266): an ASCII name for old readers, the real one beside it. */
@@ -95,17 +106,30 @@ export function attachmentDisposition(name: string): string {
   return `attachment; filename="${ascii}"; filename*=UTF-8''${encoded}`;
 }
 
-async function looksLikeText(path: string): Promise<boolean> {
+async function withFile<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
   const handle = await open(path);
   try {
+    return await use(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** PDF readers take a header anywhere in the first KiB (ISO 32000-1, H.3.4.1); archives are read from their end. */
+async function isAlsoOther(handle: FileHandle, size: number, { magic }: Kind): Promise<boolean> {
+  const { buffer: head, bytesRead } = await handle.read(Buffer.alloc(1024), 0, 1024, 0);
+  if (magic !== 'pdf' && head.subarray(0, bytesRead).includes('%PDF-')) return true;
+  return endsAsArchive(handle, size);
+}
+
+function looksLikeText(path: string): Promise<boolean> {
+  return withFile(path, async (handle) => {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(64 * 1024), 0, 64 * 1024, 0);
     const head = buffer.subarray(0, bytesRead);
     if (head.includes(0)) return false;
     // The last character may be cut in two.
     return [0, 1, 2, 3].some((cut) => isUtf8(head.subarray(0, Math.max(0, bytesRead - cut))));
-  } finally {
-    await handle.close();
-  }
+  });
 }
 
 /** Entries of an office document that hold its macros: a ZIP archive writes their names in the clear. */
@@ -121,10 +145,13 @@ async function holdsMacros(path: string): Promise<boolean> {
   return false;
 }
 
-async function countPixels(path: string): Promise<number | null> {
+/** As it is looked at, by the header alone: nothing is decoded. */
+async function measure(path: string): Promise<{ width: number; height: number } | null> {
   try {
-    const { width, height } = await imageSizeFromFile(path);
-    return width * height;
+    const { width, height, orientation = 1 } = await imageSizeFromFile(path);
+    if (!(width > 0 && height > 0)) return null;
+    // From 5 on it lies on its side (EXIF 2.3, 4.6.4 A).
+    return orientation >= 5 ? { width: height, height: width } : { width, height };
   } catch {
     return null; // not an image that can be measured, whatever its first bytes say
   }

@@ -1,16 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Config } from '../config.js';
+import type { Blobs } from '../platform/files/blobs.js';
+import { BucketBlobs } from '../platform/files/bucket-blobs.js';
+import { FolderBlobs } from '../platform/files/folder-blobs.js';
 import { checkFile, cleanName, type FileFault } from './file-rules.js';
+import { Scanner } from './scanner.js';
 
 export const MOST_FILES_PER_REPLY = 5;
 export const MOST_BYTES_PER_FILE = 10 * 1024 * 1024;
 export const MOST_BYTES_PER_REPLY = 25 * 1024 * 1024;
 
-/** A file that was received whole, checked and made durable. */
+/** A file that was received whole, checked, scanned and made durable. */
 export interface ReceivedFile {
   name: string;
   contentType: string;
@@ -18,82 +22,138 @@ export interface ReceivedFile {
   sha256: string;
   /** Its random name in the store. */
   file: string;
+  /** Of a picture, in pixels. */
+  width: number | null;
+  height: number | null;
 }
 
-export type Receipt = { ok: true; received: ReceivedFile } | { ok: false; name: string; fault: FileFault };
+export type ReceiptFault = FileFault | 'unsafe' | 'unchecked';
+export type Receipt = { ok: true; received: ReceivedFile } | { ok: false; name: string; fault: ReceiptFault };
 
-/** Files of replies, in `DATA_DIR/files`, under random names and outside of any web root. */
+/**
+ * Files of replies, under random names and outside of any web root: in the folder or bucket of FILES_URL. What comes in
+ * waits in `DATA_DIR/incoming` until it was checked and scanned, so the store never holds anything else.
+ */
 @Injectable()
 export class FileStore {
-  private readonly folder: string;
+  private readonly blobs: Blobs;
+  private readonly incoming: string;
 
-  constructor(config: Config) {
-    this.folder = join(config.dataDir, 'files');
+  constructor(
+    config: Config,
+    private readonly scanner: Scanner,
+  ) {
+    this.blobs = config.files.kind === 'folder' ? new FolderBlobs(config.files.path) : new BucketBlobs(config.files);
+    this.incoming = join(config.dataDir, 'incoming');
   }
 
   /**
-   * Streams a file to disk, never holding it whole, and checks it. What is refused is removed; the stream is read to its
-   * end in any case, so that the form around it can be read on.
+   * Streams a file to disk, never holding it whole, checks it and keeps it. What is refused is removed; the stream is
+   * read to its end in any case, so that the form around it can be read on.
    */
   async receive(stream: Readable, givenName: string, mostBytes = MOST_BYTES_PER_FILE): Promise<Receipt> {
-    const file = randomBytes(24).toString('hex');
     const name = cleanName(givenName);
-    const { size, sha256 } = await this.write(file, stream, mostBytes);
-    const checked = await this.check(file, name, size, mostBytes);
-    if (checked.ok) return { ok: true, received: { name, contentType: checked.contentType, size, sha256, file } };
-    await this.remove(file);
-    return { ok: false, name, fault: checked.fault };
+    return this.spooled(stream, mostBytes, async ({ path, size, sha256 }) => {
+      if (size > mostBytes) return { ok: false, name, fault: 'too-large' };
+      const checked = await checkFile(path, name, size);
+      if (!checked.ok) return { ok: false, name, fault: checked.fault };
+      const verdict = await this.scanner.scan(path);
+      if (verdict !== 'clean') return { ok: false, name, fault: verdict };
+      const file = randomBytes(24).toString('hex');
+      await this.blobs.keep(file, path, { size, sha256 });
+      const { contentType, width, height } = checked;
+      return { ok: true, received: { name, contentType, size, sha256, file, width, height } };
+    });
   }
 
-  /** Null if it is gone: nothing may have been answered before that is known. */
-  async read(file: string): Promise<Readable | null> {
-    try {
-      return (await open(this.path(file))).createReadStream();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-      throw error;
-    }
+  /**
+   * A file that is not ours, once the scanner has found nothing in it. The answer is read from this machine's disk, where
+   * it has no name any more.
+   */
+  async scanned(stream: Readable): Promise<Readable | 'unsafe' | 'unchecked'> {
+    return this.spooled(stream, Infinity, async ({ path }) => {
+      const verdict = await this.scanner.scan(path);
+      return verdict === 'clean' ? (await open(path)).createReadStream() : verdict;
+    });
+  }
+
+  /** Null if it is gone. */
+  read(file: string): Promise<Readable | null> {
+    return this.blobs.read(file);
+  }
+
+  /** The preview that was made of a picture, if it was. */
+  readPreview(file: string): Promise<Readable | null> {
+    return this.blobs.read(previewOf(file));
+  }
+
+  async keepPreview(file: string, content: Buffer): Promise<void> {
+    await this.withPath(async (path) => {
+      const handle = await open(path, 'wx', 0o600);
+      await handle.writeFile(content).finally(() => handle.close());
+      const sha256 = createHash('sha256').update(content).digest('hex');
+      await this.blobs.keep(previewOf(file), path, { size: content.length, sha256 });
+    });
   }
 
   async remove(file: string): Promise<void> {
-    await rm(this.path(file), { force: true });
+    await this.blobs.remove(file);
+    await this.blobs.remove(previewOf(file));
   }
 
-  private async check(file: string, name: string, size: number, mostBytes: number): ReturnType<typeof checkFile> {
-    if (size > mostBytes) return { ok: false, fault: 'too-large' };
-    try {
-      return await checkFile(this.path(file), name, size);
-    } catch (error) {
-      await this.remove(file);
-      throw error;
+  /** Names of the files that came before that moment; a name may come twice, for the file and for its preview. */
+  async *list(before: number): AsyncIterable<string> {
+    for await (const name of this.blobs.list(before))
+      if (/^[0-9a-f]{48}(preview)?$/.test(name)) yield name.slice(0, 48);
+  }
+
+  /** Removes what began to come in before that moment and can no longer be under way. */
+  async clearIncoming(before: number): Promise<void> {
+    await mkdir(this.incoming, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(this.incoming)) {
+      const path = join(this.incoming, name);
+      const facts = await stat(path).catch(() => null); // taken away meanwhile by whoever brought it
+      if (facts && facts.mtimeMs < before) await rm(path, { force: true });
     }
   }
 
-  private async write(file: string, stream: Readable, mostBytes: number): Promise<{ size: number; sha256: string }> {
-    await mkdir(dirname(this.path(file)), { recursive: true, mode: 0o700 });
-    const handle = await open(this.path(file), 'wx', 0o600);
-    const hash = createHash('sha256');
-    let size = 0;
+  /** Gives `use` the whole stream as a file of this machine; whatever is not kept of it is gone afterwards. */
+  private spooled<T>(
+    stream: Readable,
+    mostBytes: number,
+    use: (file: { path: string; size: number; sha256: string }) => Promise<T>,
+  ): Promise<T> {
+    return this.withPath(async (path) => use({ path, ...(await write(path, stream, mostBytes)) }));
+  }
+
+  private async withPath<T>(use: (path: string) => Promise<T>): Promise<T> {
+    await mkdir(this.incoming, { recursive: true, mode: 0o700 });
+    const path = join(this.incoming, randomBytes(24).toString('hex'));
     try {
-      for await (const chunk of stream as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        if (size > mostBytes) continue; // read on, keep nothing more
-        hash.update(chunk);
-        await handle.write(chunk);
-      }
-      // The reply's row must never be durable while its file is not.
-      await handle.sync();
-    } catch (error) {
-      await this.remove(file);
-      throw error;
+      return await use(path);
     } finally {
-      await handle.close();
+      await rm(path, { force: true });
     }
-    return { size, sha256: hash.digest('hex') };
   }
+}
 
-  private path(file: string): string {
-    if (!/^[0-9a-f]{48}$/.test(file)) throw new Error('not a name of the file store');
-    return join(this.folder, file.slice(0, 2), file);
+async function write(path: string, stream: Readable, mostBytes: number): Promise<{ size: number; sha256: string }> {
+  const handle = await open(path, 'wx', 0o600);
+  const hash = createHash('sha256');
+  let size = 0;
+  try {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > mostBytes) continue; // read on, keep nothing more
+      hash.update(chunk);
+      await handle.write(chunk);
+    }
+  } finally {
+    await handle.close();
   }
+  return { size, sha256: hash.digest('hex') };
+}
+
+function previewOf(file: string): string {
+  return `${file}preview`;
 }

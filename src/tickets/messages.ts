@@ -117,6 +117,8 @@ function replaceFiles(known: KnownTicket, message: Message, { attachments = [] }
     url,
     file: null,
     sha256: null,
+    width: null,
+    height: null,
   }));
   known.files.set(message.id, files);
   known.changedFiles.add(message.id);

@@ -55,7 +55,7 @@ export async function acceptReply(
   const stored = await tx.findOneByOrFail(Reply, { formKey });
   // Two submits at the same moment: the unique key let one in, and this is the other.
   if (stored.id !== reply.id) return { ok: true, isRepeat: true, reply: stored, attachments: [], ...conversation };
-  const attachments = given.files.map(({ name, contentType, size, file, sha256: hash }, position) => ({
+  const attachments = given.files.map(({ name, contentType, size, file, sha256: hash, width, height }, position) => ({
     id: newId('att', now),
     ticketId: ticket.id,
     messageId: null,
@@ -67,6 +67,8 @@ export async function acceptReply(
     url: null,
     file,
     sha256: hash,
+    width,
+    height,
   }));
   if (attachments.length > 0) await tx.insert(Attachment, attachments);
   return { ok: true, isRepeat: false, reply, attachments, ...conversation };

@@ -6,6 +6,7 @@ import {
   FlagColumn,
   IdColumn,
   JsonColumn,
+  OptionalCountColumn,
   OptionalTextColumn,
   OptionalTimeColumn,
   TextColumn,
@@ -95,6 +96,7 @@ export class Message {
 /** A file of a message (at the source, by `url`) or of a reply (ours, by `file`). */
 @Entity('attachments')
 @Index('attachments_ticket_id_idx', ['ticketId'])
+@Index('attachments_file_idx', ['file'], { where: 'file IS NOT NULL' })
 export class Attachment {
   @IdColumn() id: Id<'att'>;
   @TextColumn() ticketId: Id<'tkt'>;
@@ -108,6 +110,9 @@ export class Attachment {
   @OptionalTextColumn() url: string | null;
   @OptionalTextColumn() file: string | null;
   @OptionalTextColumn() sha256: string | null;
+  /** Of a picture of ours, as a reader sees it, in pixels: null for all that has no preview. */
+  @OptionalCountColumn() width: number | null;
+  @OptionalCountColumn() height: number | null;
 }
 
 /** What a guest wrote back. Its way to the source is the outbound message with the same subject. Unique: formKey. */

@@ -39,6 +39,14 @@ export default async function setup() {
         'Chromium (apt-get install chromium, or set POSTERN_TEST_CHROMIUM=/path): the journeys in a browser are left out',
       );
   }
+  if (!process.env.POSTERN_TEST_CLAMD) {
+    const found = ['/usr/sbin/clamd', '/usr/local/sbin/clamd', '/opt/homebrew/sbin/clamd'].find(existsSync);
+    if (found) process.env.POSTERN_TEST_CLAMD = found;
+    else
+      missing.push(
+        'clamd (apt-get install clamav-daemon, or set POSTERN_TEST_CLAMD=/path): the scanner is tried against a scripted one alone',
+      );
+  }
   for (const line of missing) process.stdout.write(`\nNot found: ${line}\n`);
 }
 

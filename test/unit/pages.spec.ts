@@ -33,6 +33,7 @@ const shared = (more: Partial<SharedView> = {}): SharedView => ({
   path: '/t/token?x=1',
   languageAction: '/t/token/language',
   helpHref: '/help',
+  checkHref: '/check',
   now: NOW,
   timeZone: 'Asia/Jakarta',
   ...more,
@@ -112,7 +113,13 @@ const notices: NoticeView[] = [
 
 type Sample = { [K in PageName]: [name: string, page: K, view: PageViews[K]] }[PageName];
 const attachments = [
-  { name: 'form.pdf', size: 18233, href: '/tickets/tkt_1/attachments/1', contentType: 'application/pdf' },
+  {
+    name: 'form.pdf',
+    size: 18233,
+    href: '/tickets/tkt_1/attachments/1',
+    contentType: 'application/pdf',
+    preview: null,
+  },
 ];
 const samples: Sample[] = [
   ['landing', 'landing', landing],
@@ -162,6 +169,18 @@ const samples: Sample[] = [
   ],
   ...notices.map((view): Sample => [`notice, ${view.kind}`, 'notice', view]),
   ['help', 'help', {}],
+  ['check', 'check', { typed: '' }],
+  ['check, malformed', 'check', { typed: '7QK3', error: 'malformed' }],
+  ['check, unknown', 'check', { typed: '7QK3-M8WD-2XHVA', answer: 'unknown' }],
+  [
+    'check, ours',
+    'check',
+    {
+      typed: '7QK3-M8WD-2XHVA',
+      answer: 'ours',
+      mail: { ticketNumber: '12345', maskedAddress: 's***i@e***.com', sentAt: NOW },
+    },
+  ],
 ];
 
 function render([, page, view]: Sample, locale = 'en', more: Partial<SharedView> = {}): string {
@@ -187,7 +206,7 @@ const textOf = (html: string): string =>
 /** The same view with every text replaced, but those that choose a branch and the one that is HTML by contract. */
 function poisoned<T>(value: T, key = ''): T {
   if (typeof value === 'string') {
-    const kept = ['kind', 'status', 'state', 'error', 'notice', 'flash', 'bodyHtml', 'field'].includes(key);
+    const kept = ['kind', 'status', 'state', 'error', 'notice', 'answer', 'flash', 'bodyHtml', 'field'].includes(key);
     return (kept ? value : HOSTILE) as T;
   }
   if (Array.isArray(value)) return value.map((each) => poisoned(each, key)) as T;
@@ -239,9 +258,9 @@ describe('every page in every language', () => {
   it('never offers a field for an address', () => {
     for (const [, html] of everyOutput()) {
       const names = [...html.matchAll(/<(?:input|textarea|select)[^>]*\sname="([^"]*)"/g)].map((found) => found[1]!);
-      expect(names.filter((name) => !['formToken', 'formKey', 'path', 'code', 'body', 'files'].includes(name))).toEqual(
-        [],
-      );
+      expect(
+        names.filter((name) => !['formToken', 'formKey', 'path', 'code', 'body', 'files', 'reference'].includes(name)),
+      ).toEqual([]);
     }
   });
 });
@@ -294,7 +313,7 @@ describe('sentences', () => {
         .map((file) => readFileSync(join(each, file), 'utf8')),
     );
     const families =
-      /^(notice|help|closed|readOnly|status|author|message\.state|ticket\.flash|code\.(notice|error)|reply\.error)\./;
+      /^(notice|help|check\.(ours|unknown|error)|closed|readOnly|status|author|message\.state|ticket\.flash|code\.(notice|error)|reply\.error)\./;
     const inCode = ['language.name', 'time.dayAndClock', 'ticket.noSubject'];
     const unused = Object.keys(sentencesOf('en')).filter(
       (key) => !families.test(key) && !inCode.includes(key) && !markup.some((text) => text.includes(`"${key}"`)),

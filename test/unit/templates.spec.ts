@@ -483,9 +483,21 @@ describe('loading', () => {
 
   it('puts the words of a link and its address into both parts', () => {
     const values = { ...ticket, checkUrl: 'https://support.example/check', checkReference: '7QK3' };
-    const { html, text } = catalogue.render('ticket-replied', 'en', values);
+    const linked = (text: string) => text.replace('at {{checkUrl}}', '[right here]({{checkUrl}})');
+    const { html, text } = load(templatesWith({ 'content/_frame/en.hbs': linked })).render(
+      'ticket-replied',
+      'en',
+      values,
+    );
     expect(hrefs(html)).toContain('https://support.example/check');
-    expect(text).toContain('Check it here <https://support.example/check> with the reference 7QK3.');
+    expect(text).toContain('Check its reference 7QK3 right here <https://support.example/check>');
+  });
+
+  it('says by which reference and at which address a mail is checked, in both parts', () => {
+    const values = { ...ticket, checkUrl: 'https://support.example/check', checkReference: '7QK3' };
+    const { html, text } = catalogue.render('ticket-replied', 'en', values);
+    for (const part of [html.replace(/<[^>]+>/g, ''), text])
+      expect(unescape(part)).toContain('Check its reference 7QK3 at https://support.example/check');
   });
 
   it('shapes whole paragraphs by blocks on lines of their own, and leaves no empty ones', () => {

@@ -8,6 +8,7 @@ export const TextColumn = () => Column({ type: 'text' });
 export const OptionalTextColumn = () => Column({ type: 'text', nullable: true });
 export const FlagColumn = () => Column({ type: 'boolean' });
 export const CountColumn = () => Column({ type: 'integer' });
+export const OptionalCountColumn = () => Column({ type: 'integer', nullable: true });
 /** A count or time of a column that came to a table with rows in it. */
 export const AddedCountColumn = () => Column({ type: 'integer', default: 0 });
 

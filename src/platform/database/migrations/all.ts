@@ -3,6 +3,7 @@ import { DeliveryEngine1795478400000 } from './1795478400000-delivery-engine.js'
 import { Breakers1795500000000 } from './1795500000000-breakers.js';
 import { Feedback1795510000000 } from './1795510000000-feedback.js';
 import { WaitingMails1795520000000 } from './1795520000000-waiting-mails.js';
+import { ChecksAndPreviews1795630000000 } from './1795630000000-checks-and-previews.js';
 import { WhoMayComeIn1795610000000 } from './1795610000000-who-may-come-in.js';
 import { Handoffs1795640000000 } from './1795640000000-handoffs.js';
 
@@ -13,6 +14,7 @@ export const migrations = [
   Breakers1795500000000,
   Feedback1795510000000,
   WaitingMails1795520000000,
+  ChecksAndPreviews1795630000000,
   WhoMayComeIn1795610000000,
   Handoffs1795640000000,
 ];
