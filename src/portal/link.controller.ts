@@ -14,7 +14,7 @@ import { takeBackDenial } from '../tickets/ways-out.js';
 import { canonicalIp } from './client-network.js';
 import { Doors, newsOf, seeOther, type Door } from './doors.js';
 import { PageErrorFilter } from './page-error.filter.js';
-import { PageWriter, type PageSubject } from './page-writer.js';
+import { PageWriter } from './page-writer.js';
 import { Visitors } from './visitor.js';
 
 const RESEND_AFTER_MS = 60_000;
