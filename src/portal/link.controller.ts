@@ -15,7 +15,7 @@ import { takeBackDenial } from '../tickets/ways-out.js';
 import { canonicalIp } from './client-network.js';
 import { Doors, newsOf, seeOther, type Door } from './doors.js';
 import { PageErrorFilter } from './page-error.filter.js';
-import { PageWriter, type PageSubject } from './page-writer.js';
+import { PageWriter } from './page-writer.js';
 import { Visitors } from './visitor.js';
 
 const RESEND_AFTER_MS = 60_000;
@@ -99,9 +99,10 @@ export class LinkController {
     }
     const latest = await this.codes.latest(holder);
     // Pressed twice: the code on its way still works, and the page says that no second one was sent.
-    if (latest?.alive && result.full === 'code') return seeOther(reply, `/t/${token}/code?again=1`);
+    if (latest?.alive && latest.createdAt + RESEND_AFTER_MS > this.clock.now())
+      return seeOther(reply, `/t/${token}/code?again=1`);
     const href = latest?.alive ? `/t/${token}/code` : null;
-    await this.wait(door, request, reply, result, href);
+    await this.wait(door, request, reply, result, 'code', href);
   }
 
   @Get('code')
@@ -187,7 +188,7 @@ export class LinkController {
       const plan = { ticket, participant, templateKey: 'link-renewed' as const, occurredAt: now, accountUrl };
       return taken.ok ? { ok: true as const, mails: await this.deliveries.plan(tx, [plan]) } : taken;
     });
-    if (!planned.ok) return this.wait(door, request, reply, planned);
+    if (!planned.ok) return this.wait(door, request, reply, planned, 'link');
     this.deliveries.wake(planned.mails);
     await this.writer.notice(
       request,
@@ -255,11 +256,12 @@ export class LinkController {
     request: FastifyRequest,
     reply: FastifyReply,
     { full, retryAfterSeconds: seconds }: Exclude<Taken, { ok: true }>,
+    wanted: 'code' | 'link',
     href: string | null = null,
   ): Promise<void> {
     void reply.header('retry-after', String(seconds));
-    const isTheirs = full === 'code' || full === 'mail';
-    const kind = full === 'renew' ? 'renew-wait' : isTheirs && href !== null ? 'wait' : 'send-wait';
+    const isTheirs = wanted === 'code' && (full === 'code' || full === 'mail');
+    const kind = full === 'renew' ? 'renew-wait' : isTheirs ? 'wait' : 'send-wait';
     return this.writer.notice(request, reply, 429, { kind, seconds, href }, door);
   }
 

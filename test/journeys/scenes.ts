@@ -398,6 +398,91 @@ export const scenes: Scene[] = [
       await post(page, 'form[action$="/code"]');
     },
   },
+  {
+    name: 'landing-ways-out',
+    show: async (stage, { page }, language) => {
+      await page.goto((await tell(stage, language)).link);
+      await page.locator('details.more summary').click();
+    },
+  },
+  {
+    name: 'not-mine-asked',
+    show: async (stage, { page }, language) => void (await page.goto(`${(await tell(stage, language)).link}/not-mine`)),
+  },
+  {
+    name: 'not-mine',
+    show: async (stage, { page }, language) => {
+      await page.goto(`${(await tell(stage, language)).link}/not-mine`);
+      await post(page, 'form[action$="/not-mine"]');
+    },
+  },
+  {
+    name: 'not-mine-confirmed',
+    show: async (stage, visitor, language) => {
+      const told = await tell(stage, language);
+      const { page } = visitor;
+      await page.goto(`${told.link}/not-mine`);
+      await post(page, 'form[action$="/not-mine"]');
+      await typeCode(page, await askForCode(stage, visitor, told));
+      await page.waitForURL(/\/tickets\//);
+      await page.goto(`${told.link}/not-mine`);
+    },
+  },
+  {
+    name: 'stop-asked',
+    show: async (stage, { page }, language) => void (await page.goto(`${(await tell(stage, language)).link}/stop`)),
+  },
+  {
+    name: 'stopped',
+    show: async (stage, { page }, language) => {
+      await page.goto(`${(await tell(stage, language)).link}/stop`);
+      await post(page, 'form[action$="/stop"]');
+    },
+  },
+  {
+    name: 'ticket-mails-off',
+    show: async (stage, visitor, language) => {
+      const { page } = visitor;
+      const { link } = await enter(stage, visitor, language);
+      const ticket = page.url();
+      await page.goto(`${link}/stop`);
+      await post(page, 'form[action$="/stop"]');
+      await page.goto(ticket);
+    },
+  },
+  {
+    name: 'ticket-mails-on',
+    show: async (stage, visitor, language) => {
+      const { page } = visitor;
+      const { link } = await enter(stage, visitor, language);
+      const ticket = page.url();
+      await page.goto(`${link}/stop`);
+      await post(page, 'form[action$="/stop"]');
+      await page.goto(ticket);
+      await post(page, 'form[action$="/resume"]');
+    },
+  },
+  {
+    name: 'link-dead',
+    show: async (stage, visitor, language) => {
+      const { code } = await codePage(stage, visitor, language);
+      await answerTo(visitor.page, () => typeCode(visitor.page, wrongCode(code)));
+      await stage.test.gateway.database.write((tx) => tx.query('UPDATE failed_tries SET in_a_row = 99'));
+      await answerTo(visitor.page, () => typeCode(visitor.page, wrongCode(code, 2)));
+      await visitor.page.reload();
+    },
+  },
+  {
+    name: 'link-renewed-often',
+    show: async (stage, { page }, language) => {
+      const { link } = await tell(stage, language);
+      stage.test.clock.advance({ days: 31 });
+      for (let times = 0; times < 6; times++) {
+        await page.goto(link);
+        await post(page, 'form[action$="/renew"]');
+      }
+    },
+  },
   { name: 'not-found', show: async ({ test }, { page }) => void (await page.goto(`${test.url}/t/nothing`)) },
   { name: 'help', show: async ({ test }, { page }) => void (await page.goto(`${test.url}/help`)) },
   { name: 'home', show: async ({ test }, { page }) => void (await page.goto(test.url)) },
