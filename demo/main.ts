@@ -118,7 +118,7 @@ function printSummary(
     'Press the button in the mail, then the one on the page: it sends a code',
     'Take the code from the inbox and type it in: there is the ticket',
     `Write a reply: it arrives in Sample Desk, ${paint('cyan', desk.url)}`,
-    `Tick “own page” there with a new ticket: after the code its guest comes to Sample Desk’s own page`,
+    `Tick “Opens on our own page” there for a new ticket: the code leads to Sample Desk’s own page`,
     `Be the agent there and press three buttons: what follows within ${QUIET_WINDOW_SECONDS} seconds of a mail comes as one`,
   ];
   print();

@@ -65,7 +65,10 @@ async function redeem(url: string, secret: string, token: string): Promise<Redee
 function sendPage(reply: FastifyReply, status: number, main: string): FastifyReply {
   return reply
     .code(status)
-    .header('content-security-policy', "default-src 'none'; style-src 'self'; form-action 'none'; base-uri 'none'")
+    .header(
+      'content-security-policy',
+      "default-src 'none'; style-src 'self'; img-src data:; form-action 'none'; base-uri 'none'",
+    )
     .type('text/html; charset=utf-8').send(`<!doctype html>
 <html lang="en">
   <head>

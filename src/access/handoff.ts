@@ -43,7 +43,7 @@ export class Handoffs {
 
   /** Where the source's page of this ticket is; null without one, or where number or id fit no address. */
   target({ ticketPage }: Source, { sourceTicketId, number }: Omit<HandedTicket, 'email'>): string | null {
-    return ticketPage?.fill({ id: sourceTicketId, number }) ?? null;
+    return ticketPage?.addressFor({ id: sourceTicketId, number }) ?? null;
   }
 
   /** The address to send the browser to, made in the transaction that consumes the code. `target` is from `target()`. */
@@ -57,7 +57,7 @@ export class Handoffs {
         ? await this.sign(holder, ticket, target)
         : await this.keepToken(tx, holder, source, target);
     const { sourceTicketId: id, number } = ticket;
-    return source.ticketPage!.fill({ id, number }, { name: PARAMETER, value })!;
+    return source.ticketPage!.addressFor({ id, number }, { name: PARAMETER, value })!;
   }
 
   /**

@@ -6,7 +6,7 @@ import { maskAddress } from './address.js';
 // Code that logs masks what it logs. This is the net below it: an error text of a library may quote an address or a path.
 // Each part is bounded by what an address may have (RFC 5321 4.5.3.1), so that a long line costs no more than its length.
 const ADDRESS = /[^\s"'<>()\\,;:@]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu;
-const LINK = /(\/(?:t|files)\/|\bhandoff=|\bhof_(?=[A-Za-z0-9_-]{43}\b))[A-Za-z0-9._-]{8,}/g;
+const LINK = /(\/(?:t|files)\/|\bhandoff=|\bhof_(?=[A-Za-z0-9_-]{43}))[A-Za-z0-9._-]{8,}/g;
 
 /** Takes addresses and link tokens out of a line. */
 export function scrub(line: string): string {

@@ -50,7 +50,7 @@ export class PageAddress {
    * The page of one ticket with this parameter added to its query; null where a value cannot stand in an address without
    * a doubt about where it leads.
    */
-  fill(values: PageValues, parameter?: { name: string; value: string }): string | null {
+  addressFor(values: PageValues, parameter?: { name: string; value: string }): string | null {
     const { origin, pathname, search } = this.address;
     const used = [...`${pathname}${search}`.matchAll(/(?:\{|%7B)(id|number)(?:\}|%7D)/g)].map(([, name]) => name);
     if (!used.every((name) => isPlain(values[name as keyof PageValues]))) return null;

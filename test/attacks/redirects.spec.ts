@@ -130,7 +130,7 @@ describe('150 and more values that would lead a guest astray', () => {
     (_value, _template, { template, value, index }) => {
       const read = PageAddress.read(template);
       if (!read.ok) throw new Error(read.problem);
-      const filled = read.page.fill({ id: value, number: value }, { name: 'handoff', value: 'hof_x' });
+      const filled = read.page.addressFor({ id: value, number: value }, { name: 'handoff', value: 'hof_x' });
       if (filled === null) return; // then the guest stays on our own page
       expect(filled).toMatch(/^[\x21-\x7e]+$/);
       const url = new URL(filled);
@@ -157,7 +157,7 @@ describe('150 and more values that would lead a guest astray', () => {
   it('leave plain numbers as they are', () => {
     for (const number of ['12345', 'INC-7', '2026/17', 'A.B', 'ä 1', '100%', '#5', '...', 'a..b']) {
       const read = PageAddress.read(templates[0]!);
-      const filled = read.ok && read.page.fill({ id: 'x', number });
+      const filled = read.ok && read.page.addressFor({ id: 'x', number });
       expect(filled).toBe(`https://help.example/tickets/${encodeURIComponent(number)}`);
     }
   });
@@ -202,7 +202,7 @@ describe('a ticket page in the settings', () => {
     ['http://localhost:8030/tickets/{id}', 'http://localhost:8030/tickets/i?handoff=t'],
   ])('%s leads to %s', (template, address) => {
     const read = PageAddress.read(template);
-    expect(read.ok && read.page.fill({ id: 'i', number: '7' }, { name: 'handoff', value: 't' })).toBe(address);
+    expect(read.ok && read.page.addressFor({ id: 'i', number: '7' }, { name: 'handoff', value: 't' })).toBe(address);
   });
 });
 

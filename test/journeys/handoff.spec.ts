@@ -6,7 +6,6 @@ describeInBrowser('the way to the page of the source', () => {
   beforeAll(async () => {
     stage = await setStage({ ownPage: { handoff: 'token' } });
   });
-  beforeEach(() => stage.test.clock.advance({ minutes: 61 }));
   afterAll(() => stage.close());
 
   /** A ticket of the desk's, and the code its guest got; the browser shows the code page. */

@@ -368,6 +368,8 @@ export const scenes: Scene[] = [
     show: async (stage, visitor, language) => {
       const { code } = await codePage(stage, visitor, language);
       await visitor.context.clearCookies();
+      // A form that is refused says nothing of a person, so the page is in the browser's language.
+      await visitor.context.setExtraHTTPHeaders({ 'accept-language': language });
       await answerTo(visitor.page, () => typeCode(visitor.page, code));
     },
   },

@@ -72,4 +72,17 @@ describe('a log line', () => {
       expect(performance.now() - started).toBeLessThan(5000); // a hundredth of that if linear
     }
   });
+
+  it('are free of what takes a guest to the page of a source: a token or a JWT', () => {
+    const token = `hof_${'a1-_'.repeat(10)}ab-`; // may end in a hyphen
+    const jwt = 'eyJhbGciOiJFZERTQSJ9.eyJlbWFpbCI6IngifQ.c2ln-_c2ln';
+    for (const line of [
+      `GET https://help.example/my/1?x=1&handoff=${token}`,
+      `refused ${token}.`,
+      `{"token":"${token}"}`,
+      `303 ?handoff=${jwt}`,
+    ])
+      expect(scrub(line)).not.toMatch(/a1-_a1|eyJ|c2ln/);
+    expect(scrub('handoff redeemed hof_01m8c8jsf0bgdp3rxa1sfpkn5f')).toContain('hof_01m8c8jsf0bgdp3rxa1sfpkn5f');
+  });
 });
