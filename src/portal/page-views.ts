@@ -57,6 +57,9 @@ export interface AttachmentView {
 }
 
 export interface MessageView {
+  id?: string;
+  /** The first of what came since the last visit. */
+  firstUnseen?: boolean;
   author: { name: string | null; kind: 'agent' | 'requester' | 'participant' | 'system' };
   /** Written by the guest who looks at the page. */
   mine: boolean;
@@ -82,6 +85,10 @@ export interface ReplyView {
   formKey: string;
   /** What was typed already, given back after an error. */
   body: string;
+  /** The text has waited since a session that ended. */
+  isDraft?: boolean;
+  /** Files that wait with the text. */
+  kept?: { name: string; size: number; sha256: string }[];
   errors: FieldError[];
   /** The file input's `accept`: extensions, e.g. `.pdf,.png`. */
   accept: string;
@@ -100,6 +107,14 @@ export interface TicketView {
   reply: ReplyView | null;
   logoutAction: string;
   solvedAction?: string | null;
+  /** Answered "yes": only "no" is still offered. */
+  saidSolved?: boolean;
+  /** Where the script says how far was read. */
+  seenAction?: string | null;
+  earlierHref?: string | null;
+  /** On a page of earlier messages: back to the newest. */
+  newestHref?: string | null;
+  focusReply?: boolean;
   /** Server-sent events; any event named `update` makes the script fetch the page again. */
   streamHref?: string | null;
   flash?: 'reply-sent' | 'solved' | 'unsolved' | null;
@@ -109,7 +124,7 @@ export interface TicketView {
 export type NoticeView =
   | { kind: 'not-found' | 'too-many-tries' | 'logged-out' | 'not-mine' | 'stopped' | 'home' }
   /** `keptText`: the reply that could not be taken, to copy it from. */
-  | { kind: 'session-ended'; keptText?: string }
+  | { kind: 'session-ended'; keptText?: string; isKept?: boolean }
   | { kind: 'expired' | 'code-dead'; action: string }
   | { kind: 'renewed' | 'unreachable'; maskedAddress: string }
   /** With `href` there is a code that still works. */

@@ -10,12 +10,13 @@ import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
 import { PublicController } from './public.controller.js';
 import { ReplyForms } from './reply-form.js';
+import { TicketStreams } from './ticket-streams.js';
 import { TicketController } from './ticket.controller.js';
 import { Visitors } from './visitor.js';
 
 @Module({
   imports: [AccessModule, TicketsModule, OutboundModule, DeliveryModule],
   controllers: [LinkController, TicketController, FilesController, PublicController],
-  providers: [Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender],
+  providers: [Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender, TicketStreams],
 })
 export class PortalModule {}

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
+import { Drafts } from './drafts.js';
 import { FileStore } from './file-store.js';
 
 /** The projection itself is made over a transaction: `Projection`, `findConversation`, `acceptReply`. */
-@Module({ providers: [FileStore], exports: [FileStore] })
+@Module({ providers: [FileStore, Drafts], exports: [FileStore, Drafts] })
 export class TicketsModule {}

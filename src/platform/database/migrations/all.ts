@@ -3,6 +3,7 @@ import { DeliveryEngine1795478400000 } from './1795478400000-delivery-engine.js'
 import { Breakers1795500000000 } from './1795500000000-breakers.js';
 import { Feedback1795510000000 } from './1795510000000-feedback.js';
 import { WaitingMails1795520000000 } from './1795520000000-waiting-mails.js';
+import { TicketVisits1795620000000 } from './1795620000000-ticket-visits.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -11,4 +12,5 @@ export const migrations = [
   Breakers1795500000000,
   Feedback1795510000000,
   WaitingMails1795520000000,
+  TicketVisits1795620000000,
 ];
