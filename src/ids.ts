@@ -17,6 +17,8 @@ export const idPrefixes = {
   out: 'outbound message',
   fbk: 'word about a delivery from its receiving side',
   sup: 'suppression',
+  slv: 'answer to whether it is solved',
+  drf: 'draft of a reply',
   aud: 'entry of the audit log',
 } as const;
 

@@ -5,6 +5,7 @@ import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import { randomToken, sha256 } from '../platform/crypto.js';
 import { Database, type Transaction } from '../platform/database/database.js';
+import { run } from '../platform/database/rows.js';
 import { Session } from './access.entity.js';
 
 const TOKEN_BYTES = 32;
@@ -62,6 +63,34 @@ export class Sessions {
       await this.database.write((tx) => tx.update(Session, { id: session.id, endedAt: IsNull() }, { lastUsedAt: now }));
     const { id, participantId, generation } = session;
     return { id, ticketId: session.ticketId, participantId, generation };
+  }
+
+  /** Those of these sessions that still live, by the time of `find`. Looking on is no use: it keeps none of them alive. */
+  async alive(ids: Id<'ses'>[]): Promise<Set<string>> {
+    const now = this.clock.now();
+    const rows = await this.database.read((manager) =>
+      run<{ id: string }>(
+        manager,
+        `SELECT s.id AS id FROM sessions s JOIN participants p ON p.id = s.participant_id
+         WHERE s.id IN ? AND s.ended_at IS NULL AND s.expires_at > ? AND s.last_used_at > ?
+           AND p.generation = s.generation AND p.ended_at IS NULL`,
+        [ids, now, now - this.config.sessionIdleMinutes * 60_000],
+      ),
+    );
+    return new Set(rows.map(({ id }) => id));
+  }
+
+  /**
+   * Whose session it was that this token opened once: it opens nothing any more, but what is sent with it may be kept
+   * for them. Null for a token that nobody was given, and for a session that was ended on purpose.
+   */
+  async findExpired(token: string, ticketId: Id<'tkt'>): Promise<OpenSession | null> {
+    const session = await this.database.read((manager) =>
+      manager.findOneBy(Session, { tokenHash: hashOf(token), ticketId, endedAt: IsNull() }),
+    );
+    if (session === null) return null;
+    const { id, participantId, generation } = session;
+    return { id, ticketId, participantId, generation };
   }
 
   /** Ends it on the server: the cookie alone opens nothing any more. */

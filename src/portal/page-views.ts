@@ -60,6 +60,9 @@ export interface AttachmentView {
 }
 
 export interface MessageView {
+  id?: string;
+  /** The first of what came since the last visit. */
+  firstUnseen?: boolean;
   author: { name: string | null; kind: 'agent' | 'requester' | 'participant' | 'system' };
   /** Written by the guest who looks at the page. */
   mine: boolean;
@@ -85,6 +88,10 @@ export interface ReplyView {
   formKey: string;
   /** What was typed already, given back after an error. */
   body: string;
+  /** The text has waited since a session that ended. */
+  isDraft?: boolean;
+  /** Files that wait with the text. */
+  kept?: { name: string; size: number; sha256: string }[];
   errors: FieldError[];
   /** The file input's `accept`: extensions, e.g. `.pdf,.png`. */
   accept: string;
@@ -105,6 +112,14 @@ export interface TicketView {
   /** Where mails about this ticket are turned on again; null while they are on. */
   resumeAction?: string | null;
   solvedAction?: string | null;
+  /** Answered "yes": only "no" is still offered. */
+  saidSolved?: boolean;
+  /** Where the script says how far was read. */
+  seenAction?: string | null;
+  earlierHref?: string | null;
+  /** On a page of earlier messages: back to the newest. */
+  newestHref?: string | null;
+  focusReply?: boolean;
   /** Server-sent events; any event named `update` makes the script fetch the page again. */
   streamHref?: string | null;
   flash?: 'reply-sent' | 'mails-on' | 'solved' | 'unsolved' | null;
@@ -127,7 +142,7 @@ export type NoticeView =
   /** `action` sends a code: whoever proves the mailbox takes it back. */
   | { kind: 'not-mine'; maskedAddress: string; action: string }
   /** `keptText`: the reply that could not be taken, to copy it from. */
-  | { kind: 'session-ended'; keptText?: string }
+  | { kind: 'session-ended'; keptText?: string; isKept?: boolean }
   | { kind: 'expired' | 'code-dead' | 'ask-not-mine' | 'ask-stop'; action: string }
   | { kind: 'renewed' | 'unreachable'; maskedAddress: string }
   /** With `href` there is a code that still works. */

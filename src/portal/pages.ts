@@ -205,6 +205,7 @@ const PREPARE: { [K in PageName]: (view: PageViews[K], say: Say, locale: string)
     action: null,
     href: null,
     keptText: '',
+    isKept: false,
     alive: view.kind === 'wait' && view.href ? 1 : 0,
     ...waitOf('seconds' in view ? (view.seconds ?? 0) : 0),
     icon: NOTICES[view.kind].icon,
@@ -225,7 +226,7 @@ function waitOf(seconds: number): { minutes: number; hours: number } {
 
 function prepareTicket(view: TicketView, say: Say, locale: string): Prepared {
   const messages = view.messages.map((message, index) =>
-    prepareMessage(message, index === view.messages.length - 1, say),
+    prepareMessage(message, !view.newestHref && index === view.messages.length - 1, say),
   );
   const folded = messages.length > UNFOLDED_MESSAGES ? messages.length - RECENT_MESSAGES : 0;
   const of = (field: FieldError['field']): FieldError[] =>
@@ -235,13 +236,20 @@ function prepareTicket(view: TicketView, say: Say, locale: string): Prepared {
     ...view,
     subject: view.subject || say('ticket.noSubject'),
     longSubject: (view.subject ?? '').length > LONG_SUBJECT_CHARACTERS,
-    earlier: messages.slice(0, folded),
-    recent: messages.slice(folded),
+    earlier: messages.slice(0, view.newestHref ? 0 : folded),
+    recent: messages.slice(view.newestHref ? 0 : folded),
     kinds: fileKinds(view.reply?.accept ?? '', locale),
     reopens: view.status === 'resolved',
     ending: view.status === 'closed' ? 'closed' : 'readOnly',
     solvedAction: (view.status === 'resolved' && view.solvedAction) || null,
     resumeAction: view.resumeAction ?? null,
+    saidSolved: view.saidSolved ?? false,
+    earlierHref: view.earlierHref ?? null,
+    newestHref: view.newestHref ?? null,
+    seenAction: view.seenAction ?? null,
+    newestAt: view.messages.at(-1)?.at.getTime() ?? 0,
+    kept: view.reply?.kept ?? [],
+    hasDraft: (view.reply?.isDraft ?? false) && errors.length === 0,
     streamHref: view.streamHref ?? null,
     flash: view.flash ?? null,
     errors,
@@ -250,7 +258,7 @@ function prepareTicket(view: TicketView, say: Say, locale: string): Prepared {
     hasError: errors.length > 0,
     // Without a script this is what brings the field with the error into view.
     hasKept: errors.length > 0 && (view.reply!.body.trim() !== '' || of('files').length > 0),
-    focusBody: of('body').length > 0,
+    focusBody: of('body').length > 0 || (view.focusReply ?? false),
     focusFiles: of('body').length === 0 && of('files').length > 0,
   };
 }
@@ -262,6 +270,8 @@ function prepareMessage(message: MessageView, newest: boolean, say: Say): Prepar
     ...message,
     kind,
     newest,
+    id: message.id ?? '',
+    firstUnseen: message.firstUnseen ?? false,
     edited,
     who: message.mine ? say('author.you') : name || say(`author.${kind}`),
     agentTag: kind === 'agent' && Boolean(name),

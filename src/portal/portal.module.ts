@@ -13,6 +13,7 @@ import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
 import { PublicController } from './public.controller.js';
 import { ReplyForms } from './reply-form.js';
+import { TicketStreams } from './ticket-streams.js';
 import { TicketController } from './ticket.controller.js';
 import { Visitors } from './visitor.js';
 import { WaysOutController } from './ways-out.controller.js';
@@ -28,6 +29,6 @@ import { WaysOutController } from './ways-out.controller.js';
     PublicController,
     HandoffController,
   ],
-  providers: [Doors, Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender],
+  providers: [Doors, Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender, TicketStreams],
 })
 export class PortalModule {}

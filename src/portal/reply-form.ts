@@ -32,6 +32,8 @@ export interface FormFault {
 
 export interface ReplyForm extends NewReply {
   faults: FormFault[];
+  /** Files of a draft that go along, by their hash. */
+  keep: string[];
 }
 
 const sentenceOf: Record<ReceiptFault, string> = {
@@ -53,12 +55,13 @@ export class ReplyForms {
   /** `checkToken` throws on a form of another site or session. Whatever was stored is removed when this throws. */
   async read(request: FastifyRequest, checkToken: (token: unknown) => void): Promise<ReplyForm> {
     if (!request.isMultipart()) throw new PosternError('bad-request', 'Send multipart/form-data.');
-    const form: ReplyForm = { body: '', formKey: '', files: [], faults: [] };
+    const form: ReplyForm = { body: '', formKey: '', files: [], faults: [], keep: [] };
     const fields: Record<string, unknown> = {};
     let isChecked = false;
     try {
       for await (const part of request.parts({ limits: LIMITS })) {
-        if (part.type === 'field') fields[part.fieldname] = part.value;
+        if (part.type === 'field' && part.fieldname === 'keep') form.keep.push(String(part.value));
+        else if (part.type === 'field') fields[part.fieldname] = part.value;
         else {
           // The token stands before the files in the form: nothing of a stranger's is stored.
           if (!isChecked) checkToken(fields.formToken);
@@ -95,7 +98,7 @@ export class ReplyForms {
     form.body = typeof body === 'string' ? body.replace(/\r\n?/g, '\n').replaceAll('\0', '') : '';
     form.formKey = typeof formKey === 'string' ? formKey : '';
     if (!/^[\w-]{10,64}$/.test(form.formKey)) throw new PosternError('forbidden', 'The form has no key.');
-    const triedFiles = form.files.length > 0 || form.faults.length > 0;
+    const triedFiles = form.files.length > 0 || form.faults.length > 0 || form.keep.length > 0;
     if (form.body.trim() === '' && !triedFiles) form.faults.unshift({ field: 'body', key: 'empty' });
     if (form.body.length > MOST_SIGNS) form.faults.unshift({ field: 'body', key: 'too-long' });
   }

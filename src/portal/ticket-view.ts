@@ -1,7 +1,13 @@
 import type { OutboundState } from '../outbound/outbound.entity.js';
 import { randomToken } from '../platform/crypto.js';
 import { acceptedExtensions } from '../tickets/file-rules.js';
-import { MOST_BYTES_PER_FILE, MOST_BYTES_PER_REPLY, MOST_FILES_PER_REPLY } from '../tickets/file-store.js';
+import {
+  MOST_BYTES_PER_FILE,
+  MOST_BYTES_PER_REPLY,
+  MOST_FILES_PER_REPLY,
+  type ReceivedFile,
+} from '../tickets/file-store.js';
+import type { Answer } from '../tickets/solved.js';
 import type { Entry } from '../tickets/conversation.js';
 import { hasPreview, previewSize } from '../tickets/previews.js';
 import type { Attachment, Ticket } from '../tickets/ticket.entity.js';
@@ -15,31 +21,59 @@ export function ticketView(
   ticket: Ticket,
   entries: Entry[],
   states: Map<string, OutboundState>,
-  {
-    takesReplies,
-    reply,
-    flash,
-    mailsOff,
-  }: { takesReplies: boolean; reply: ReplyView; flash: TicketView['flash']; mailsOff: boolean },
+  page: {
+    takesReplies: boolean;
+    reply: ReplyView;
+    flash: TicketView['flash'];
+    mailsOff: boolean;
+    /** Whether it is solved may be asked, what was answered, and that this was just now. */
+    asks: boolean;
+    answer: Answer | null;
+    answered: boolean;
+    before: string | null;
+    isEarlier: boolean;
+    seenUntil: number | null;
+    pulse: string;
+  },
 ): TicketView {
+  const { seenUntil } = page;
+  const firstUnseen = seenUntil === null ? null : entries.find(({ at, mine }) => !mine && at > seenUntil);
   return {
     number: ticket.number,
     subject: ticket.subject || null,
     status: ticket.status,
-    messages: entries.map((entry) => messageView(ticket, entry, states)),
-    reply: takesReplies && ticket.status !== 'closed' ? reply : null,
+    messages: entries.map((entry) => ({
+      ...messageView(ticket, entry, states),
+      firstUnseen: entry.id === firstUnseen?.id,
+    })),
+    reply: page.takesReplies && ticket.status !== 'closed' ? page.reply : null,
     logoutAction: `/tickets/${ticket.id}/logout`,
-    resumeAction: mailsOff ? `/tickets/${ticket.id}/resume` : null,
-    flash,
+    resumeAction: page.mailsOff ? `/tickets/${ticket.id}/resume` : null,
+    solvedAction: page.asks ? `/tickets/${ticket.id}/solved` : null,
+    saidSolved: page.answer === 'yes',
+    // An old page has no news.
+    streamHref: page.isEarlier ? null : `/tickets/${ticket.id}/stream?since=${page.pulse}`,
+    seenAction: page.isEarlier ? null : `/tickets/${ticket.id}/seen`,
+    earlierHref: page.before ? `/tickets/${ticket.id}?before=${page.before}` : null,
+    newestHref: page.isEarlier ? `/tickets/${ticket.id}` : null,
+    flash: page.flash ?? flashOf(page.answered ? page.answer : null),
+    focusReply: page.answered && page.answer === 'no',
   };
 }
 
 /** The reply box, with what was typed and what was wrong with it. */
-export function replyView(ticket: Ticket, body: string, faults: FormFault[], say: Say): ReplyView {
+export function replyView(
+  ticket: Ticket,
+  { body, kept, isDraft }: { body: string; kept: ReceivedFile[]; isDraft: boolean },
+  faults: FormFault[],
+  say: Say,
+): ReplyView {
   return {
     action: `/tickets/${ticket.id}/replies`,
     formKey: randomToken(16),
     body,
+    isDraft,
+    kept: kept.map(({ name, size, sha256 }) => ({ name, size, sha256 })),
     errors: faults.map((fault) => ({ field: fault.field, text: faultText(fault, say) })),
     accept: acceptedExtensions.map((extension) => `.${extension}`).join(','),
     maxFiles: MOST_FILES_PER_REPLY,
@@ -48,8 +82,11 @@ export function replyView(ticket: Ticket, body: string, faults: FormFault[], say
   };
 }
 
+const flashOf = (answer: Answer | null) => (answer === null ? null : answer === 'yes' ? 'solved' : 'unsolved');
+
 function messageView(ticket: Ticket, entry: Entry, states: Map<string, OutboundState>): MessageView {
   return {
+    id: entry.id,
     author: { name: entry.authorName || null, kind: entry.authorKind },
     mine: entry.mine,
     at: new Date(entry.at),

@@ -9,15 +9,21 @@ import { Outbound } from '../outbound/outbound.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { findAttachment, findConversation, listEntries, type Conversation } from '../tickets/conversation.js';
+import { Drafts, type OpenDraft } from '../tickets/drafts.js';
 import { FileStore } from '../tickets/file-store.js';
-import { acceptReply, type AcceptedReply, type NewReply } from '../tickets/replies.js';
+import { pulsesOf } from '../tickets/pulse.js';
+import { markSeen, seenUntil } from '../tickets/readings.js';
+import { acceptReply, lockTicket, type AcceptedReply, type NewReply } from '../tickets/replies.js';
+import { answerSolved, lastAnswer, type Answer } from '../tickets/solved.js';
 import type { Attachment, Reply } from '../tickets/ticket.entity.js';
 import { resumeMails } from '../tickets/ways-out.js';
 import { AttachmentSender } from './attachment-sender.js';
 import { seeOther } from './doors.js';
+import { PosternError } from '../errors.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
-import { ReplyForms, type FormFault, type ReplyForm } from './reply-form.js';
+import { MOST_SIGNS, ReplyForms, type FormFault, type ReplyForm } from './reply-form.js';
+import { TicketStreams } from './ticket-streams.js';
 import { replyView, ticketView } from './ticket-view.js';
 import { Visitors } from './visitor.js';
 
@@ -37,6 +43,8 @@ export class TicketController {
     private readonly sessions: Sessions,
     private readonly outbound: Outbound,
     private readonly files: FileStore,
+    private readonly drafts: Drafts,
+    private readonly streams: TicketStreams,
     private readonly forms: ReplyForms,
     private readonly sender: AttachmentSender,
     private readonly visitors: Visitors,
@@ -46,22 +54,85 @@ export class TicketController {
   @Get()
   async show(
     @Param('id') id: string,
-    @Query('sent') sent: string | undefined,
-    @Query('mails') mails: string | undefined,
+    @Query() { sent, mails, before, answer }: { sent?: string; mails?: string; before?: string; answer?: string },
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const room = await this.enter(id, request, reply);
     if (!room) return;
     const mailsOn = mails === 'on' && room.participant.mailStoppedAt === null;
-    await this.showTicket(room, request, reply, 200, { sent, mailsOn });
+    await this.showTicket(room, request, reply, 200, { sent, mailsOn, before, answered: answer !== undefined });
+  }
+
+  /** That there is something new, for the page's script; what it is the script gets from the page itself. */
+  @Get('stream')
+  async stream(
+    @Param('id') id: string,
+    @Query('since') since: string | undefined,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const room = await this.find(id, request);
+    const last = request.headers['last-event-id'] ?? since;
+    // Anything but 200 tells an EventSource not to come back.
+    if (!room || request.method === 'HEAD')
+      return void reply
+        .status(room ? 200 : 404)
+        .header('cache-control', 'no-store')
+        .send();
+    const out = this.streams.start(room.session, typeof last === 'string' ? last : '');
+    if (!out) return void reply.status(503).header('retry-after', '60').header('cache-control', 'no-store').send();
+    void reply
+      .header('content-type', 'text/event-stream; charset=utf-8')
+      .header('cache-control', 'no-store')
+      .header('x-accel-buffering', 'no')
+      .send(out);
+  }
+
+  /** How far the guest has read: their browser says so, because a GET changes nothing, whoever makes it. */
+  @Post('seen')
+  async seen(
+    @Param('id') id: string,
+    @Body() form: { formToken?: string; until?: string } | undefined,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    this.visitors.checkOrigin(request);
+    const room = await this.enter(id, request, reply);
+    if (!room) return;
+    this.visitors.checkFormToken(request, room.session, form?.formToken);
+    const until = Number(form?.until);
+    if (!Number.isSafeInteger(until) || until < 0) throw new PosternError('bad-request', 'The time is not one.');
+    // Nobody has read what is still to be written.
+    const seen = Math.min(until, this.clock.now());
+    await this.database.write((tx) => markSeen(tx, room.participant.id, seen));
+    await reply.status(204).header('cache-control', 'no-store').send();
+  }
+
+  @Post('solved')
+  async solved(
+    @Param('id') id: string,
+    @Body() form: { formToken?: string; solved?: string } | undefined,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    this.visitors.checkOrigin(request);
+    const room = await this.enter(id, request, reply);
+    if (!room) return;
+    this.visitors.checkFormToken(request, room.session, form?.formToken);
+    const answer = form?.solved;
+    if (answer !== 'yes' && answer !== 'no') throw new PosternError('bad-request', 'The answer is yes or no.');
+    // Reopened or closed meanwhile: the page says how it stands now.
+    const kept = this.asksIfSolved(room) ? await this.keepAnswer(room, answer) : null;
+    const goOn = kept ? `?answer=${kept}${kept === 'no' ? '#reply' : ''}` : '';
+    await reply.status(303).header('location', `/tickets/${id}${goOn}`).header('cache-control', 'no-store').send();
   }
 
   @Post('replies')
   async reply(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     this.visitors.checkOrigin(request);
     const room = await this.find(id, request);
-    if (!room) return this.ended(request, reply, await this.forms.readText(request));
+    if (!room) return this.tooLate(id, request, reply);
     const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, room.session, token));
     if (form.faults.length > 0) return this.refuse(room, request, reply, form, form.faults);
     // Nobody would ever carry it: the page has no box then, but an old one may still be open.
@@ -178,6 +249,46 @@ export class TicketController {
     return this.outbound.listens(source.name, 'ticket.guest_replied');
   }
 
+  private asksIfSolved({ source }: Room): boolean {
+    return ['ticket.guest_solved', 'ticket.guest_unsolved'].every((type) => this.outbound.listens(source.name, type));
+  }
+
+  /** The answer and the message that brings it to the source, in one transaction. */
+  private async keepAnswer(room: Room, given: Answer): Promise<Answer | null> {
+    const now = this.clock.now();
+    const { kept, news } = await this.database.write(async (tx) => {
+      const kept = await answerSolved(tx, room.session, given, now);
+      const message = kept?.isNew && {
+        source: room.ticket.source,
+        type: kept.answer === 'yes' ? 'ticket.guest_solved' : 'ticket.guest_unsolved',
+        data: {
+          ticket: { id: room.ticket.sourceTicketId, number: room.ticket.number },
+          email: room.participant.email,
+          at: new Date(now).toISOString(),
+        },
+      };
+      return { kept, news: message ? await this.outbound.enqueue(tx, message) : [] };
+    });
+    this.outbound.wake(news);
+    return kept?.answer ?? null;
+  }
+
+  /**
+   * A reply whose session is over. If this browser's cookie tells whose it was, text and files wait for them as a draft;
+   * else the text alone is given back, and nothing is stored.
+   */
+  private async tooLate(id: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const session = await this.visitors.expiredSession(request, id);
+    const found = session && (await this.database.read((manager) => findConversation(manager, session)));
+    if (!session || !found || found.ticket.status === 'closed')
+      return this.ended(request, reply, await this.forms.readText(request));
+    const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, session, token));
+    if (form.body.trim() === '' && form.files.length === 0 && form.keep.length === 0) return this.ended(request, reply);
+    const body = form.body.slice(0, MOST_SIGNS);
+    await this.drafts.save(session, body, form.files, form.keep);
+    await this.writer.notice(request, reply, 404, { kind: 'session-ended', keptText: form.body, isKept: true });
+  }
+
   /** One answer for no session, an ended one and another ticket's: nothing tells which tickets there are. */
   private ended(request: FastifyRequest, reply: FastifyReply, keptText = ''): Promise<void> {
     return this.writer.notice(request, reply, 404, { kind: 'session-ended', keptText });
@@ -191,21 +302,45 @@ export class TicketController {
     {
       sent,
       mailsOn = false,
+      before,
       form,
       faults = [],
-    }: { sent?: string; mailsOn?: boolean; form?: ReplyForm; faults?: FormFault[] },
+      answered = false,
+    }: {
+      sent?: string;
+      mailsOn?: boolean;
+      before?: string;
+      form?: ReplyForm;
+      faults?: FormFault[];
+      answered?: boolean;
+    },
   ): Promise<void> {
     const { ticket } = room;
-    const entries = await this.database.read((manager) => listEntries(manager, room));
+    // Before the rest is read: what comes in between is then told by the stream.
+    const pulses = await this.database.read((manager) => pulsesOf(manager, [ticket.id]));
+    const { stretch, seen, answer } = await this.database.read(async (manager) => ({
+      stretch: await listEntries(manager, room, { before }),
+      seen: await seenUntil(manager, room.participant.id),
+      answer: await lastAnswer(manager, room),
+    }));
+    const { entries } = stretch;
+    const draft = await this.drafts.find(room.session);
     const states = await this.outbound.states(entries.flatMap(({ replyId }) => replyId ?? []));
     const locale = this.writer.locale(request, reply, room);
     const view = ticketView(ticket, entries, states, {
       takesReplies: this.takesReplies(room),
-      reply: replyView(ticket, form?.body ?? '', faults, (key, values) =>
+      reply: replyView(ticket, draftView(draft, form), faults, (key, values) =>
         this.writer.pages.sentence(locale, key, values),
       ),
       flash: entries.some(({ replyId, mine }) => mine && replyId === sent) ? 'reply-sent' : mailsOn ? 'mails-on' : null,
       mailsOff: room.participant.mailStoppedAt !== null,
+      asks: this.asksIfSolved(room) && answer !== 'no',
+      answer,
+      answered,
+      before: stretch.before,
+      isEarlier: before !== undefined,
+      seenUntil: seen,
+      pulse: pulses.get(ticket.id)!,
     });
     await this.writer.send(request, reply, status, 'ticket', view, room);
   }
@@ -222,16 +357,22 @@ export class TicketController {
   }
 
   /** The reply and the message that brings it to the source, in one transaction. */
-  private async keep(room: Room, form: NewReply): Promise<AcceptedReply> {
-    const { accepted, news } = await this.database.write(async (tx) => {
-      const accepted = await acceptReply(tx, room.session, form, this.clock.now());
+  private async keep(room: Room, form: ReplyForm): Promise<AcceptedReply> {
+    const { accepted, left, news } = await this.database.write(async (tx) => {
+      await lockTicket(tx, room.ticket.id);
+      const drafted = await this.drafts.peek(tx, room.session, form.keep);
+      const whole = { ...form, files: [...drafted, ...form.files] };
+      const accepted = await acceptReply(tx, room.session, whole, this.clock.now());
       const isNew = accepted.ok && !accepted.isRepeat;
+      if (isNew) await markSeen(tx, room.participant.id, accepted.reply.createdAt);
       return {
         accepted,
+        left: isNew ? await this.drafts.use(tx, room.session, drafted) : [],
         news: isNew ? await this.outbound.enqueue(tx, replyNews(room, accepted.reply, accepted.attachments)) : [],
       };
     });
     this.outbound.wake(news);
+    for (const file of left) await this.files.remove(file);
     if (!accepted.ok || accepted.isRepeat) await this.discard(form);
     return accepted;
   }
@@ -246,6 +387,10 @@ const notSent = {
   unsafe: { status: 403, kind: 'file-unsafe' },
   unchecked: { status: 503, kind: 'file-unchecked' },
 } as const;
+/** What stands in the box: what was refused just now, else what waited. */
+function draftView(draft: OpenDraft | null, form: ReplyForm | undefined) {
+  return { body: form?.body ?? draft?.body ?? '', kept: draft?.files ?? [], isDraft: draft !== null };
+}
 
 function replyNews({ ticket, participant }: Conversation, reply: Reply, attachments: Attachment[]) {
   const { id, body, createdAt } = reply;

@@ -65,6 +65,13 @@ export class Visitors {
     return token === undefined ? null : this.sessions.find(token, ticketId);
   }
 
+  /** The session that this browser held on this ticket until its time was over. */
+  async expiredSession(request: FastifyRequest, ticketId: string): Promise<OpenSession | null> {
+    if (!isId('tkt', ticketId)) return null;
+    const token = request.cookies[this.cookieName(ticketId)];
+    return token === undefined ? null : this.sessions.findExpired(token, ticketId);
+  }
+
   /**
    * One cookie per ticket: two tickets in two tabs do not push each other out. The guest's language is kept beside it, for
    * the page that says that the session is over and no longer knows whose it was.

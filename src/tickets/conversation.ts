@@ -1,6 +1,6 @@
 import { In, IsNull, type EntityManager } from 'typeorm';
 import type { AuthorKind } from '../events.js';
-import { isId, type Id } from '../ids.js';
+import { isId, type Id, type IdPrefix } from '../ids.js';
 import { bodyAsHtml } from './message-body.js';
 import { Attachment, Message, Participant, Reply, Ticket } from './ticket.entity.js';
 
@@ -68,33 +68,113 @@ export async function findAttachment(
   return echo && (echo.hidden || echo.retractedAt !== null) ? null : attachment;
 }
 
-/** Everything that was said, oldest first. A reply and its echo are one entry. */
-export async function listEntries(manager: EntityManager, { ticket, participant }: Conversation): Promise<Entry[]> {
-  const ticketId = ticket.id;
-  const messages = await manager.findBy(Message, { ticketId });
-  const replies = await manager.findBy(Reply, { ticketId });
-  const attachments = await manager.find(Attachment, { where: { ticketId }, order: { position: 'ASC' } });
-  const writers = await manager.findBy(Participant, { id: In(replies.map((reply) => reply.participantId)) });
+/** A piece of the conversation, oldest first. */
+export interface Stretch {
+  entries: Entry[];
+  /** Where the piece before it ends, for `before`; null at the beginning of the conversation. */
+  before: string | null;
+}
 
-  const echoes = new Map(messages.flatMap((message) => (message.replyId ? [[message.replyId, message] as const] : [])));
-  const ofMessages = messages
-    .filter((message) => message.replyId === null && !message.hidden)
-    .map((message) => ({
+/** Newest entries that a page holds: with long messages it stays below 200 KB. */
+export const ENTRIES_PER_PAGE = 30;
+
+/**
+ * The newest entries, or those before a cursor that an earlier call gave. A reply and its echo are one entry. Each
+ * statement reads a page of rows, however long the conversation is.
+ */
+export async function listEntries(
+  manager: EntityManager,
+  { ticket, participant }: Conversation,
+  { before = null, most = ENTRIES_PER_PAGE }: { before?: string | null; most?: number } = {},
+): Promise<Stretch> {
+  const ticketId = ticket.id;
+  const cursor = readCursor(before);
+  const messages = await page(manager, Message, 'msg', ticketId, cursor, most)
+    .andWhere('one.reply_id IS NULL AND NOT one.hidden')
+    .getMany();
+  const replies = await page(manager, Reply, 'rpl', ticketId, cursor, most)
+    .andWhere('NOT EXISTS (SELECT 1 FROM messages echo WHERE echo.reply_id = one.id AND echo.hidden)')
+    .getMany();
+  const found = [...messages, ...replies].sort(
+    (a, b) => b.createdAt - a.createdAt || (sortKey(b) < sortKey(a) ? -1 : 1),
+  );
+  const shown = new Set(found.slice(0, most).map(({ id }) => id));
+  const oldest = found[most - 1];
+  const entries = await fill(
+    manager,
+    participant,
+    messages.filter(({ id }) => shown.has(id)),
+    replies.filter(({ id }) => shown.has(id)),
+  );
+  return {
+    entries: entries.sort((a, b) => a.at - b.at || (sortKey(a) < sortKey(b) ? -1 : 1)),
+    before: found.length > most && oldest ? `${oldest.createdAt}.${sortKey(oldest)}` : null,
+  };
+}
+
+const sortKey = ({ id }: { id: string }): string => id.slice(4);
+
+/** What is no cursor is the newest page: it is nothing that a guest could mend. */
+function readCursor(text: string | null): { at: number; key: string } | null {
+  const [, at, key] = /^(\d{1,15})\.([0-9a-z]{26})$/.exec(text ?? '') ?? [];
+  return at === undefined ? null : { at: Number(at), key: key! };
+}
+
+function page<T extends Message | Reply>(
+  manager: EntityManager,
+  entity: new () => T,
+  prefix: IdPrefix,
+  ticketId: Id<'tkt'>,
+  cursor: { at: number; key: string } | null,
+  most: number,
+) {
+  const query = manager
+    .createQueryBuilder(entity, 'one')
+    .where('one.ticket_id = :ticketId', { ticketId })
+    .orderBy('one.createdAt', 'DESC')
+    .addOrderBy('one.id', 'DESC')
+    .take(most + 1);
+  if (cursor === null) return query;
+  return query.andWhere('one.created_at <= :at AND (one.created_at < :at OR one.id < :id)', {
+    at: cursor.at,
+    id: `${prefix}_${cursor.key}`,
+  });
+}
+
+async function fill(
+  manager: EntityManager,
+  participant: Participant,
+  messages: Message[],
+  replies: Reply[],
+): Promise<Entry[]> {
+  const { ticketId } = participant;
+  const replyIds = replies.map(({ id }) => id);
+  const files = await manager.find(Attachment, {
+    where: [
+      { ticketId, messageId: In(messages.map(({ id }) => id)) },
+      { ticketId, replyId: In(replyIds) },
+    ],
+    order: { position: 'ASC' },
+  });
+  const echoes = new Map<string, Message>();
+  for (const echo of await manager.findBy(Message, { ticketId, replyId: In(replyIds) }))
+    echoes.set(echo.replyId!, echo);
+  const writers = await manager.findBy(Participant, { id: In(replies.map((reply) => reply.participantId)) });
+  return [
+    ...messages.map((message) => ({
       ...fromMessage(message, participant),
-      attachments: attachments.filter((one) => one.messageId === message.id),
-    }));
-  const ofReplies = replies
-    .filter((reply) => !echoes.get(reply.id)?.hidden)
-    .map((reply) => ({
+      attachments: files.filter(({ messageId }) => messageId === message.id),
+    })),
+    ...replies.map((reply) => ({
       ...fromReply(
         reply,
         echoes.get(reply.id),
         writers.find((one) => one.id === reply.participantId),
         participant,
       ),
-      attachments: echoes.get(reply.id)?.retractedAt ? [] : attachments.filter((one) => one.replyId === reply.id),
-    }));
-  return [...ofMessages, ...ofReplies].sort((a, b) => a.at - b.at || (a.id.slice(4) < b.id.slice(4) ? -1 : 1));
+      attachments: echoes.get(reply.id)?.retractedAt ? [] : files.filter(({ replyId }) => replyId === reply.id),
+    })),
+  ];
 }
 
 function fromMessage(message: Message, reader: Participant): Omit<Entry, 'attachments'> {

@@ -99,6 +99,7 @@ function blank(source: string, given: TicketEvent['data']['ticket'], now: number
     number: given.number,
     subject: '',
     status: given.status,
+    resolvedAt: null,
     url: null,
     createdAt: given.createdAt ?? given.updatedAt,
     deletedAt: null,

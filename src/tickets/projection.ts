@@ -81,7 +81,10 @@ function applyTo(known: KnownTicket, { type, data }: TicketEvent, isNewest: bool
   const { number, subject, url } = data.ticket;
   const status = type === 'ticket.merged' ? ('closed' as const) : data.ticket.status;
   const mergedInto = type === 'ticket.merged' ? data.into : undefined;
+  const before = ticket.status;
   takeOver(ticket, { number, subject, status, url, mergedInto }, order);
+  if (ticket.status === 'resolved' && (before !== 'resolved' || ticket.resolvedAt === null))
+    ticket.resolvedAt = order.updatedAt;
   ticket.createdAt = Math.min(ticket.createdAt, data.ticket.createdAt ?? order.updatedAt);
   if (isNewest) Object.assign(ticket, order);
 

@@ -27,12 +27,7 @@ export async function acceptReply(
   now: number,
 ): Promise<AcceptedReply> {
   // Replies of one ticket take turns, as its events do: else each of two at once would see room for itself alone.
-  await tx
-    .createQueryBuilder()
-    .update(Ticket)
-    .set({ updatedAt: () => 'updated_at' })
-    .where({ id: access.ticketId })
-    .execute();
+  await lockTicket(tx, access.ticketId);
   const conversation = await findConversation(tx, access);
   if (conversation === null) return { ok: false, reason: 'gone' };
   const { ticket, participant } = conversation;
@@ -72,6 +67,16 @@ export async function acceptReply(
   }));
   if (attachments.length > 0) await tx.insert(Attachment, attachments);
   return { ok: true, isRepeat: false, reply, attachments, ...conversation };
+}
+
+/** Whoever changes something of a ticket waits here for who did before: until the commit, over all processes. */
+export async function lockTicket(tx: Transaction, id: Id<'tkt'>): Promise<void> {
+  await tx
+    .createQueryBuilder()
+    .update(Ticket)
+    .set({ updatedAt: () => 'updated_at' })
+    .where({ id })
+    .execute();
 }
 
 /** The reply that a form brought, if it did. */

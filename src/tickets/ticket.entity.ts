@@ -24,6 +24,8 @@ export class Ticket {
   @TextColumn() number: string;
   @TextColumn() subject: string;
   @TextColumn() status: TicketStatus;
+  /** The event that resolved it last, by its time: what a guest's "solved" is about. */
+  @OptionalTimeColumn() resolvedAt: number | null;
   /** The source's own version, where it counts them; `updatedAt` orders the rest. */
   @OptionalTimeColumn() version: number | null;
   @OptionalTextColumn() url: string | null;
@@ -68,6 +70,7 @@ export class Participant {
 @Entity('messages')
 @Index('messages_ticket_id_source_message_id_key', ['ticketId', 'sourceMessageId'], { unique: true })
 @Index('messages_ticket_id_created_at_idx', ['ticketId', 'createdAt'])
+@Index('messages_reply_id_idx', ['replyId'], { where: 'reply_id IS NOT NULL' })
 export class Message {
   @IdColumn() id: Id<'msg'>;
   @TextColumn() ticketId: Id<'tkt'>;

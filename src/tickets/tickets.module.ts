@@ -1,9 +1,12 @@
 import { Module } from '@nestjs/common';
+import { Drafts } from './drafts.js';
 import { FileStore } from './file-store.js';
 import { FileSweep } from './file-sweep.js';
 import { Previews } from './previews.js';
 import { Scanner } from './scanner.js';
 
 /** The projection itself is made over a transaction: `Projection`, `findConversation`, `acceptReply`. */
-@Module({ providers: [FileStore, Scanner, Previews, FileSweep], exports: [FileStore, Scanner, Previews] })
+const providers = [FileStore, Scanner, Previews, Drafts];
+
+@Module({ providers: [...providers, FileSweep], exports: providers })
 export class TicketsModule {}

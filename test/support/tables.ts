@@ -7,6 +7,8 @@ const tables = [
   'messages',
   'attachments',
   'replies',
+  'solved_answers',
+  'drafts',
   'deliveries',
   'attempts',
   'breakers',

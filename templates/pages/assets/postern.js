@@ -157,11 +157,80 @@
       return item;
     }
 
-    input.addEventListener('change', () => {
-      // A second choice adds to the first: on a phone pictures are often picked one by one.
+    function add(more) {
       const known = new Set(files.map((file) => `${file.name}|${file.size}|${file.lastModified}`));
-      files.push(...[...input.files].filter((file) => !known.has(`${file.name}|${file.size}|${file.lastModified}`)));
+      files.push(...[...more].filter((file) => !known.has(`${file.name}|${file.size}|${file.lastModified}`)));
       show();
+    }
+    // A second choice adds to the first: on a phone pictures are often picked one by one.
+    input.addEventListener('change', () => add(input.files));
+    // A screenshot is pasted, files are dropped anywhere on the form.
+    reply.addEventListener('paste', (event) => {
+      if (event.clipboardData.files.length === 0) return;
+      event.preventDefault();
+      add(event.clipboardData.files);
+    });
+    const over = (event) => {
+      if (!event.dataTransfer.types.includes('Files')) return;
+      event.preventDefault();
+      reply.classList.toggle('reply--over', event.type === 'dragover');
+      if (event.type === 'drop') add(event.dataTransfer.files);
+    };
+    for (const type of ['dragover', 'dragleave', 'drop']) reply.addEventListener(type, over);
+
+    /** The same form by the same way, with its progress shown. Whatever has no simple answer goes as any form does. */
+    function upload() {
+      const box = reply.querySelector('.sending');
+      const [bar, line] = [box.querySelector('progress'), box.querySelector('[role=status]')];
+      const free = () => {
+        delete reply.dataset.sent;
+        for (const one of all('[data-label]', reply)) {
+          one.textContent = one.dataset.label;
+          one.removeAttribute('aria-disabled');
+        }
+        chips.classList.remove('chips--sending');
+        bar.hidden = true;
+      };
+      box.hidden = bar.hidden = false;
+      box.classList.remove('sending--failed');
+      chips.classList.add('chips--sending');
+      const request = new XMLHttpRequest();
+      request.upload.addEventListener('progress', ({ loaded, total: whole }) => {
+        bar.value = Math.floor((loaded / whole) * 100);
+        line.textContent = bar.value < 100 ? fill(box.dataset.progress, { percent: bar.value }) : box.dataset.almost;
+      });
+      request.addEventListener('load', () => {
+        if (request.status === 200 && request.responseURL) {
+          try {
+            sessionStorage.removeItem(`draft ${reply.dataset.draft}`);
+          } catch {
+            // No storage, no draft.
+          }
+          return location.replace(`${request.responseURL}#newest`);
+        }
+        if (request.status !== 422) return reply.submit();
+        // Refused: text and files stay where they are, and only what is wrong is said.
+        const fresh = new DOMParser().parseFromString(request.responseText, 'text/html');
+        const faults = all('.flash--error li', fresh).map(({ textContent }) =>
+          Object.assign(make('p', ''), { textContent }),
+        );
+        error.replaceChildren(...faults);
+        box.hidden = true;
+        free();
+        input.focus();
+      });
+      request.addEventListener('error', () => {
+        free();
+        box.classList.add('sending--failed');
+        line.textContent = box.dataset.failed;
+      });
+      request.open('POST', reply.action);
+      request.send(new FormData(reply));
+    }
+    reply.addEventListener('submit', (event) => {
+      if (files.length === 0 || event.defaultPrevented) return;
+      event.preventDefault();
+      upload();
     });
     // Before the form's own listener, so that a refused form does not count as sent.
     reply.addEventListener(
@@ -179,41 +248,122 @@
   const newest = document.querySelector('.flash--done') ?? document.getElementById('newest');
   if (newest && !location.hash && !document.querySelector('[autofocus]')) newest.scrollIntoView({ block: 'nearest' });
 
-  /** News: the page is fetched again and its conversation and status are put in place; the reply box is left alone. */
   const conversation = document.getElementById('conversation');
   if (conversation) {
     const news = Object.assign(document.createElement('p'), { className: 'hidden' });
     news.setAttribute('role', 'status');
     document.body.append(news);
-    const refresh = async () => {
+    const pageOf = async (path) => {
       // A page that cannot be had (session over, network away) is left as it is: a reload could lose what was typed.
-      const answer = await fetch(location.pathname + location.search, { credentials: 'same-origin' }).catch(() => null);
-      if (!answer?.ok) return;
+      const answer = await fetch(path, { credentials: 'same-origin' }).catch(() => null);
+      if (!answer?.ok) return null;
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
       localTimes(fresh);
-      const [earlier, freshEarlier] = [document, fresh].map((root) => root.querySelector('.earlier'));
-      if (earlier && freshEarlier) freshEarlier.open = earlier.open;
-      const places = ['conversation', 'status'].map((id) => [document.getElementById(id), fresh.getElementById(id)]);
-      if (places.some(([here, there]) => !here || !there)) return;
-      const changed = places.filter(([here, there]) => here.outerHTML !== there.outerHTML);
-      for (const [here, there] of changed) {
-        here.className = there.className;
-        here.replaceChildren(...there.childNodes);
+      return fresh;
+    };
+
+    /** Earlier messages come in above, and what was being read stays where it is. */
+    const earlier = conversation.querySelector('.timeline--earlier');
+    const more = conversation.querySelector('.earlier .more-messages');
+    more?.addEventListener('click', async (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      const label = more.textContent;
+      more.textContent = more.dataset.busy;
+      const fresh = await pageOf(more.href);
+      if (!fresh) return location.assign(more.href);
+      more.textContent = label;
+      const first = earlier.firstElementChild;
+      const top = first.getBoundingClientRect().top;
+      earlier.prepend(...all('.timeline--recent > .message', fresh));
+      scrollBy(0, first.getBoundingClientRect().top - top);
+      const next = fresh.querySelector('.more-messages:not([href*="#"])');
+      if (next) more.href = next.getAttribute('href');
+      else more.remove();
+      const focused = first.previousElementSibling;
+      focused.tabIndex = -1;
+      focused.focus({ preventScroll: true });
+    });
+
+    /** How far was read is told once the newest message was in view. */
+    const seen = () => {
+      const { seen: action, newestAt } = conversation.dataset;
+      if (!action || document.hidden || seen.told === newestAt) return;
+      seen.told = newestAt;
+      const token = document.querySelector('[name=formToken]')?.value ?? '';
+      const body = new URLSearchParams({ formToken: token, until: newestAt });
+      void fetch(action, { method: 'POST', body, keepalive: true }).catch(() => {});
+    };
+    const sight = new IntersectionObserver(
+      (entries) => entries.some(({ isIntersecting }) => isIntersecting) && atNewest(),
+    );
+    const watch = () => {
+      sight.disconnect();
+      const last = document.getElementById('newest');
+      if (last) sight.observe(last);
+    };
+    const jump = Object.assign(document.createElement('button'), { className: 'jump', type: 'button', hidden: true });
+    conversation.append(jump);
+    let unseen = 0;
+    const atNewest = () => {
+      unseen = 0;
+      jump.hidden = true;
+      seen();
+    };
+    jump.addEventListener('click', () => document.getElementById('newest')?.scrollIntoView({ block: 'nearest' }));
+    document.addEventListener('visibilitychange', watch);
+    watch();
+
+    /** News: the page is fetched again, and what differs is put in place; the reply box and the scroll are left alone. */
+    const refresh = async () => {
+      const fresh = await pageOf(location.pathname);
+      const recent = conversation.querySelector('.timeline--recent');
+      const freshConversation = fresh?.getElementById('conversation');
+      if (!freshConversation) return;
+      if (!recent) return location.reload();
+      let changed = false;
+      let added = 0;
+      const status = [document, fresh].map((root) => root.getElementById('status'));
+      if (status[0].outerHTML !== status[1].outerHTML) {
+        changed = true;
+        status[0].replaceWith(status[1]);
       }
-      if (changed.length > 0) news.textContent = conversation.dataset.updated;
+      const here = new Map(all('[data-entry]', conversation).map((one) => [one.dataset.entry, one]));
+      document.getElementById('newest')?.querySelector('.message__newest')?.remove();
+      document.getElementById('newest')?.removeAttribute('id');
+      const there = all('[data-entry]', freshConversation);
+      for (const one of there) {
+        const known = here.get(one.dataset.entry);
+        if (!known) {
+          recent.append(one);
+          added += one.classList.contains('message--mine') ? 0 : 1;
+        } else if (known.outerHTML !== one.outerHTML) known.replaceWith(one);
+        changed ||= !known || known.innerHTML !== one.innerHTML;
+      }
+      // Hidden at its source since: it is on neither page any more.
+      const ids = new Set(there.map(({ dataset }) => dataset.entry));
+      for (const [id, one] of here) if (!ids.has(id) && one.parentElement === recent && there.length < 30) one.remove();
+      conversation.dataset.newestAt = freshConversation.dataset.newestAt;
+      unseen += added;
+      const { newOne, newMany, updated } = conversation.dataset;
+      const count = new Intl.NumberFormat(lang).format(unseen);
+      jump.textContent = unseen === 1 ? newOne : fill(newMany, { count });
+      jump.hidden = unseen === 0;
+      if (changed) news.textContent = unseen > 0 ? jump.textContent : updated;
+      watch();
+    };
+    // A reply under way is asked after until it has come, less and less often and not for ever.
+    const waits = [2, 3, 5, 10, 20, 40];
+    const ask = () => {
+      const seconds = document.querySelector('.state--sending') && waits.shift();
+      if (seconds) setTimeout(() => refresh().then(ask), seconds * 1000);
     };
     if (conversation.dataset.stream && 'EventSource' in window) {
       const stream = new EventSource(conversation.dataset.stream);
       stream.addEventListener('update', refresh);
+      // Refused for good: there are too many, or the session is over.
+      stream.addEventListener('error', () => stream.readyState === EventSource.CLOSED && ask());
       addEventListener('pagehide', () => stream.close());
-    } else {
-      // A reply under way is asked after until it has come, less and less often and not for ever.
-      const waits = [2, 3, 5, 10, 20, 40];
-      const ask = () => {
-        const seconds = document.querySelector('.state--sending') && waits.shift();
-        if (seconds) setTimeout(() => refresh().then(ask), seconds * 1000);
-      };
-      ask();
-    }
+    } else if (conversation.dataset.seen) ask();
   }
 })();

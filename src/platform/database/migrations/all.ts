@@ -3,8 +3,9 @@ import { DeliveryEngine1795478400000 } from './1795478400000-delivery-engine.js'
 import { Breakers1795500000000 } from './1795500000000-breakers.js';
 import { Feedback1795510000000 } from './1795510000000-feedback.js';
 import { WaitingMails1795520000000 } from './1795520000000-waiting-mails.js';
-import { ChecksAndPreviews1795630000000 } from './1795630000000-checks-and-previews.js';
 import { WhoMayComeIn1795610000000 } from './1795610000000-who-may-come-in.js';
+import { TicketVisits1795620000000 } from './1795620000000-ticket-visits.js';
+import { ChecksAndPreviews1795630000000 } from './1795630000000-checks-and-previews.js';
 import { Handoffs1795640000000 } from './1795640000000-handoffs.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
@@ -14,7 +15,8 @@ export const migrations = [
   Breakers1795500000000,
   Feedback1795510000000,
   WaitingMails1795520000000,
-  ChecksAndPreviews1795630000000,
   WhoMayComeIn1795610000000,
+  TicketVisits1795620000000,
+  ChecksAndPreviews1795630000000,
   Handoffs1795640000000,
 ];

@@ -1,0 +1,40 @@
+import { Entity, Index, PrimaryColumn } from 'typeorm';
+import type { Id } from '../ids.js';
+import { IdColumn, JsonColumn, TextColumn, TimeColumn } from '../platform/database/columns.js';
+import type { ReceivedFile } from './file-store.js';
+
+/** What a guest said to "Is it solved?". Unique: (participantId, resolvedAt, answer), so each is told once. */
+@Entity('solved_answers')
+@Index('solved_answers_participant_id_resolved_at_answer_key', ['participantId', 'resolvedAt', 'answer'], {
+  unique: true,
+})
+export class SolvedAnswer {
+  @IdColumn() id: Id<'slv'>;
+  @TextColumn() ticketId: Id<'tkt'>;
+  @TextColumn() participantId: Id<'ptc'>;
+  /** Which resolution it is about. */
+  @TimeColumn() resolvedAt: number;
+  @TextColumn() answer: 'yes' | 'no';
+  @TimeColumn() createdAt: number;
+}
+
+/** A reply whose session was over when it came, kept for its writer. Unique: participantId. */
+@Entity('drafts')
+@Index('drafts_participant_id_key', ['participantId'], { unique: true })
+@Index('drafts_expires_at_idx', ['expiresAt'])
+export class Draft {
+  @IdColumn() id: Id<'drf'>;
+  @TextColumn() ticketId: Id<'tkt'>;
+  @TextColumn() participantId: Id<'ptc'>;
+  /** The text, encrypted. */
+  @TextColumn() sealed: string;
+  @JsonColumn() files: ReceivedFile[];
+  @TimeColumn() expiresAt: number;
+}
+
+/** How far somebody has read: up to the entries of that moment. */
+@Entity('readings')
+export class Reading {
+  @PrimaryColumn({ type: 'text' }) participantId: Id<'ptc'>;
+  @TimeColumn() seenUntil: number;
+}

@@ -1,0 +1,138 @@
+import { TicketStreams } from '../../src/portal/ticket-streams.js';
+import { databases } from '../support/databases.js';
+import { createGateway, type TestGateway } from '../support/gateway.js';
+import type { Guest } from '../support/guest.js';
+import { visit, type Visit } from '../support/visit.js';
+
+/** A page's stream as its browser has it open. */
+class Listener {
+  private text = '';
+  private readonly reader: ReadableStreamDefaultReader<string>;
+
+  constructor(answer: Response) {
+    this.reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /** What came until then, read on until it matches; null if the stream ended first. */
+  async until(pattern: RegExp): Promise<string | null> {
+    for (;;) {
+      const found = pattern.exec(this.text);
+      if (found) {
+        this.text = this.text.slice(found.index + found[0].length);
+        return found[1] ?? found[0];
+      }
+      const { value, done } = await this.reader.read();
+      if (done) return null;
+      this.text += value;
+    }
+  }
+
+  close = () => this.reader.cancel();
+}
+
+const NEWS = /id: (\w+)\nevent: update\ndata: \n\n/;
+
+describe.each(databases)('an open ticket page on $name', (database) => {
+  let test: TestGateway;
+  beforeEach(async () => void (test = await createGateway({ database })));
+  afterEach(() => test.close());
+
+  const streams = () => test.gateway.app.get(TicketStreams);
+  const href = async ({ guest, ticketId }: Pick<Visit, 'guest' | 'ticketId'>) =>
+    /data-stream="([^"]+)"/.exec((await guest.get(`/tickets/${ticketId}`)).html)![1]!.replaceAll('&#x3D;', '=');
+  const ask = (guest: Guest, path: string, headers: Record<string, string> = {}) =>
+    fetch(test.url + path, {
+      headers: { cookie: [...guest.cookies].map((pair) => pair.join('=')).join('; '), ...headers },
+    });
+  const listen = async (one: Pick<Visit, 'guest' | 'ticketId'>) => {
+    const answer = await ask(one.guest, await href(one));
+    expect(answer.status).toBe(200);
+    const listener = new Listener(answer);
+    await listener.until(/retry: \d+\n\n/);
+    return { listener, answer };
+  };
+  const ticket = { id: 'live', number: '4711' };
+  const say = (body: string, type = 'ticket.replied', status = 'open') =>
+    test.source.send(type, { ticket: { ...ticket, status }, requester: { locale: 'en' }, message: { body } });
+
+  it('hears of messages, states and edits, each once, and of nothing while there is nothing', async () => {
+    const one = await visit(test, { ticket });
+    const { listener, answer } = await listen(one);
+    expect(answer.headers.get('content-type')).toContain('text/event-stream');
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(answer.headers.get('x-accel-buffering')).toBe('no');
+    await streams().look();
+    await say('Something new');
+    await streams().look();
+    const first = await listener.until(NEWS);
+    await streams().look();
+    await say('', 'ticket.resolved', 'resolved');
+    await streams().look();
+    expect(await listener.until(NEWS)).not.toBe(first);
+    test.clock.advance({ seconds: 26 });
+    await streams().look();
+    // The heartbeat is the next that comes: nothing was said twice.
+    expect(await listener.until(/^([^]*?)still here\n\n/)).toBe(': ');
+    await listener.close();
+  });
+
+  it('misses nothing between page and stream, nor while it was away', async () => {
+    const one = await visit(test, { ticket });
+    const path = await href(one);
+    await say('Between page and stream');
+    const late = new Listener(await ask(one.guest, path));
+    await streams().look();
+    const id = await late.until(NEWS);
+    await late.close();
+    await say('While away');
+    const back = new Listener(await ask(one.guest, path, { 'last-event-id': id! }));
+    await streams().look();
+    expect(await back.until(NEWS)).not.toBe(id);
+    await back.close();
+  });
+
+  it('hears it too from another process on the same database', async () => {
+    const one = await visit(test, { ticket });
+    const { listener } = await listen(one);
+    // What another process commits is not told to this one by anything but the database.
+    await test.gateway.database.write((tx) => tx.query(`UPDATE tickets SET subject = 'changed elsewhere'`));
+    expect(await listener.until(NEWS)).not.toBeNull(); // by its own look, every two seconds
+    await listener.close();
+  });
+
+  it.each([
+    ['logged out', async ({ guest, page }: Visit) => void (await guest.submit(page, '/logout'))],
+    ['idle for too long', async () => test.clock.advance({ minutes: 31 })],
+    [
+      'revoked',
+      async () => {
+        await test.gateway.database.write((tx) => tx.query('UPDATE participants SET generation = generation + 1'));
+      },
+    ],
+  ])('hears nothing any more once its session is %s', async (_how, end) => {
+    const one = await visit(test, { ticket });
+    const { listener } = await listen(one);
+    await end(one);
+    await say('Not for this browser');
+    await streams().look();
+    expect(await listener.until(NEWS)).toBeNull();
+    expect(streams().count).toBe(0);
+    expect((await ask(one.guest, `/tickets/${one.ticketId}/stream`)).status).toBe(404);
+  });
+
+  it('is refused to strangers, and a browser gets only a few streams', async () => {
+    const one = await visit(test, { ticket });
+    const stranger = await visit(test, { email: 'mallory@example.com' });
+    const path = await href(one);
+    expect((await ask(stranger.guest, path)).status).toBe(404);
+    const answers = await Promise.all(Array.from({ length: 12 }, () => ask(one.guest, path)));
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(4);
+    expect(answers.filter(({ status }) => status === 503)).toHaveLength(8);
+    for (const answer of answers) await answer.body?.cancel();
+    const { listener } = await listen(stranger);
+    await test.gateway.close();
+    // SIGTERM ends it, at once.
+    expect(await listener.until(NEWS)).toBeNull();
+    await test.restart();
+  });
+});
