@@ -482,7 +482,8 @@ function readResend(url: URL, allowPrivateHosts: string[]): ResendTransportSetti
 function readFiles(value: string | undefined, dataDir: string, problems: string[]): FilesSettings {
   const folder = { kind: 'folder' as const, path: join(dataDir, 'files') };
   if (value === undefined) return folder;
-  if (/^file:(?!\/\/).+/.test(value)) return { ...folder, path: resolve(value.slice('file:'.length)) };
+  const path = /^file:(?:\/\/(?=\/))?(.+)$/.exec(value)?.[1];
+  if (path !== undefined && !path.startsWith('//')) return { ...folder, path: resolve(path) };
   const bucket = URL.canParse(value) ? readBucket(new URL(value)) : null;
   if (bucket === null)
     problems.push(

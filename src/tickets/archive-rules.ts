@@ -54,13 +54,14 @@ async function findEnd(handle: FileHandle, fileSize: number) {
     directorySize: tail.readUInt32LE(at + 12),
     directoryOffset: tail.readUInt32LE(at + 16),
     at: fileSize - length + at,
+    isLast: at + 22 + tail.readUInt16LE(at + 20) === bytesRead,
   };
 }
 
 /** Null where it is broken, too large, or of the 64-bit kind, which no document of this size needs. */
 async function readDirectory(handle: FileHandle, fileSize: number): Promise<Entry[] | null> {
   const end = await findEnd(handle, fileSize);
-  if (end === null || end.entries === 0 || end.entries > MOST_ENTRIES) return null;
+  if (end === null || !end.isLast || end.entries === 0 || end.entries > MOST_ENTRIES) return null;
   if (end.directorySize > MOST_DIRECTORY_BYTES || end.directoryOffset + end.directorySize !== end.at) return null;
   const { buffer: directory, bytesRead } = await handle.read(
     Buffer.alloc(end.directorySize),

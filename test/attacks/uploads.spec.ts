@@ -3,6 +3,8 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { deflateRawSync } from 'node:zlib';
+import { attachmentDisposition, cleanName } from '../../src/tickets/file-rules.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { databases } from '../support/databases.js';
 import { docx, gif, jpeg, pdf, png, zip } from '../support/files.js';
@@ -423,6 +425,230 @@ describe('uploads', () => {
     }
   });
 });
+
+describe('a corpus of uploads', () => {
+  let test: TestGateway;
+  let me: Visit;
+  beforeAll(async () => {
+    // Nobody has to listen there: the reply only has to be taken.
+    const settings = { OUTBOUND_URL: 'http://127.0.0.1:9/', OUTBOUND_SECRET: generateWebhookSecret() };
+    test = await createGateway({ settings });
+    me = await visit(test);
+  });
+  afterAll(() => test.close());
+  const submit = async (name: string, content: Buffer) =>
+    me.guest.submit(
+      await me.guest.get(`/tickets/${me.ticketId}`),
+      '/replies',
+      { body: 'x' },
+      { files: [{ name, content }] },
+    );
+
+  it('of 150 malicious files has none that is taken', async () => {
+    const programs =
+      'exe dll com scr bat cmd ps1 vbs js jse wsf hta jar msi lnk sh py php phtml jsp asp aspx cgi pl rb apk deb rpm dmg pkg iso img vhd reg url desktop';
+    const pages = 'html htm xhtml shtml mht svg svgz xml xsl swf';
+    const archives = 'zip rar 7z gz tgz bz2 xz tar cab arj lz ace z';
+    const documents = 'doc xls ppt docm xlsm pptm dotm xltm xlam rtf odp pub one mdb';
+    const named = [programs, pages, archives, documents]
+      .join(' ')
+      .split(' ')
+      .map((kind) => [`a.${kind}`, png()] as const);
+    const pictures = { png: png(), jpg: jpeg(), jpeg: jpeg(), gif: gif(), webp: png(), heic: png() };
+    const foreign: Record<string, Buffer> = {
+      program: Buffer.from('4d5a90000300000004000000ffff0000', 'hex'),
+      elf: Buffer.from('7f454c4602010100', 'hex'),
+      page: Buffer.from('<!doctype html><script>alert(1)</script>'),
+      svg: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'),
+      archive: zip({ 'a.txt': 'x' }),
+      shell: Buffer.from('#!/bin/sh\nrm -rf /'),
+      bytes: Buffer.from([0, 1, 2, 3]),
+    };
+    const disguised = Object.entries(foreign).flatMap(([what, content]) =>
+      [...Object.keys(pictures), 'pdf', 'docx', 'mp4'].map((kind) => [`${what}.${kind}`, content] as const),
+    );
+    const behind = zip({ 'a.class': 'x', 'META-INF/MANIFEST.MF': 'x' });
+    const polyglots = [
+      ['jar.png', Buffer.concat([png(), behind])],
+      ['jar.jpg', Buffer.concat([jpeg(), behind])],
+      ['jar.gif', Buffer.concat([gif(), behind])],
+      ['jar.pdf', Buffer.concat([pdf(), behind])],
+      ['jar.txt', Buffer.concat([Buffer.from('hello\n'), Buffer.alloc(70_000, 'a'), behind])],
+      ['pdf.gif', gif(1, 1, pdf())],
+      ['pdf.txt', Buffer.concat([Buffer.from('hello\n'), pdf()])],
+    ] as const;
+    const macro = (more: Record<string, string>) => docx(undefined, more);
+    const packed = deflateRawSync(Buffer.from('<Types ContentType="application/vnd.ms-office.vbaProject"/>'));
+    const documentsThatRun = [
+      ['vba.docx', macro({ 'word/vbaProject.bin': 'x' })],
+      ['loud.docx', macro({ 'WORD/VBAPROJECT.BIN': 'x' })],
+      ['data.docx', macro({ 'word/vbaData.xml': 'x' })],
+      ['type.docx', macro({ '[content_types].xml': 'application/vnd.ms-office.vbaProject' })],
+      ['twice.docx', macro({ 'WORD/document.xml': 'x' })],
+      ['activex.docx', macro({ 'word/activeX/activeX1.bin': 'x' })],
+      ['ole.docx', macro({ 'word/embeddings/oleObject1.bin': 'x' })],
+      ['exe.docx', macro({ 'word/media/a.exe': 'x' })],
+      ['sheet.docx', macro({ 'xl/macrosheets/sheet1.xml': 'x' })],
+      ['basic.docx', macro({ 'Basic/Standard/Module1.xml': 'x' })],
+      ['renamed.docx', withPackedTypes(packed)],
+      ['tail.docx', Buffer.concat([docx(), Buffer.from('more')])],
+      ['cut.docx', docx().subarray(0, -30)],
+      ['two.docx', Buffer.concat([docx(), behind])],
+    ] as const;
+    const bombs = [
+      ['bomb.png', png(40_000, 40_000)],
+      ['bomb.jpg', jpeg(65_000, 65_000)],
+      ['bomb.gif', gif(65_535, 65_535)],
+      ['no.png', png(0, 0)],
+      ['double.png.exe', png()],
+      ['blank.png .exe', png()],
+      ['none', png()],
+      ['.png', png()],
+      ['nul.txt', Buffer.from('a\0b')],
+    ] as const;
+    const corpus = [...named, ...disguised, ...polyglots, ...documentsThatRun, ...bombs];
+    expect(corpus.length).toBeGreaterThanOrEqual(150);
+    const taken: string[] = [];
+    for (const [name, content] of corpus) {
+      const { status } = await submit(name, content);
+      if (status !== 422) taken.push(`${name}: ${status}`);
+    }
+    expect(taken).toEqual([]);
+    expect(await count(test, 'attachments')).toBe(0);
+    expect(['files', 'incoming'].map((folder) => filesIn(join(test.gateway.config.dataDir, folder)))).toEqual([0, 0]);
+  });
+
+  it('of 150 file names has none that is more than a name: on the page, in the row, in the header', async () => {
+    const devices = [
+      'con',
+      'PRN',
+      'aux',
+      'NUL',
+      'CONIN$',
+      'conout$',
+      ...[1, 5, 9, '¹', '²', '³'].flatMap((n) => [`com${n}`, `LPT${n}`]),
+    ];
+    const hidden = [
+      '\u202e',
+      '\u202d',
+      '\u202a',
+      '\u2066',
+      '\u2067',
+      '\u2069',
+      '\u200e',
+      '\u200f',
+      '\u061c',
+      '\u200b',
+      '\u200d',
+      '\ufeff',
+      '\u00ad',
+      '\u2028',
+      '\u2029',
+      '\u0000',
+      '\u0001',
+      '\u001b',
+      '\u007f',
+      '\u0085',
+      '\u{e0041}',
+      '\ue000',
+    ];
+    const signs = [
+      '<',
+      '>',
+      ':',
+      '"',
+      '|',
+      '?',
+      '*',
+      ';',
+      '%',
+      "'",
+      '`',
+      '&',
+      '=',
+      ',',
+      '$',
+      '#',
+      '{',
+      '}',
+      '{{',
+      '${',
+      '\\',
+      '/',
+      '//',
+      '../',
+      '..\\',
+      '%00',
+      '%2e%2e%2f',
+      '%0d%0a',
+    ];
+    const scripts = ['文件', 'ファイル', 'ملف', 'קובץ', 'ไฟล์', 'फ़ाइल', 'файл', 'é', 'e\u0301', '💣', '👩‍👩‍👧', 'ﷺ', 'Ω'];
+    const given = [
+      ...devices.flatMap((name) => [`${name}.png`, `${name} .png`]),
+      ...hidden.flatMap((sign) => [`a${sign}gnp.png`, `${sign}.png`]),
+      ...signs.map((sign) => `a${sign}b.png`),
+      ...scripts.map((name) => `${name}.png`),
+      ...[
+        '.htaccess.png',
+        '..png',
+        '...png',
+        ' .png',
+        '. .png',
+        '-rf.png',
+        '~.png',
+        '/etc/passwd.png',
+        'C:\\a.png',
+        '\\\\host\\a.png',
+        'file:///a.png',
+      ],
+      ...[149, 150, 151, 300, 5000].flatMap((n) => [`${'x'.repeat(n)}.png`, `${'文'.repeat(n)}.png`]),
+      ...Array.from({ length: 20 }, (_, n) => `${String.fromCodePoint(0x20 + 3 * n)}${n}.png`),
+    ];
+    expect(new Set(given).size).toBeGreaterThanOrEqual(150);
+    for (const name of given) {
+      const clean = cleanName(name);
+      expect([name, clean]).not.toEqual([name, '']);
+      expect(clean).not.toMatch(/[\p{C}\p{Zl}\p{Zp}/\\<>:"|?*;%]/u);
+      expect(clean).not.toMatch(/^[.\s]|[.\s]$|^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³])\s*(\.|$)/i);
+      expect([...clean].length).toBeLessThanOrEqual(150);
+      expect(cleanName(clean)).toBe(clean);
+      expect(attachmentDisposition(clean)).toMatch(
+        /^attachment; filename="[\x20\x21\x23-\x5b\x5d-\x7e]*"; filename\*=UTF-8''[A-Za-z0-9!#$&+.^_`|~%-]*$/,
+      );
+    }
+    // Some of them through the whole house; the page escapes what it shows.
+    for (const name of ['a{{b.png', "a'b.png", 'a&b.png', '👩‍👩‍👧.png', `${'文'.repeat(300)}.png`]) {
+      const page = await submit(name, png());
+      expect([name, page.status]).toEqual([name, 200]);
+      const [row] = (await rows(test, 'attachments')).slice(-1);
+      expect(row!.name).toBe(cleanName(name));
+      const answer = await me.guest.get(`/tickets/${me.ticketId}/attachments/${String(row!.id)}`);
+      expect(answer.headers.get('content-disposition')).toBe(attachmentDisposition(cleanName(name)));
+    }
+  });
+});
+
+function filesIn(folder: string): number {
+  try {
+    return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).length;
+  } catch {
+    return 0; // nothing was ever kept
+  }
+}
+
+/** A Word document whose list of types is packed, as the programs write it, and names macros that are called otherwise. */
+function withPackedTypes(packed: Buffer): Buffer {
+  const whole = zip({
+    '[Content_Types].xml': 'x'.repeat(packed.length),
+    'word/document.xml': 'x',
+    'word/innocent.bin': 'x',
+  });
+  const at = whole.indexOf('x'.repeat(packed.length));
+  packed.copy(whole, at);
+  whole.writeUInt16LE(8, 8);
+  whole.writeUInt16LE(8, whole.indexOf(Buffer.from('504b0102', 'hex')) + 10);
+  return whole;
+}
 
 const end = Buffer.from(`--${BOUNDARY}--\r\n`);
 

@@ -1,4 +1,5 @@
 import type { Page } from 'playwright-core';
+import sharp from 'sharp';
 import { conversations } from '../../demo/conversations.js';
 import { Suppressions } from '../../src/delivery/suppression.js';
 import type { TestBrowser } from '../support/browser.js';
@@ -84,6 +85,12 @@ const post = (page: Page, form: string) => answerTo(page, () => page.locator(`${
 async function reply(page: Page, text: string): Promise<void> {
   await page.locator('textarea[name=body]').fill(text);
   await post(page, '#reply');
+}
+
+async function check({ test }: Stage, page: Page, language: SceneLanguage, reference: string): Promise<void> {
+  await page.goto(`${test.url}/check?lang=${language}`);
+  await page.locator('input[name=reference]').fill(reference);
+  await post(page, 'form[action="/check"]');
 }
 
 const answers = {
@@ -485,6 +492,39 @@ export const scenes: Scene[] = [
       }
     },
   },
+    name: 'reply-with-picture',
+    show: async (stage, { page, ...rest }, language) => {
+      await enter(stage, { page, ...rest }, language);
+      const screenshot = await sharp({ create: { width: 1170, height: 1600, channels: 3, background: '#5b7fa6' } })
+        .png()
+        .toBuffer();
+      const wide = await sharp({ create: { width: 900, height: 300, channels: 3, background: '#c98a4b' } })
+        .jpeg()
+        .toBuffer();
+      await page.locator('input[name=files]').setInputFiles([
+        { name: 'tangkapan-layar.png', mimeType: 'image/png', buffer: screenshot },
+        { name: 'bukti.jpg', mimeType: 'image/jpeg', buffer: wide },
+      ]);
+      await reply(page, answers[language]);
+      await page.locator('.picture img').last().scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: 'check',
+    show: async ({ test }, { page }, language) => void (await page.goto(`${test.url}/check?lang=${language}`)),
+  },
+  {
+    name: 'check-ours',
+    show: async (stage, { page }, language) => {
+      const { mail } = await tell(stage, language);
+      await check(stage, page, language, /\w{4}-\w{4}-\w{5}/.exec(mail.text)![0]);
+    },
+  },
+  {
+    name: 'check-unknown',
+    show: async (stage, { page }, language) => check(stage, page, language, '7QK3-M8WD-2XHVA'),
+  },
+  { name: 'check-malformed', show: async (stage, { page }, language) => check(stage, page, language, '7QK3-M8') },
   { name: 'not-found', show: async ({ test }, { page }) => void (await page.goto(`${test.url}/t/nothing`)) },
   { name: 'help', show: async ({ test }, { page }) => void (await page.goto(`${test.url}/help`)) },
   { name: 'home', show: async ({ test }, { page }) => void (await page.goto(test.url)) },

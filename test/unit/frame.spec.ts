@@ -15,7 +15,7 @@ const root = join(import.meta.dirname, '..', '..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
 const names = Object.keys(settings);
 /** Read by a test run, not by the gateway. */
-const ofTests = ['POSTERN_TEST_POSTGRES', 'POSTERN_TEST_REDIS', 'POSTERN_TEST_CHROMIUM'];
+const ofTests = ['POSTERN_TEST_POSTGRES', 'POSTERN_TEST_REDIS', 'POSTERN_TEST_CLAMD', 'POSTERN_TEST_CHROMIUM'];
 
 let folder: string;
 const startedIn = process.cwd();
