@@ -34,7 +34,7 @@ export interface Asker {
 }
 
 /** What every mail counts against that somebody has sent to themselves. */
-export function sendingLimits(ring: KeyRing, { participantId, addressKey, ip }: Asker): LimitRule[] {
+function sendingLimits(ring: KeyRing, { participantId, addressKey, ip }: Asker): LimitRule[] {
   return [
     // Five in an hour let a person try again whose mails are slow; what an attacker can fill a mailbox with ends there.
     rule(ring, 'mail', participantId, [
