@@ -492,6 +492,7 @@ export const scenes: Scene[] = [
       }
     },
   },
+  {
     name: 'reply-with-picture',
     show: async (stage, { page, ...rest }, language) => {
       await enter(stage, { page, ...rest }, language);
