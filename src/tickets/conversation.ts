@@ -70,7 +70,7 @@ export interface Stretch {
 }
 
 /** Newest entries that a page holds: with long messages it stays below 200 KB. */
-export const ENTRIES_PER_PAGE = 30;
+const ENTRIES_PER_PAGE = 30;
 
 /**
  * The newest entries, or those before a cursor that an earlier call gave. A reply and its echo are one entry. Each
