@@ -86,6 +86,8 @@ export class TicketController {
       .header('content-type', 'text/event-stream; charset=utf-8')
       .header('cache-control', 'no-store')
       .header('x-accel-buffering', 'no')
+      // Nobody asks again on a connection that a stream had: it must not hold up a stop.
+      .header('connection', 'close')
       .send(out);
   }
 

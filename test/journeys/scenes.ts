@@ -252,6 +252,44 @@ export const scenes: Scene[] = [
       })),
   },
   {
+    name: 'ticket-said-unsolved',
+    show: async (stage, visitor, language) => {
+      await enter(stage, visitor, language, { type: 'ticket.resolved', ticket: { status: 'resolved' } });
+      await post(visitor.page, 'form.solved');
+    },
+  },
+  {
+    name: 'ticket-earlier-messages',
+    show: async (stage, { page, ...rest }, language) => {
+      await enter(stage, { page, ...rest }, language, { earlier: 45 });
+      await page.goto(`${page.url().split('?')[0]}`);
+      await page.locator('.earlier > summary').click();
+    },
+  },
+  {
+    name: 'ticket-draft',
+    show: async (stage, visitor, language) => {
+      const told = await enter(stage, visitor, language);
+      stage.test.clock.advance({ minutes: 31 });
+      await visitor.page.locator('textarea[name=body]').fill(answers[language]);
+      await post(visitor.page, '#reply');
+      await typeCode(visitor.page, await askForCode(stage, visitor, told));
+      await visitor.page.waitForURL(/\/tickets\//);
+    },
+  },
+  {
+    name: 'ticket-new-message',
+    show: async (stage, { page, ...rest }, language) => {
+      const { ticket, requester } = await enter(stage, { page, ...rest }, language, { earlier: 5 });
+      await page.locator('textarea[name=body]').scrollIntoViewIfNeeded();
+      await page.evaluate(() => scrollTo(0, 0));
+      const author = { kind: 'agent', name: conversations[language].agent };
+      const message = { author, body: conversations[language].correction };
+      await stage.test.source.send('ticket.replied', { ticket, requester, message });
+      await page.locator('#newest').getByText(message.body.slice(0, 20)).waitFor({ state: 'attached' });
+    },
+  },
+  {
     name: 'ticket-closed',
     show: async (stage, visitor, language) =>
       void (await enter(stage, visitor, language, {

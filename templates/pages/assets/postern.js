@@ -329,6 +329,8 @@
         status[0].replaceWith(status[1]);
       }
       const here = new Map(all('[data-entry]', conversation).map((one) => [one.dataset.entry, one]));
+      const anchor = recent.lastElementChild?.querySelector('.message__card');
+      const top = anchor?.getBoundingClientRect().top;
       document.getElementById('newest')?.querySelector('.message__newest')?.remove();
       document.getElementById('newest')?.removeAttribute('id');
       const there = all('[data-entry]', freshConversation);
@@ -343,6 +345,7 @@
       // Hidden at its source since: it is on neither page any more.
       const ids = new Set(there.map(({ dataset }) => dataset.entry));
       for (const [id, one] of here) if (!ids.has(id) && one.parentElement === recent && there.length < 30) one.remove();
+      if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - top);
       conversation.dataset.newestAt = freshConversation.dataset.newestAt;
       unseen += added;
       const { newOne, newMany, updated } = conversation.dataset;
