@@ -84,11 +84,12 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(workspace, { recursive: true }));
 
-const BASE: Pick<Delivery, 'id' | 'ticketId' | 'participantId' | 'recipient' | 'createdAt'> = {
+const BASE: Pick<Delivery, 'id' | 'ticketId' | 'participantId' | 'recipient' | 'checkReference' | 'createdAt'> = {
   id: 'dlv_0T6KQ1P5J8MZ3WXV7Y2C4BDFGH',
   ticketId: 'tkt_0T6KQ1P5J8MZ3WXV7Y2C4BDFGH',
   participantId: 'ptc_0T6KQ1P5J8MZ3WXV7Y2C4BDFGH',
   recipient: 'siti@example.com',
+  checkReference: null,
   createdAt: Date.parse('2026-11-23T02:15:00Z'),
 };
 
