@@ -413,8 +413,8 @@ export const scenes: Scene[] = [
     show: async (stage, visitor, language) => {
       const { code } = await codePage(stage, visitor, language);
       await visitor.context.clearCookies();
-      // A form that is refused says nothing of a person, so the page is in the browser's language.
-      await visitor.context.setExtraHTTPHeaders({ 'accept-language': language });
+      // Who sends it is not known then, so the page is in the language that this browser chose, else in its own.
+      await visitor.context.addCookies([{ name: 'postern-language', value: language, url: stage.test.url }]);
       await answerTo(visitor.page, () => typeCode(visitor.page, code));
     },
   },
