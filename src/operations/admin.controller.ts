@@ -12,6 +12,7 @@ import { audit } from '../platform/audit.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { parseStrictJson } from '../platform/strict-json.js';
+import { revokeLinks } from '../tickets/ways-out.js';
 import { auditView, deliveryRecordView, deliveryView, suppressionView } from './admin-views.js';
 import { AdminGuard } from './admin.guard.js';
 
@@ -105,6 +106,27 @@ export class AdminController {
     if (!resent.ok) throw refusal(resent.reason);
     this.deliveries.wake([resent.planned]);
     return { id, state: 'queued' };
+  }
+
+  /** For a link that got into wrong hands: `address` of one person of the ticket, without it all of them. */
+  @Post('tickets/:id/revoke-links')
+  @HttpCode(200)
+  async revokeLinks(
+    @Param('id') id: string,
+    @Query() { address, reason }: { address?: string; reason?: string },
+    @Req() request: FastifyRequest,
+  ): Promise<{ id: string; revoked: number }> {
+    const key = address === undefined ? undefined : keyOf(address);
+    const why = reasonOf(reason, request);
+    const revoked = await this.database.write(async (tx) => {
+      const people = isId('tkt', id) ? await revokeLinks(tx, id, key) : 0;
+      const entry = { actor: ACTOR, action: 'links.revoked', subject: id, detail: `${people} people; ${why}` };
+      if (people > 0) await audit(tx, entry, this.clock.now());
+      return people;
+    });
+    if (revoked === 0)
+      throw new PosternError('not-found', 'There is no such ticket, or nobody of it has this address.');
+    return { id, revoked };
   }
 
   /** Newest first; `subject` (an id) leaves out the rest. */

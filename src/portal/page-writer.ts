@@ -6,11 +6,10 @@ import type { OpenSession } from '../access/session.js';
 import { Config } from '../config.js';
 import type { Source } from '../sources.js';
 import { Clock } from '../platform/clock.js';
-import { sha256 } from '../platform/crypto.js';
 import { loadBrand, type Brand } from '../templates/brand.js';
 import { templatesDir } from '../templates/templates.module.js';
 import type { Participant } from '../tickets/ticket.entity.js';
-import { brandCss, loadAssets, type Asset } from './page-files.js';
+import { assetOf, brandCss, loadAssets, type Asset } from './page-files.js';
 import type { NoticeView, PageName, PageViews } from './page-views.js';
 import { GuestPages } from './pages.js';
 import { acceptedLanguage, Visitors } from './visitor.js';
@@ -113,9 +112,8 @@ export class PageWriter {
   private loadBrand(name: string): void {
     const brand = loadBrand(templatesDir, name);
     const content = Buffer.from(brandCss({ accent: brand.light.accent, accentDark: brand.dark.accent }));
-    const path = `/assets/${sha256(content).toString('hex').slice(0, 16)}/brand-${name}.css`;
-    const css = { name: `brand-${name}.css`, path, type: 'text/css; charset=utf-8', content };
-    this.assets.set(path, css);
+    const css = assetOf(`brand-${name}.css`, content);
+    this.assets.set(css.path, css);
     this.brands.set(name, { brand, css, logo: brand.logo ? logoUrl(name, brand.logo.file) : null });
   }
 }

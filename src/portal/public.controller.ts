@@ -24,9 +24,14 @@ export class PublicController {
   async asset(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const asset = this.writer.assets.get(request.url.split('?', 1)[0]!);
     if (!asset) return this.writer.notice(request, reply, 404, { kind: 'not-found' });
+    const takesGzip = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(
+      String(request.headers['accept-encoding'] ?? ''),
+    );
+    if (takesGzip) void reply.header('content-encoding', 'gzip');
     await reply
       .header('content-type', asset.type)
+      .header('vary', 'accept-encoding')
       .header('cache-control', 'public, max-age=31536000, immutable')
-      .send(asset.content);
+      .send(takesGzip ? asset.gzipped : asset.content);
   }
 }

@@ -1,4 +1,5 @@
 import { IsNull, Not } from 'typeorm';
+import type { Id } from '../ids.js';
 import type { Transaction } from '../platform/database/database.js';
 import type { Access } from './conversation.js';
 import { Participant, Ticket } from './ticket.entity.js';
@@ -27,18 +28,28 @@ export function resumeMails(tx: Transaction, access: Access): Promise<boolean> {
   return change(tx, access, { mailStoppedAt: Not(IsNull()) }, { mailStoppedAt: null });
 }
 
+/**
+ * Kills the links, codes and sessions of a ticket that were made until now: of one address, or of all. Waiting mails that
+ * carry such a link are cancelled when their turn comes; the next news bring a new one. Returns how many people it met.
+ */
+export async function revokeLinks(tx: Transaction, ticketId: Id<'tkt'>, emailKey?: string): Promise<number> {
+  await lock(tx, ticketId);
+  const of = { ticketId, endedAt: IsNull(), ...(emailKey === undefined ? {} : { emailKey }) };
+  return (await tx.increment(Participant, of, 'generation', 1)).affected ?? 0;
+}
+
 async function change(
   tx: Transaction,
   { ticketId, participantId: id, generation }: Access,
   before: object,
   after: Partial<Participant>,
 ): Promise<boolean> {
-  await tx
-    .createQueryBuilder()
-    .update(Ticket)
-    .set({ updatedAt: () => 'updated_at' })
-    .where({ id: ticketId })
-    .execute();
+  await lock(tx, ticketId);
   const changed = await tx.update(Participant, { id, ticketId, generation, endedAt: IsNull(), ...before }, after);
   return changed.affected === 1;
+}
+
+async function lock(tx: Transaction, ticketId: Id<'tkt'>): Promise<void> {
+  const nothing = { updatedAt: () => 'updated_at' };
+  await tx.createQueryBuilder().update(Ticket).set(nothing).where({ id: ticketId }).execute();
 }

@@ -1,7 +1,9 @@
+import { gunzipSync } from 'node:zlib';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest, type Page } from '../support/guest.js';
+import { send } from '../support/raw.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
 import { codeOf } from '../support/mail.js';
 import { invite, visit } from '../support/visit.js';
@@ -111,6 +113,19 @@ describe('headers', () => {
       expect([what, headers.get('cache-control')]).toEqual([what, wanted]);
     }
     expect(answers.asset!.headers.getSetCookie()).toEqual([]);
+  });
+
+  it('of what pages load say how it is packed, and pack it only for whoever takes that', async () => {
+    const path = new URL(answers.asset!.url).pathname;
+    for (const [accepts, encoding] of [
+      ['gzip, br', 'gzip'],
+      ['br, gzip;q=0', undefined],
+      ['', undefined],
+    ] as const) {
+      const { headers, body } = await send(test.url, { path, headers: { 'accept-encoding': accepts } });
+      expect([accepts, headers['content-encoding'], headers.vary]).toEqual([accepts, encoding, 'accept-encoding']);
+      expect((encoding ? gunzipSync(body) : body).toString()).toBe(answers.asset!.html);
+    }
   });
 
   it('make of a file a download by its name, never a page of ours', () => {

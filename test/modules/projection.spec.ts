@@ -118,7 +118,7 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
         };
         const conversation = await findConversation(manager, access);
         if (!conversation) return null;
-        const { entries } = await listEntries(manager, conversation);
+        const { entries } = await listEntries(manager, conversation, { most: 1000 });
         return entries.map(({ attachments, id: _, replyId, ...entry }) => ({
           ...entry,
           isReply: replyId !== null,
