@@ -136,7 +136,7 @@ describeInBrowser('text of guests and agents', () => {
   };
 
   /** Strings of one ticket: as many as a page can show at once. */
-  const groups = Array.from({ length: Math.ceil(strings.length / 40) }, (_, n) => strings.slice(n * 40, n * 40 + 40));
+  const groups = Array.from({ length: Math.ceil(strings.length / 25) }, (_, n) => strings.slice(n * 25, n * 25 + 25));
 
   it('is text to a browser, wherever it stands: messages in each format, names, subjects, file names, replies', async () => {
     expect(strings.length).toBeGreaterThanOrEqual(300);

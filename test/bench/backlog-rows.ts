@@ -54,6 +54,8 @@ async function copiesOfOne(manager: EntityManager, count: number): Promise<{ tex
         attempts: '0',
         transport: 'NULL',
         provider_id: 'NULL',
+        // Unique, and no column of ours to count by.
+        check_reference: 'NULL',
         created_at: dueAt,
         due_at: dueAt,
         next_attempt_at: dueAt,

@@ -34,7 +34,7 @@ describe.each(databases)('delivery on $name', (database) => {
     const copied = [
       ['tickets', (n: number) => ({ id: newId('tkt', now), source_ticket_id: `copy-${n}` })],
       ['participants', () => ({ id: newId('ptc', now) })],
-      ['deliveries', () => ({ id: newId('dlv', now) })],
+      ['deliveries', () => ({ id: newId('dlv', now), check_reference: null })],
     ] as const;
     const models = new Map<string, Record<string, unknown>>();
     for (const [table] of copied) models.set(table, (await rows(test, table)).at(-1)!);

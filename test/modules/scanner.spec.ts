@@ -239,6 +239,8 @@ describe.each(databases)('files while the scanner is away, on $name', (database)
     const verdicts = await all;
     expect(verdicts.filter((one) => one === 'unchecked')).toHaveLength(6);
     expect(verdicts.filter((one) => one === 'clean')).toHaveLength(44);
-    expect(most).toBe(4);
+    // Never more than four, and not one after the other.
+    expect(most).toBeLessThanOrEqual(4);
+    expect(most).toBeGreaterThan(1);
   });
 });
