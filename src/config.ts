@@ -9,6 +9,7 @@ import { canonicalLocale } from './platform/locale.js';
 import { SEED_BYTES, SigningKeys } from './platform/signing-keys.js';
 import { generateWebhookSecret, isWebhookSecret } from './platform/webhook-signature.js';
 import { readSources, readSourcesFile, type Source, type SourcesInput } from './sources.js';
+import { parseUrl } from './platform/url.js';
 
 /** The folder of the package: where `templates/` and `package.json` are, from `src/` as from `dist/src/`. */
 export const packageRoot = findPackageRoot(import.meta.dirname);
@@ -434,7 +435,7 @@ function readTransports(value: string, allowPrivateHosts: string[], problems: st
     problems.push('MAIL_URL is required in production: smtp://user:password@host:port or resend://API_KEY');
   const counts = { smtp: 0, resend: 0 };
   return urls.flatMap((one, index) => {
-    const url = URL.canParse(one) ? new URL(one) : null;
+    const url = parseUrl(one);
     const settings = url && (readSmtp(url) ?? readResend(url, allowPrivateHosts));
     if (!settings) {
       problems.push(
@@ -472,7 +473,7 @@ function readResend(url: URL, allowPrivateHosts: string[]): ResendTransportSetti
   // A port without a key before it is a host whose key was forgotten.
   if (!elsewhere && url.port !== '') return null;
   const host = elsewhere ? url.host : RESEND_API;
-  if (!URL.canParse(`https://${host}`)) return null;
+  if (parseUrl(`https://${host}`) === null) return null;
   // The scheme of the web first: the host of another one is neither lower case nor an address to the parser.
   const isPrivate = allowPrivateHosts.includes(new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, ''));
   const endpoint = new URL(`${isPrivate ? 'http' : 'https'}://${host}`).origin;
@@ -484,7 +485,8 @@ function readFiles(value: string | undefined, dataDir: string, problems: string[
   if (value === undefined) return folder;
   const path = /^file:(?:\/\/(?=\/))?(.+)$/.exec(value)?.[1];
   if (path !== undefined && !path.startsWith('//')) return { ...folder, path: resolve(path) };
-  const bucket = URL.canParse(value) ? readBucket(new URL(value)) : null;
+  const url = parseUrl(value);
+  const bucket = url && readBucket(url);
   if (bucket === null)
     problems.push(
       'FILES_URL must be file:PATH or s3://KEY:SECRET@host:port/bucket?region=…, the secret percent-encoded (it is not)',
@@ -512,7 +514,7 @@ function readClamd(value: string | undefined, problems: string[]): Config['clamd
   if (value === undefined) return null;
   const path = /^unix:(?:\/\/)?(\/.+)$/.exec(value)?.[1];
   if (path !== undefined) return { path };
-  const url = URL.canParse(value) ? new URL(value) : null;
+  const url = parseUrl(value);
   if (url?.protocol === 'tcp:' && url.hostname !== '' && url.username + url.password + url.search + url.hash === '')
     return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) || 3310 };
   problems.push('CLAMD_URL must be tcp://host:3310 or unix:/path/to/clamd.sock (it is not)');
@@ -632,7 +634,7 @@ function list(value: string): string[] {
 }
 
 function isPublicUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
+  if (parseUrl(value) === null) return false;
   const url = new URL(value);
   return (
     /^https?:$/.test(url.protocol) &&

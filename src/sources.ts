@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { canonicalLocale } from './platform/locale.js';
 import { PageAddress } from './platform/page-address.js';
 import { isWebhookSecret } from './platform/webhook-signature.js';
+import { parseUrl } from './platform/url.js';
 
 /** One upstream ticket system. */
 export interface Source {
@@ -58,7 +59,7 @@ const sourceSchema = z.strictObject({
   handoff: z.enum(['token', 'jwt'], { error: 'must be token or jwt' }).optional(),
   accountTicketPage: z
     .string()
-    .refine((page) => /^https?:/i.test(page) && URL.canParse(page.replace(/\{(id|number)\}/g, 'x')), {
+    .refine((page) => /^https?:/i.test(page) && parseUrl(page.replace(/\{(id|number)\}/g, 'x')) !== null, {
       message: 'must be an http(s) URL',
     })
     .optional(),
@@ -166,7 +167,7 @@ function fillVariables(value: unknown, environment: NodeJS.ProcessEnv, missing: 
 }
 
 function isReachable(value: string, allowPrivateHosts: string[]): boolean {
-  if (!URL.canParse(value)) return false;
+  if (parseUrl(value) === null) return false;
   const { protocol, hostname } = new URL(value);
   return protocol === 'https:' || (protocol === 'http:' && allowPrivateHosts.includes(hostname));
 }

@@ -10,6 +10,7 @@ import type { Transaction } from '../platform/database/database.js';
 import type { AppliedEvent } from '../tickets/projection.js';
 import type { Participant, Ticket } from '../tickets/ticket.entity.js';
 import { gather, HOUR_MS, type Gathered, type NewsFor } from './gather.js';
+import { parseUrl } from '../platform/url.js';
 
 /** An event that was applied, for the planner to decide on. */
 export interface News {
@@ -140,8 +141,9 @@ export function accountPage(source: Source, ticket: Pick<Ticket, 'sourceTicketId
     return source.accountTicketPage
       .replaceAll('{id}', encodeURIComponent(ticket.sourceTicketId))
       .replaceAll('{number}', encodeURIComponent(ticket.number));
-  if (ticket.url === null || !URL.canParse(ticket.url)) return null;
-  const { host, protocol, username, password } = new URL(ticket.url);
+  const url = ticket.url === null ? null : parseUrl(ticket.url);
+  if (url === null) return null;
+  const { host, protocol, username, password } = url;
   const isPlain = protocol === 'https:' && username === '' && password === '';
   return isPlain && source.accountHosts.includes(host) ? ticket.url : null;
 }

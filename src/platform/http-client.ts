@@ -6,6 +6,7 @@ import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { Transform, pipeline, type Readable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import ipaddr from 'ipaddr.js';
+import { parseUrl } from './url.js';
 
 export type HttpFailureReason =
   'refused-address' | 'refused-url' | 'timeout' | 'connect' | 'tls' | 'redirect' | 'too-large' | 'aborted' | 'dns';
@@ -151,7 +152,7 @@ export class HttpClient {
 
   /** Parses the URL once, by the rules of browsers (WHATWG): from here on only the parsed parts are used. */
   #target(text: string): Target | HttpFailure {
-    const url = URL.canParse(text) ? new URL(text) : null;
+    const url = parseUrl(text);
     if (url === null) return refusedUrl('not a URL');
     const host = hostKey(url.hostname);
     const privateAllowed = this.#allowed.has(host);
@@ -292,7 +293,7 @@ function refusedUrl(detail: string): HttpFailure {
 /** A host as WHATWG writes it, without brackets, so that `LOCALHOST`, `[::1]` and `127.1` are found as what they are. */
 function hostKey(host: string): string {
   const text = `http://${isIP(host) === 6 ? `[${host}]` : host}`;
-  return (URL.canParse(text) ? new URL(text).hostname : host).replace(/^\[|\]$/g, '');
+  return (parseUrl(text)?.hostname ?? host).replace(/^\[|\]$/g, '');
 }
 
 async function resolveBySystem(hostname: string): Promise<string[]> {

@@ -1,3 +1,5 @@
+import { parseUrl } from './url.js';
+
 /** What stands in the places `{id}` and `{number}` of a page's address. */
 export interface PageValues {
   id: string;
@@ -31,8 +33,8 @@ export class PageAddress {
     const fault = (problem: string) => ({ ok: false, problem }) as const;
     // Backslashes and control characters are forgiven by the parser, and read differently by others.
     if (/[\\\s]/.test(template) || CONTROL.test(template)) return fault('must have no spaces and no backslashes');
-    if (!/^https?:\/\/[^/]/i.test(template) || !URL.canParse(template)) return fault('must be an http(s) URL');
-    const address = new URL(template);
+    const address = /^https?:\/\/[^/]/i.test(template) ? parseUrl(template) : null;
+    if (address === null) return fault('must be an http(s) URL');
     if (/[{}]|%7b|%7d/i.test(address.host) || address.host === '') return fault('must name its host outright');
     if (address.username !== '' || address.password !== '') return fault('must have no user or password in it');
     if (template.includes('#')) return fault('must have no #fragment');
@@ -59,7 +61,7 @@ export class PageAddress {
     const added = parameter ? `${query === '' ? '?' : '&'}${parameter.name}=${encode(parameter.value)}` : '';
     const href = `${origin}${pathname.replace(PARSED_PLACE, put)}${query}${added}`;
     // The second lock: what was put together is read as it was written, or it is not used.
-    const read = URL.canParse(href) ? new URL(href) : null;
+    const read = parseUrl(href);
     return read?.href === href && read.origin === origin && this.hasShapeOf(read) ? href : null;
   }
 

@@ -1,6 +1,7 @@
 /** What a mail can say: its keys, the values each may use, and how a value is made safe before it is filled in. */
 import type { Brand, Palette } from './brand.js';
 import type { ValueKind, Vocabulary } from './mustache.js';
+import { parseUrl } from '../platform/url.js';
 
 /** Every mail and the layout it stands in. */
 export const templateLayouts = {
@@ -181,6 +182,6 @@ function safeUrl(text: string, name: string, allowHttp: boolean): string {
   const schemes = allowHttp ? ['https:', 'http:', 'mailto:'] : ['https:', 'mailto:'];
   const plain = /^[!#-;=?-~]+$/.test(text);
   const scheme = text.slice(0, text.indexOf(':') + 1).toLowerCase();
-  if (plain && schemes.includes(scheme) && URL.canParse(text)) return text;
+  if (plain && schemes.includes(scheme) && parseUrl(text)) return text;
   throw new RangeError(`${name} must be an absolute URL that begins with ${schemes.join(' or ')}`);
 }

@@ -1,0 +1,11 @@
+/**
+ * The URL, or null if it is none. Not by `URL.canParse`: once it is called often, node 20 denies what has a letter such as
+ * "ü" in it (its fast path takes Latin-1 for UTF-8).
+ */
+export function parseUrl(text: string): URL | null {
+  try {
+    return new URL(text);
+  } catch {
+    return null;
+  }
+}
