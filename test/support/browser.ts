@@ -58,9 +58,10 @@ export async function openBrowser(
       faults.push(`request to ${request.url()}`);
   });
   context.on('response', (response) => {
-    // A stream of a session that is over is told so, and by that not to come back.
-    const isEndOfStream = response.status() === 404 && new URL(response.url()).pathname.endsWith('/stream');
-    if (response.status() >= 400 && !isEndOfStream && !response.request().isNavigationRequest())
+    // What the page's own script asks may be refused: a session that is over (404), a file that is not taken (422).
+    const isScripted = ['fetch', 'xhr', 'eventsource'].includes(response.request().resourceType());
+    const isAnswer = isScripted && [404, 422].includes(response.status());
+    if (response.status() >= 400 && !isAnswer && !response.request().isNavigationRequest())
       faults.push(`${response.status()} for ${response.url()}`);
   });
   context.on('console', (message) => {
