@@ -1,4 +1,5 @@
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
+import { counted } from '../support/counted.js';
 import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { createHandingGateway, handOver, redeem } from '../support/handed.js';
@@ -46,6 +47,7 @@ describe.each(databases)('handoffs on $name', (database) => {
       await redeem(test, `hof_${"' OR 1=1 --".padEnd(43, 'x')}`),
     ])
       expect(await seen(answer)).toEqual(unknown);
+    counted('forged handoffs', 9);
     // None of that has used it up.
     expect((await redeem(test, standing.token)).status).toBe(200);
   });
@@ -56,6 +58,7 @@ describe.each(databases)('handoffs on $name', (database) => {
       const flipped = token.slice(0, place) + (token[place] === 'A' ? 'B' : 'A') + token.slice(place + 1);
       expect([place, (await redeem(test, flipped)).status]).toEqual([place, 410]);
     }
+    counted('forged handoffs', token.length - 4);
     expect((await redeem(test, token)).status).toBe(200);
   });
 

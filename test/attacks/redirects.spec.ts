@@ -1,3 +1,4 @@
+import { counted } from '../support/counted.js';
 import { PageAddress } from '../../src/platform/page-address.js';
 import type { TestGateway } from '../support/gateway.js';
 import { createHandingGateway, handOver } from '../support/handed.js';
@@ -119,6 +120,7 @@ const prefixes = ['/tickets/', '/', '/t-', '/tickets'];
 
 describe('150 and more values that would lead a guest astray', () => {
   const cases = templates.flatMap((template, index) => values.map((value) => ({ template, value, index })));
+  afterEach(() => counted('open redirects', 1));
 
   it('are that many', () => {
     expect(new Set(values).size).toBe(values.length);

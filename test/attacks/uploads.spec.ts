@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { deflateRawSync } from 'node:zlib';
 import { attachmentDisposition, cleanName } from '../../src/tickets/file-rules.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
+import { counted } from '../support/counted.js';
 import { databases } from '../support/databases.js';
 import { docx, gif, jpeg, pdf, png, zip } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
@@ -300,6 +301,7 @@ describe.each(databases)('uploads on $name', (database) => {
       expect([what, answer.status >= 400 && answer.status < 500]).toEqual([what, true]);
     }
     expect(await snapshot()).toEqual(before);
+    counted('broken forms', broken.length);
     // What may be odd and is still a reply: text with every sign, a body said twice, an unknown field.
     const odd = Buffer.concat([
       ...good,
@@ -514,6 +516,7 @@ describe('a corpus of uploads', () => {
       if (status !== 422) taken.push(`${name}: ${status}`);
     }
     expect(taken).toEqual([]);
+    counted('malicious files', corpus.length);
     expect(await count(test, 'attachments')).toBe(0);
     expect(['files', 'incoming'].map((folder) => filesIn(join(test.gateway.config.dataDir, folder)))).toEqual([0, 0]);
   });
@@ -616,6 +619,7 @@ describe('a corpus of uploads', () => {
         /^attachment; filename="[\x20\x21\x23-\x5b\x5d-\x7e]*"; filename\*=UTF-8''[A-Za-z0-9!#$&+.^_`|~%-]*$/,
       );
     }
+    counted('malicious file names', given.length);
     // Some of them through the whole house; the page escapes what it shows.
     for (const name of ['a{{b.png', "a'b.png", 'a&b.png', '👩‍👩‍👧.png', `${'文'.repeat(300)}.png`]) {
       const page = await submit(name, png());
