@@ -9,7 +9,7 @@ import { askForCode, invite, newestMail } from '../support/visit.js';
 import { linkOf } from '../support/mail.js';
 
 describe.each(databases)('keys of links on $name', (database) => {
-  it('change under load without one valid link refused, on two gateways in turn', async () => {
+  it('change under load without one valid link refused, the gateway restarted with each', async () => {
     const [a, b] = [`a:${generateKey()}`, `b:${generateKey()}`];
     const test = await createGateway({ database, settings: { LINK_KEYS: a } });
     try {
