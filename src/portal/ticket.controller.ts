@@ -99,10 +99,8 @@ export class TicketController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    this.visitors.checkOrigin(request);
-    const room = await this.enter(id, request, reply);
+    const room = await this.enterByForm(id, form, request, reply);
     if (!room) return;
-    this.visitors.checkFormToken(request, room.session, form?.formToken);
     const until = Number(form?.until);
     if (!Number.isSafeInteger(until) || until < 0) throw new PosternError('bad-request', 'The time is not one.');
     // Nobody has read what is still to be written.
@@ -118,16 +116,14 @@ export class TicketController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    this.visitors.checkOrigin(request);
-    const room = await this.enter(id, request, reply);
+    const room = await this.enterByForm(id, form, request, reply);
     if (!room) return;
-    this.visitors.checkFormToken(request, room.session, form?.formToken);
     const answer = form?.solved;
     if (answer !== 'yes' && answer !== 'no') throw new PosternError('bad-request', 'The answer is yes or no.');
     // Reopened or closed meanwhile: the page says how it stands now.
     const kept = this.asksIfSolved(room) ? await this.keepAnswer(room, answer) : null;
     const goOn = kept ? `?answer=${kept}${kept === 'no' ? '#reply' : ''}` : '';
-    await reply.status(303).header('location', `/tickets/${id}${goOn}`).header('cache-control', 'no-store').send();
+    await seeOther(reply, `/tickets/${id}${goOn}`);
   }
 
   @Post('replies')
@@ -143,13 +139,8 @@ export class TicketController {
       return this.showTicket(room, request, reply, 409, { form });
     }
     const accepted = await this.keep(room, form);
-    if (accepted.ok) {
-      await reply
-        .status(303)
-        .header('location', `/tickets/${id}?sent=${accepted.reply.id}#newest`)
-        .header('cache-control', 'no-store')
-        .send();
-    } else if (accepted.reason === 'ticket-full')
+    if (accepted.ok) await seeOther(reply, `/tickets/${id}?sent=${accepted.reply.id}#newest`);
+    else if (accepted.reason === 'ticket-full')
       await this.refuse(room, request, reply, form, [{ field: 'files', key: 'ticket-full' }]);
     else if (accepted.reason === 'closed')
       await this.writer.notice(
@@ -200,10 +191,8 @@ export class TicketController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    this.visitors.checkOrigin(request);
-    const room = await this.enter(id, request, reply);
+    const room = await this.enterByForm(id, form, request, reply);
     if (!room) return;
-    this.visitors.checkFormToken(request, room.session, form?.formToken);
     const taken = await this.database.write(async (tx) => {
       const limit = resumeLimit(this.config.secretKeys, room.participant.id);
       const outcome = await takeLimits(tx, [limit], this.clock.now());
@@ -223,10 +212,8 @@ export class TicketController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    this.visitors.checkOrigin(request);
-    const room = await this.enter(id, request, reply);
+    const room = await this.enterByForm(id, form, request, reply);
     if (!room) return;
-    this.visitors.checkFormToken(request, room.session, form?.formToken);
     await this.sessions.end(room.session.id);
     this.visitors.forgetSession(reply, id);
     const { source, participant } = room;
@@ -237,6 +224,19 @@ export class TicketController {
   private async enter(id: string, request: FastifyRequest, reply: FastifyReply): Promise<Room | null> {
     const room = await this.find(id, request);
     if (!room) await this.ended(request, reply);
+    return room;
+  }
+
+  /** The same for a form: of this site, and made for this session. */
+  private async enterByForm(
+    id: string,
+    form: { formToken?: string } | undefined,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<Room | null> {
+    this.visitors.checkOrigin(request);
+    const room = await this.enter(id, request, reply);
+    if (room) this.visitors.checkFormToken(request, room.session, form?.formToken);
     return room;
   }
 
