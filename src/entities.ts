@@ -3,6 +3,7 @@ import { Breaker } from './delivery/breaker.entity.js';
 import { Attempt, Delivery } from './delivery/delivery.entity.js';
 import { Feedback, Suppression } from './delivery/feedback.entity.js';
 import { Event } from './intake/event.entity.js';
+import { WaitingEvent } from './intake/waiting-event.entity.js';
 import { OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
 import { AuditEntry } from './platform/audit.entity.js';
 import { Attachment, Message, Participant, Reply, Ticket } from './tickets/ticket.entity.js';
@@ -11,6 +12,7 @@ import { Draft, Reading, SolvedAnswer } from './tickets/visit.entity.js';
 /** Every table, in the order of the data path. */
 export const entities = [
   Event,
+  WaitingEvent,
   Ticket,
   Participant,
   Message,

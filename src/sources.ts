@@ -6,11 +6,18 @@ import { PageAddress } from './platform/page-address.js';
 import { isWebhookSecret } from './platform/webhook-signature.js';
 import { parseUrl } from './platform/url.js';
 
+/** Formats that Postern understands; each is a file of `intake/sources`. */
+export const adapterNames = ['standard', 'zendesk', 'zammad'] as const;
+export type AdapterName = (typeof adapterNames)[number];
+
 /** One upstream ticket system. */
 export interface Source {
   name: string;
-  /** Standard Webhooks secrets: the first is current, the others verify during a rotation. */
+  adapter: AdapterName;
+  /** What its webhooks are signed with: the first is current, the others verify during a rotation. */
   secrets: string[];
+  /** The system's own API, for what its webhooks leave out; null: it is not asked. */
+  api: SourceApiSettings | null;
   /** A folder of `templates/brands`. */
   brand: string;
   defaultLocale: string;
@@ -28,13 +35,26 @@ export interface Source {
   outbound: { url: string; secret: string; events: string[] } | null;
 }
 
+export interface SourceApiSettings {
+  /** Its root, without a slash at the end. */
+  url: string;
+  /** The whole header `Authorization`. */
+  authorization: string;
+}
+
 const EVERY_TYPE = ['ticket.*', 'guest.*', 'link.*', 'requester.*', 'notification.*'];
 
 const webhookSecret = z.string().refine(isWebhookSecret, { message: 'must be whsec_ and base64 of 24 to 64 bytes' });
 const sourceSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be a-z, 0-9 and -, at most 32 signs'),
-  adapter: z.literal('standard', { error: 'this version knows the adapter standard only' }).default('standard'),
-  secrets: z.array(webhookSecret).min(1),
+  adapter: z.enum(adapterNames, { error: `must be one of ${adapterNames.join(', ')}` }).default('standard'),
+  secrets: z.array(z.string()).min(1),
+  api: z
+    .strictObject({
+      url: z.string().transform((url) => url.replace(/\/+$/, '')),
+      authorization: z.string().regex(/^[\x21-\x7e]+ [\x21-\x7e]+$/, 'must be a whole header value like "Bearer …"'),
+    })
+    .optional(),
   brand: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a folder in templates/brands')
@@ -92,6 +112,7 @@ export function readSources(
   { raw, place, defaultLocale, quietWindowSeconds, allowPrivateHosts, allowHttp }: SourcesInput,
   problems: string[],
 ): Source[] {
+  problems.push(...secretFaults(raw, place));
   const parsed = z.array(sourceSchema).safeParse(raw);
   if (!parsed.success) {
     problems.push(
@@ -107,6 +128,10 @@ export function readSources(
       problems.push(
         `${place}: outbound url of ${name} must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`,
       );
+  for (const { name, api } of parsed.data) {
+    if (api && !isReachable(api.url, allowPrivateHosts))
+      problems.push(`${place}: api url of ${name} must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`);
+  }
   for (const { name, accountTicketPage = 'https:' } of parsed.data)
     if (!allowHttp && !accountTicketPage.startsWith('https:'))
       problems.push(`${place}: accountTicketPage of ${name} must be https, as PUBLIC_URL is`);
@@ -116,9 +141,11 @@ export function readSources(
     if (handoff && !ticketPage)
       problems.push(`${place}: handoff of ${name} is for a source with a ticketPage: add it, or leave handoff out`);
   }
-  return parsed.data.map(({ name, secrets, brand, accountHosts, ...rest }) => ({
+  return parsed.data.map(({ name, adapter, secrets, brand, accountHosts, ...rest }) => ({
     name,
+    adapter,
     secrets,
+    api: rest.api ?? null,
     brand,
     accountHosts,
     defaultLocale: rest.defaultLocale ?? defaultLocale,
@@ -163,6 +190,24 @@ function fillVariables(value: unknown, environment: NodeJS.ProcessEnv, missing: 
   return value.replace(/\ue000(\w+)\ue001/g, (_, name: string) => {
     if (!environment[name]) missing(name);
     return environment[name] ?? '';
+  });
+}
+
+/** Systems that let their users write the secret take any text; a short one could be guessed. */
+const SHORTEST_SECRET = 16;
+
+/** Beside the schema, which knows nothing of one field by another. */
+function secretFaults(raw: unknown, place: string): string[] {
+  const sources = Array.isArray(raw) ? (raw as ({ adapter?: unknown; secrets?: unknown } | null)[]) : [];
+  return sources.flatMap((source, at) => {
+    const secrets = Array.isArray(source?.secrets) ? (source.secrets as unknown[]) : [];
+    const isSigned = (source?.adapter ?? 'standard') === 'standard';
+    return secrets.flatMap((secret, index) => {
+      if (typeof secret !== 'string' || (isSigned ? isWebhookSecret(secret) : secret.length >= SHORTEST_SECRET))
+        return [];
+      const rule = isSigned ? 'be whsec_ and base64 of 24 to 64 bytes' : `have at least ${SHORTEST_SECRET} signs`;
+      return [`${place}: sources.${at}.secrets.${index} must ${rule}`];
+    });
   });
 }
 

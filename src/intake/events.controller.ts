@@ -1,6 +1,5 @@
 import { Controller, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { PosternError } from '../errors.js';
 import { Intake, type Receipt } from './intake.js';
 
 /** Where ticket systems post their events. */
@@ -13,12 +12,12 @@ export class EventsController {
     @Param('source') source: string,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<Receipt> {
-    const contentType = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-    if (contentType !== 'application/json') throw new PosternError('unsupported-media-type', 'Send application/json.');
+  ): Promise<Receipt | { events: Receipt[] }> {
+    const mediaType = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase() ?? '';
     const rawBody = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    const receipt = await this.intake.receive(source, request.headers, rawBody);
-    void reply.status(receipt.duplicate ? 200 : 202);
-    return receipt;
+    const receipts = await this.intake.receive(source, { headers: request.headers, rawBody, mediaType });
+    const isOld = receipts.length > 0 && receipts.every((receipt) => 'duplicate' in receipt && receipt.duplicate);
+    void reply.status(isOld ? 200 : 202);
+    return receipts.length === 1 ? receipts[0]! : { events: receipts };
   }
 }

@@ -4,11 +4,13 @@ import { NotificationsModule } from '../notifications/notifications.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { EventsController } from './events.controller.js';
 import { FeedbackController } from './feedback/feedback.controller.js';
+import { Enricher } from './enricher.js';
 import { Intake } from './intake.js';
+import { SourceApis } from './source-api.js';
 
 @Module({
   imports: [TicketsModule, NotificationsModule, DeliveryModule],
   controllers: [EventsController, FeedbackController],
-  providers: [Intake],
+  providers: [Intake, Enricher, SourceApis],
 })
 export class IntakeModule {}

@@ -2,35 +2,45 @@ import { Injectable } from '@nestjs/common';
 import { Config } from '../config.js';
 import { Deliveries, type PlannedMail } from '../delivery/delivery.js';
 import { PosternError } from '../errors.js';
+import type { TicketEvent } from '../events.js';
 import { newId, type Id } from '../ids.js';
 import { Planner, type News } from '../notifications/planner.js';
 import { Clock } from '../platform/clock.js';
-import { sha256 } from '../platform/crypto.js';
 import { Database, isDatabaseUnavailable, type Transaction } from '../platform/database/database.js';
-import { insertNew, selectRows } from '../platform/database/rows.js';
+import { insertNew, insertRows, selectRows } from '../platform/database/rows.js';
 import { Grouped } from '../platform/grouped.js';
 import { Logger } from '../platform/logger.js';
-import type { WebhookHeaders } from '../platform/webhook-signature.js';
+import { Queue } from '../platform/queue/queue.js';
 import type { Source } from '../sources.js';
 import { FileStore } from '../tickets/file-store.js';
 import { Projection } from '../tickets/projection.js';
 import { Event } from './event.entity.js';
-import { readStandardEvent, type ReceivedEvent } from './sources/standard.js';
+import type { IgnoredReason, IncomingWebhook, LookUp, NativeEvent } from './sources/adapter.js';
+import { readWebhook, type Happening } from './sources/read.js';
+import { WaitingEvent } from './waiting-event.entity.js';
 
-export interface Receipt {
-  eventId: Id<'evt'>;
-  duplicate: boolean;
+/** What the sender is told of one happening of its webhook. */
+export type Receipt = { eventId: Id<'evt'>; duplicate: boolean } | { ignored: IgnoredReason };
+
+/** What an accepted event is lacking. */
+export interface Missing {
+  native: NativeEvent;
+  lookUp: LookUp;
 }
 
 /** A verified event on its way into the database. */
-interface Arrival extends ReceivedEvent {
-  source: Source;
-  /** SHA-256 of the raw body, hex. */
-  bodyHash: string;
-}
+type Arrival = Extract<Happening, { kind: 'event' }> & { source: Source };
 
 /** What became of an arrival. Null: its id came before with another body. */
-type Recorded = (Receipt & { orphanedFiles: string[] }) | null;
+type Recorded = { eventId: Id<'evt'>; duplicate: boolean; orphanedFiles: string[] } | null;
+
+/** An event that counts now. */
+interface Whole {
+  source: Source;
+  eventId: Id<'evt'>;
+  event: TicketEvent;
+  isInferred: boolean;
+}
 
 /** Events of one transaction at most: the lock of SQLite's one writer is held for some 10 ms by so many. */
 const MOST_EVENTS_OF_A_GROUP = 100;
@@ -47,6 +57,7 @@ export class Intake {
     private readonly planner: Planner,
     private readonly deliveries: Deliveries,
     private readonly files: FileStore,
+    private readonly queue: Queue,
     private readonly logger: Logger,
   ) {
     this.arrivals = new Grouped({
@@ -58,12 +69,34 @@ export class Intake {
     });
   }
 
-  /** Returns only after the commit. Throws `PosternError` for everything the sender must hear of. */
-  async receive(sourceName: string, headers: WebhookHeaders, rawBody: Buffer): Promise<Receipt> {
+  /**
+   * Returns only after the commit: what became of each happening that the body tells of.
+   * @throws PosternError for everything that the sender must hear of; then nothing of the body was taken
+   */
+  async receive(sourceName: string, webhook: Omit<IncomingWebhook, 'now'>): Promise<Receipt[]> {
     const source = this.config.sources.find(({ name }) => name === sourceName);
     if (!source) throw new PosternError('unknown-source', 'Check the source in the address of the webhook.');
-    const received = readStandardEvent(source, headers, rawBody, this.clock.now());
-    const recorded = await this.arrivals.add({ ...received, source, bodyHash: sha256(rawBody).toString('hex') });
+    const happenings = readWebhook(source, { ...webhook, now: this.clock.now() });
+    return Promise.all(happenings.map((one) => this.take(source, one)));
+  }
+
+  /** What an event lacked was found: it counts from now on, once however often this is said. */
+  async complete(source: Source, eventId: Id<'evt'>, event: TicketEvent): Promise<void> {
+    const done = await this.database.write(async (tx) => {
+      const { affected } = await tx.delete(WaitingEvent, { id: eventId });
+      return affected === 1 ? this.apply(tx, [{ source, eventId, event, isInferred: false }]) : null;
+    });
+    if (done === null) return;
+    this.deliveries.wake(done.planned);
+    for (const file of done.orphanedFiles.flat()) await this.files.remove(file);
+  }
+
+  private async take(source: Source, happening: Happening): Promise<Receipt> {
+    if (happening.kind === 'ignored') {
+      this.logger.info('an event tells nobody', { source: source.name, reason: happening.reason });
+      return { ignored: happening.reason };
+    }
+    const recorded = await this.arrivals.add({ ...happening, source });
     if (recorded === null)
       throw new PosternError(
         'event-conflict',
@@ -71,13 +104,14 @@ export class Intake {
       );
     const { eventId, duplicate, orphanedFiles } = recorded;
     for (const file of orphanedFiles) await this.files.remove(file);
-    this.logger.debug('event received', { eventId, source: source.name, type: received.event.type, duplicate });
+    this.logger.debug('event received', { eventId, source: source.name, type: happening.event.type, duplicate });
     return { eventId, duplicate };
   }
 
   private async commit(arrivals: readonly Arrival[]): Promise<Recorded[]> {
-    const { recorded, planned } = await this.database.write((tx) => this.record(tx, arrivals));
+    const { recorded, planned, waiting } = await this.database.write((tx) => this.record(tx, arrivals));
     this.deliveries.wake(planned);
+    if (waiting.length > 0) this.queue.add('lookups', waiting);
     return recorded;
   }
 
@@ -85,27 +119,55 @@ export class Intake {
   private async record(
     tx: Transaction,
     arrivals: readonly Arrival[],
-  ): Promise<{ recorded: Recorded[]; planned: PlannedMail[] }> {
+  ): Promise<{ recorded: Recorded[]; planned: PlannedMail[]; waiting: string[] }> {
     const now = this.clock.now();
     const rows = arrivals.map((arrival) => eventOf(arrival, now));
     const kept = await keepFirst(tx, rows);
-    const isFirst = (place: number) => kept[place] === rows[place];
-    const first = arrivals.map(({ source, event }) => ({ source: source.name, event }));
-    const projection = await Projection.load(
-      tx,
-      first.filter((_, place) => isFirst(place)),
-      now,
-    );
-    const news: News[] = [];
-    const recorded = arrivals.map(({ source, event, bodyHash }, place): Recorded => {
+    const first = arrivals
+      .map((arrival, place) => ({ ...arrival, eventId: rows[place]!.id }))
+      .filter((_, place) => kept[place] === rows[place]);
+    const waiting = first.flatMap(({ missing, ...one }) => (missing ? this.waitingOf(one, missing, now) : []));
+    if (waiting.length > 0) await insertRows(tx, WaitingEvent, waiting);
+    const whole = first.filter(({ missing }) => missing === null);
+    const { planned, orphanedFiles } = await this.apply(tx, whole);
+    const orphansOf = new Map(whole.map(({ eventId }, place) => [eventId, orphanedFiles[place]!]));
+    const recorded = arrivals.map(({ bodyHash }, place): Recorded => {
       const { id: eventId, bodyHash: keptHash } = kept[place]!;
-      if (!isFirst(place)) return keptHash === bodyHash ? { eventId, duplicate: true, orphanedFiles: [] } : null;
-      const applied = projection.apply(first[place]!);
-      if (applied) news.push({ source, eventId, event, applied });
-      return { eventId, duplicate: false, orphanedFiles: applied?.orphanedFiles ?? [] };
+      if (kept[place] !== rows[place])
+        return keptHash === bodyHash ? { eventId, duplicate: true, orphanedFiles: [] } : null;
+      return { eventId, duplicate: false, orphanedFiles: orphansOf.get(eventId) ?? [] };
+    });
+    return { recorded, planned, waiting: waiting.map(({ id }) => id) };
+  }
+
+  /** Brings events into the projection and plans whom they tell. */
+  private async apply(
+    tx: Transaction,
+    events: readonly Whole[],
+  ): Promise<{ planned: PlannedMail[]; orphanedFiles: string[][] }> {
+    const given = events.map(({ source, event }) => ({ source: source.name, event }));
+    const projection = await Projection.load(tx, given, this.clock.now());
+    const news: News[] = [];
+    const orphanedFiles = events.map(({ source, eventId, event, isInferred }, place) => {
+      const applied = projection.apply(given[place]!);
+      if (applied) news.push({ source, eventId, event, applied, isInferred });
+      return applied?.orphanedFiles ?? [];
     });
     await projection.save();
-    return { recorded, planned: await this.planner.plan(tx, news) };
+    return { planned: await this.planner.plan(tx, news), orphanedFiles };
+  }
+
+  private waitingOf({ eventId, source }: Whole, missing: Missing, now: number): WaitingEvent {
+    return {
+      id: eventId,
+      source: source.name,
+      sealed: this.config.secretKeys.encrypt('event', JSON.stringify(missing), eventId),
+      attempts: 0,
+      outcome: '',
+      createdAt: now,
+      nextAttemptAt: now,
+      endedAt: null,
+    };
   }
 }
 

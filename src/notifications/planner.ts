@@ -18,6 +18,8 @@ export interface News {
   eventId: Id<'evt'>;
   event: TicketEvent;
   applied: AppliedEvent;
+  /** The source does not say what changed: a state is news only where it is another one than before. */
+  isInferred?: boolean;
 }
 
 interface Rule {
@@ -84,9 +86,10 @@ export class Planner {
   }
 }
 
-function tellingsOf({ source, eventId, event, applied }: News): Telling[] {
+function tellingsOf({ source, eventId, event, applied, isInferred }: News): Telling[] {
   const rule = (rules as Partial<Record<TicketEvent['type'], Rule>>)[event.type];
   if (!rule || !isNews(rule, event, applied)) return [];
+  if (isInferred && rule.tells === 'status' && !applied.isNewStatus) return [];
   const update: Update = {
     eventId,
     templateKey: rule.templateKey,

@@ -101,15 +101,25 @@ export class HttpClient {
   }
 
   /** Posts `body` and reads the answer, whatever its status but 3xx. */
-  async post(
+  post(
     url: string,
     body: string | Buffer,
     headers: Record<string, string>,
     options: { signal?: AbortSignal } = {},
   ): Promise<HttpOutcome> {
+    const call: Call = { method: 'POST', headers, body: Buffer.from(body), timeoutMs: this.#timeoutMs, ...options };
+    return this.#whole(url, call, this.#maxAnswerBytes);
+  }
+
+  /** Gets an answer of at most `maxBytes` whole, whatever its status but 3xx. */
+  get(url: string, options: StreamOptions): Promise<HttpOutcome> {
+    const { headers = {}, signal, timeoutMs = this.#timeoutMs, maxBytes } = options;
+    return this.#whole(url, { method: 'GET', headers, signal, timeoutMs }, maxBytes);
+  }
+
+  async #whole(url: string, call: Call, maxBytes: number): Promise<HttpOutcome> {
     const target = this.#target(url);
     if ('ok' in target) return target;
-    const call: Call = { method: 'POST', headers, body: Buffer.from(body), timeoutMs: this.#timeoutMs, ...options };
     return new Promise((resolve) => {
       const exchange = new Exchange<HttpOutcome>(this.#open(target, call), call, resolve);
       exchange.onAnswer((answer, status) => {
@@ -117,7 +127,7 @@ export class HttpClient {
         let size = 0;
         answer.on('data', (chunk: Buffer) => {
           size += chunk.length;
-          if (size > this.#maxAnswerBytes) exchange.fail('too-large', `more than ${this.#maxAnswerBytes} bytes`);
+          if (size > maxBytes) exchange.fail('too-large', `more than ${maxBytes} bytes`);
           else chunks.push(chunk);
         });
         answer.on('end', () => {

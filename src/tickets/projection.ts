@@ -21,6 +21,8 @@ export interface AppliedEvent {
   isNewTicket: boolean;
   /** Nothing newer was known: the event's status and people are those of now. */
   isNewest: boolean;
+  /** The ticket has another status than before the event. */
+  isNewStatus: boolean;
   /** The event brought a public message that nobody was told of before. */
   isNewMessage: boolean;
   /** The event's public message, if the guest sees it. */
@@ -100,6 +102,7 @@ function applyTo(known: KnownTicket, { type, data }: TicketEvent, isNewest: bool
   const author = participants.find((one) => one.id === replier || (!replier && one.emailKey === authorKey)) ?? null;
   return {
     ticket: copyOf(ticket),
+    isNewStatus: ticket.status !== before,
     isNewMessage: kept?.isFirstNews ?? false,
     messageId: kept?.shown?.id ?? null,
     participants,
@@ -204,6 +207,7 @@ function deleteTicket(known: KnownTicket, now: number): Change {
   Object.assign(ticket, { deletedAt: now, subject: '' });
   return {
     ticket: copyOf(ticket),
+    isNewStatus: false,
     isNewMessage: false,
     messageId: null,
     participants: [],

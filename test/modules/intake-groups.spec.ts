@@ -21,8 +21,10 @@ function receiveAll(posts: Post[]): Promise<{ outcome: string; eventId?: string 
       const timestamp = Math.floor(to.clock.now() / 1000);
       const headers = signWebhook({ secret: to.source.secret, id, timestamp, body: text });
       try {
-        const { eventId, duplicate } = await to.gateway.app.get(Intake).receive('default', headers, Buffer.from(text));
-        return { outcome: duplicate ? 'again' : 'new', eventId };
+        const webhook = { headers, rawBody: Buffer.from(text), mediaType: 'application/json' };
+        const [receipt] = await to.gateway.app.get(Intake).receive('default', webhook);
+        if (!receipt || 'ignored' in receipt) return { outcome: 'ignored' };
+        return { outcome: receipt.duplicate ? 'again' : 'new', eventId: receipt.eventId };
       } catch (error) {
         return { outcome: error instanceof PosternError ? error.code : 'broken' };
       }

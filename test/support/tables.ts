@@ -2,6 +2,7 @@ import type { TestGateway } from './gateway.js';
 
 const tables = [
   'events',
+  'waiting_events',
   'tickets',
   'participants',
   'messages',

@@ -10,7 +10,7 @@ const MOST_WAITING = 2000;
 const MOST_JOBS = 10_000;
 const COUNT_EVERY_MS = 1000;
 /** Ids that travel together: a round trip and a job for each mail would cost as much as the mail. */
-const IDS_IN_JOB: Record<Lane, number> = { codes: 10, mail: 50, outbound: 1 };
+const IDS_IN_JOB: Record<Lane, number> = { codes: 10, mail: 50, outbound: 1, lookups: 1 };
 const POLL_MS = 2;
 
 /** What a job holds: ids and nothing else, so that no word of a guest is ever on the server. */
@@ -64,7 +64,7 @@ export class BullQueue extends Queue {
       countedAt: 0,
       timer: null,
     });
-    this.lanes = { codes: state('codes'), mail: state('mail'), outbound: state('outbound') };
+    this.lanes = { codes: state('codes'), mail: state('mail'), outbound: state('outbound'), lookups: state('lookups') };
   }
 
   add(lane: Lane, ids: string[]): void {

@@ -1,5 +1,5 @@
 /** Kinds of work, each with its own consumer, so that a code never waits behind a million notifications. */
-export const lanes = ['codes', 'mail', 'outbound'] as const;
+export const lanes = ['codes', 'mail', 'outbound', 'lookups'] as const;
 export type Lane = (typeof lanes)[number];
 
 export interface Consumer {

@@ -1,0 +1,147 @@
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { IsNull, LessThanOrEqual } from 'typeorm';
+import { Config } from '../config.js';
+import { PosternError } from '../errors.js';
+import type { TicketEvent } from '../events.js';
+import type { Id } from '../ids.js';
+import { Clock } from '../platform/clock.js';
+import { Database } from '../platform/database/database.js';
+import { Logger } from '../platform/logger.js';
+import { Queue } from '../platform/queue/queue.js';
+import type { Source } from '../sources.js';
+import { Intake, type Missing } from './intake.js';
+import { SourceApis } from './source-api.js';
+import type { Completed, NativeEvent } from './sources/adapter.js';
+import { adapters } from './sources/adapters.js';
+import { eventOf } from './sources/read.js';
+import { WaitingEvent } from './waiting-event.entity.js';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+/** Waits before each further question: some two days in all, over a long weekend's outage of the ticket system. */
+const RETRY_AFTER_MS = [
+  5 * SECOND,
+  30 * SECOND,
+  2 * MINUTE,
+  10 * MINUTE,
+  HOUR,
+  3 * HOUR,
+  8 * HOUR,
+  12 * HOUR,
+  24 * HOUR,
+];
+const LONGEST_RETRY_AFTER_MS = 24 * HOUR;
+/** Longer than the questions of one event may take (15 s each), so that nobody asks them beside us. */
+const LEASE_MS = 60 * SECOND;
+const CONCURRENCY = 4;
+
+/** Asks the ticket systems for what their webhooks leave out, and lets an event count once it is whole. */
+@Injectable()
+export class Enricher implements OnApplicationBootstrap {
+  constructor(
+    private readonly config: Config,
+    private readonly database: Database,
+    private readonly queue: Queue,
+    private readonly intake: Intake,
+    private readonly apis: SourceApis,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    if (!this.config.roles.worker) return;
+    this.queue.consume('lookups', {
+      batchSize: 1,
+      concurrency: CONCURRENCY,
+      handle: ([id]) => this.enrich(id as Id<'evt'>),
+      due: (limit) => this.due(limit),
+    });
+  }
+
+  private async due(limit: number): Promise<string[]> {
+    const rows = await this.database.read((manager) =>
+      manager.find(WaitingEvent, {
+        select: { id: true },
+        where: { endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(this.clock.now()) },
+        order: { nextAttemptAt: 'ASC', id: 'ASC' },
+        take: limit,
+      }),
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  private async enrich(id: Id<'evt'>): Promise<void> {
+    const waiting = await this.claim(id);
+    if (waiting === null) return;
+    const source = this.config.sources.find(({ name }) => name === waiting.source);
+    const completed = await this.complete(waiting, source);
+    if (!completed.ok) return this.record(waiting, completed);
+    const event = this.check(waiting, completed.native, source!);
+    if (event) await this.intake.complete(source!, id, event);
+    else await this.record(waiting, { ok: false, reason: 'ignored', detail: 'no-address' });
+  }
+
+  /** Takes the event for the length of a lease; null if another worker did, or it is not due. */
+  private claim(id: Id<'evt'>): Promise<WaitingEvent | null> {
+    return this.database.write(async (tx) => {
+      const now = this.clock.now();
+      const taken = await tx.update(
+        WaitingEvent,
+        { id, endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(now) },
+        { nextAttemptAt: now + LEASE_MS },
+      );
+      return taken.affected === 1 ? tx.findOneBy(WaitingEvent, { id }) : null;
+    });
+  }
+
+  private async complete({ id, sealed }: WaitingEvent, source: Source | undefined): Promise<Completed> {
+    const { complete } = source ? adapters[source.adapter] : {};
+    const api = source ? this.apis.of(source, this.clock.now()) : null;
+    const missing = this.config.secretKeys.decrypt('event', sealed, id);
+    if (!missing) return { ok: false, reason: 'refused', detail: 'its key is no longer among SECRET_KEYS' };
+    if (!complete || !api) return { ok: false, reason: 'refused', detail: 'the source has no api in the settings' };
+    const { native, lookUp } = JSON.parse(missing.toString()) as Missing;
+    return complete(native, lookUp, api);
+  }
+
+  /** The whole event; null if its people cannot be mailed after all. */
+  private check({ id }: WaitingEvent, native: NativeEvent, source: Source): TicketEvent | null {
+    try {
+      return eventOf(native, adapters[source.adapter]);
+    } catch (error) {
+      if (!(error instanceof PosternError)) throw error;
+      // What was asked for does not fit, for example an address that no mail can carry: asking again would not change it.
+      this.logger.warn('an event was completed by what does not fit', { id, source: source.name, detail: error.extra });
+      return null;
+    }
+  }
+
+  private async record(waiting: WaitingEvent, outcome: Exclude<Completed, { ok: true }>): Promise<void> {
+    const { id, source } = waiting;
+    const { reason, detail, retryAfterMs = 0 } = outcome;
+    if (reason === 'ignored') {
+      await this.database.write((tx) => tx.delete(WaitingEvent, { id }));
+      return this.logger.info('an event tells nobody', { id, source, reason: detail });
+    }
+    const now = this.clock.now();
+    const wait = RETRY_AFTER_MS[waiting.attempts];
+    await this.database.write((tx) =>
+      tx.update(
+        WaitingEvent,
+        { id, endedAt: IsNull() },
+        {
+          attempts: waiting.attempts + 1,
+          outcome: detail,
+          ...(wait === undefined
+            ? { endedAt: now }
+            : { nextAttemptAt: now + Math.max(wait, Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS)) }),
+        },
+      ),
+    );
+    const fields = { id, source, attempt: waiting.attempts + 1, outcome: detail };
+    if (wait === undefined || reason === 'refused')
+      this.logger.error('a source does not tell who a ticket belongs to: check its api in the sources', fields);
+    else this.logger.warn('a source did not answer who a ticket belongs to; asking again', fields);
+  }
+}

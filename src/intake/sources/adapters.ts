@@ -1,0 +1,8 @@
+import type { AdapterName } from '../../sources.js';
+import type { SourceAdapter } from './adapter.js';
+import { standard } from './standard.js';
+import { zammad } from './zammad.js';
+import { zendesk } from './zendesk.js';
+
+/** Every ticket system that Postern understands, by its name in the sources file. */
+export const adapters: Readonly<Record<AdapterName, SourceAdapter>> = { standard, zammad, zendesk };

@@ -1,0 +1,80 @@
+import { PosternError } from '../../errors.js';
+import { parseEvent, type TicketEvent } from '../../events.js';
+import { sha256 } from '../../platform/crypto.js';
+import { parseStrictJson, type StrictJson } from '../../platform/strict-json.js';
+import type { Source } from '../../sources.js';
+import type { IgnoredReason, IncomingWebhook, LookUp, NativeEvent, Normalised, SourceAdapter } from './adapter.js';
+import { adapters } from './adapters.js';
+
+const MAX_DEPTH = 32;
+
+/** One happening of a webhook, checked. */
+export type Happening =
+  | { kind: 'ignored'; reason: IgnoredReason }
+  | {
+      kind: 'event';
+      /** The source's own name of it, the same on each of its retries. */
+      sourceEventId: string;
+      /** SHA-256, hex: the same id with another one is a conflict. */
+      bodyHash: string;
+      event: TicketEvent;
+      isInferred: boolean;
+      /** To be found out before it counts. */
+      missing: { native: NativeEvent; lookUp: LookUp } | null;
+    };
+
+/**
+ * A webhook from raw bytes to checked events: nothing is parsed before the signature is good, and nothing internal comes
+ * out. Pure.
+ * @throws PosternError with the answer that the sender gets
+ */
+export function readWebhook(source: Source, webhook: IncomingWebhook): Happening[] {
+  const adapter = adapters[source.adapter];
+  if (!adapter.mediaTypes.includes(webhook.mediaType))
+    throw new PosternError('unsupported-media-type', `Send ${adapter.mediaTypes.join(' or ')}.`);
+  const genuine = adapter.verify(source, webhook);
+  // One text for every reason: what exactly was wrong helps a forger more than an integrator.
+  if (!genuine) throw new PosternError('bad-signature', adapter.signing);
+  const json = parseStrictJson(webhook.rawBody, { maxDepth: MAX_DEPTH });
+  if (!json.ok) throw jsonError(json);
+  const found = adapter.normalise(source, json.value, webhook, genuine);
+  return found.map((one) => checked(one, source, adapter, webhook.rawBody));
+}
+
+function checked(one: Normalised, source: Source, adapter: SourceAdapter, rawBody: Buffer): Happening {
+  if (one.kind === 'ignored') return one;
+  const { id, native, fingerprint, isInferred = false, lookUp } = one;
+  const isMissing = lookUp !== undefined && adapter.complete !== undefined;
+  // Without a way to ask, nobody is known whom it could be told to.
+  if (isMissing && source.api === null) return { kind: 'ignored', reason: 'no-address' };
+  return {
+    kind: 'event',
+    sourceEventId: id,
+    bodyHash: sha256(fingerprint ?? rawBody).toString('hex'),
+    event: eventOf(native, adapter),
+    isInferred,
+    missing: isMissing ? { native, lookUp } : null,
+  };
+}
+
+/** @throws PosternError `invalid-event` with pointers into the sender's own body, where the adapter knows them */
+export function eventOf(native: NativeEvent, { origins = {} }: SourceAdapter): TicketEvent {
+  const parsed = parseEvent(native);
+  if (parsed.ok) return parsed.event;
+  throw new PosternError('invalid-event', 'The event does not fit the schema; see errors.', {
+    errors: parsed.errors.map(({ pointer, detail }) => ({ pointer: origins[pointer] ?? pointer, detail })),
+  });
+}
+
+function jsonError({ reason, detail }: Extract<StrictJson, { ok: false }>): PosternError {
+  switch (reason) {
+    case 'duplicate-key':
+      return new PosternError('duplicate-key', detail);
+    case 'forbidden-key':
+      return new PosternError('forbidden-key', detail);
+    case 'depth':
+      return new PosternError('too-deep', detail);
+    default:
+      return new PosternError('invalid-json', detail);
+  }
+}

@@ -1,0 +1,44 @@
+/** How adapters read the bodies of other systems: what they need is checked, the rest is taken as it is. */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { z } from 'zod';
+import { PosternError } from '../../errors.js';
+import type { JsonValue } from '../../platform/strict-json.js';
+
+/**
+ * The body as `schema` has it.
+ * @throws PosternError `invalid-event` with the place of each fault in the sender's own body (RFC 6901)
+ */
+export function readBody<S extends z.ZodType>(schema: S, body: JsonValue, system: string): z.infer<S> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw new PosternError('invalid-event', `This is not a webhook as ${system} sends it; see errors.`, {
+    errors: parsed.error.issues.map(({ path, message }) => ({
+      pointer: path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
+      detail: message,
+    })),
+  });
+}
+
+/** True if `given` is the HMAC of `parts` under one of the secrets. Every secret is tried, so that the time tells nothing. */
+export function isHmac(
+  algorithm: 'sha1' | 'sha256' | 'sha512',
+  secrets: readonly string[],
+  parts: readonly (string | Buffer)[],
+  given: Buffer,
+): boolean {
+  let fits = false;
+  for (const secret of secrets) {
+    const hmac = createHmac(algorithm, secret);
+    for (const part of parts) hmac.update(part);
+    const expected = hmac.digest();
+    fits = (expected.length === given.length && timingSafeEqual(expected, given)) || fits;
+  }
+  return fits;
+}
+
+/** The moment as ISO 8601 with a zone, or undefined if it is none. Numbers are ms since 1970. */
+export function moment(value: string | number | null | undefined): string | undefined {
+  if (value === null || value === undefined || value === '') return undefined;
+  const at = new Date(value);
+  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
+}

@@ -1,0 +1,300 @@
+import { z } from 'zod';
+import { decodeBase64 } from '../../platform/crypto.js';
+import type { JsonValue } from '../../platform/strict-json.js';
+import {
+  headerOf,
+  type Completed,
+  type LookUp,
+  type NativeEvent,
+  type Normalised,
+  type SourceAdapter,
+  type SourceApi,
+} from './adapter.js';
+import { isHmac, moment, readBody } from './reading.js';
+
+/** As Zendesk's own sample code has it; its documents give no limit of their own. */
+const TOLERANCE_MS = 300_000;
+/** Stands where the address comes by a look-up: a name that no mail can reach (RFC 2606). */
+const UNKNOWN_ADDRESS = 'unknown@zendesk.invalid';
+/** Comments asked for at once: what a page of the API gives at most. */
+const MOST_COMMENTS = 100;
+
+const id = z.union([z.int(), z.string().min(1)]).transform(String);
+const text = z.string().nullish();
+
+const eventBody = z.looseObject({
+  id: z.string().min(1),
+  type: z.string().startsWith('zen:event-type:'),
+  time: z.string().min(1),
+  detail: z.looseObject({
+    id,
+    requester_id: id.nullish(),
+    status: text,
+    subject: text,
+    created_at: text,
+    updated_at: text,
+    is_public: z.boolean().nullish(),
+  }),
+  event: z
+    .looseObject({
+      current: z.unknown().optional(),
+      previous: z.unknown().optional(),
+      comment: z
+        .looseObject({
+          id,
+          body: text,
+          is_public: z.unknown().optional(),
+          author: z.looseObject({ id: id.nullish(), is_staff: z.boolean().nullish(), name: text }).nullish(),
+        })
+        .nullish(),
+    })
+    .nullish(),
+});
+type EventBody = z.infer<typeof eventBody>;
+
+/** The body of a trigger's webhook, as docs/sources/zendesk.md gives it to paste: placeholders make everything a text. */
+const triggerBody = z.looseObject({
+  postern: z.literal('zendesk-trigger', { error: 'must be "zendesk-trigger"' }),
+  event: z.enum(['created', 'replied', 'info_requested', 'resolved', 'reopened', 'closed', 'updated']),
+  ticket: z.looseObject({ id, subject: text, status: z.string(), created_at: text, updated_at: z.string().min(1) }),
+  requester: z.looseObject({ email: text, name: text, locale: text, time_zone: text }),
+  comment: z.looseObject({ id: text, body: text, is_public: z.unknown().optional(), author: text, author_role: text }).nullish(),
+});
+
+const STATUSES: Readonly<Record<string, 'open' | 'pending' | 'resolved' | 'closed'>> = {
+  new: 'open',
+  open: 'open',
+  pending: 'pending',
+  hold: 'open',
+  'on-hold': 'open',
+  solved: 'resolved',
+  closed: 'closed',
+};
+const statusOf = (status: string | null | undefined) => STATUSES[status?.toLowerCase() ?? ''] ?? 'open';
+
+/** Zendesk: event webhooks (`zen:event-type:ticket.*`), whose requester is looked up, and trigger webhooks. */
+export const zendesk: SourceAdapter = {
+  mediaTypes: ['application/json'],
+  signing: 'Put the signing secret of the webhook in Zendesk among the secrets of this source.',
+  verify({ secrets }, { headers, rawBody, now }) {
+    const timestamp = headerOf(headers, 'x-zendesk-webhook-signature-timestamp');
+    const signature = decodeBase64(headerOf(headers, 'x-zendesk-webhook-signature') ?? '');
+    if (!timestamp || !signature || !isHmac('sha256', secrets, [timestamp, rawBody], signature)) return null;
+    // Only now, as the text that was signed: whatever is no time is not within five minutes either.
+    return Math.abs(now - Date.parse(timestamp)) <= TOLERANCE_MS
+      ? { id: headerOf(headers, 'x-zendesk-webhook-invocation-id') }
+      : null;
+  },
+  normalise(_source, body) {
+    if (typeof body === 'object' && body !== null && 'postern' in body)
+      return [ofTrigger(readBody(triggerBody, body, 'a Zendesk trigger with the body of docs/sources/zendesk.md'))];
+    const event = readBody(eventBody, body, 'Zendesk');
+    return [ofEvent(event)];
+  },
+  origins: {
+    '/data/requester/email': '/requester/email',
+    '/data/ticket/updatedAt': '/detail/updated_at',
+    '/timestamp': '/time',
+  },
+  complete,
+};
+
+function ofEvent({ id: eventId, type, time, detail, event }: EventBody): Normalised {
+  const kind = type.slice('zen:event-type:'.length);
+  if (!kind.startsWith('ticket.')) return { kind: 'ignored', reason: 'unknown-type' };
+  const comment = event?.comment;
+  // The first comment decides whether the ticket is the requester's to see at all.
+  if (kind === 'ticket.created' && detail.is_public === false) return { kind: 'ignored', reason: 'internal' };
+  if (kind === 'ticket.comment_added' && comment?.is_public !== true) return { kind: 'ignored', reason: 'internal' };
+  const nativeType = nativeTypeOf(kind, event);
+  if (nativeType === null) return { kind: 'ignored', reason: 'unknown-type' };
+  if (!detail.requester_id) return { kind: 'ignored', reason: 'no-address' };
+  const at = moment(time) ?? time;
+  const native: NativeEvent = {
+    type: nativeType,
+    timestamp: at,
+    data: {
+      ticket: {
+        id: detail.id,
+        number: detail.id,
+        subject: detail.subject,
+        status: statusOf(detail.status),
+        createdAt: moment(detail.created_at),
+        updatedAt: moment(detail.updated_at) ?? at,
+      },
+      requester: { kind: 'guest', email: UNKNOWN_ADDRESS },
+      message: comment ? messageOf(kind, comment, detail.requester_id, at) : null,
+    },
+  };
+  return { kind: 'event', id: eventId, native, lookUp: { userId: detail.requester_id, ticketId: detail.id } };
+}
+
+function nativeTypeOf(kind: string, event: EventBody['event']): string | null {
+  switch (kind) {
+    case 'ticket.created':
+      return 'ticket.created';
+    case 'ticket.comment_added':
+      return 'ticket.replied';
+    case 'ticket.comment_made_private':
+    case 'ticket.comment_redacted':
+      return event?.comment ? 'message.retracted' : null;
+    case 'ticket.requester_changed':
+      return 'requester.changed';
+    case 'ticket.subject_changed':
+      return 'ticket.updated';
+    case 'ticket.soft_deleted':
+    case 'ticket.permanently_deleted':
+      return 'ticket.deleted';
+    case 'ticket.status_changed':
+      return statusType(String(event?.previous ?? ''), String(event?.current ?? ''));
+    default:
+      return null;
+  }
+}
+
+function statusType(previous: string, current: string): string {
+  const [before, after] = [statusOf(previous), statusOf(current)];
+  if (after === 'resolved') return 'ticket.resolved';
+  if (after === 'closed') return 'ticket.closed';
+  return before === 'resolved' || before === 'closed' ? 'ticket.reopened' : 'ticket.updated';
+}
+
+function messageOf(
+  kind: string,
+  comment: NonNullable<NonNullable<EventBody['event']>['comment']>,
+  requesterId: string,
+  at: string,
+) {
+  const isTaken = kind !== 'ticket.comment_added';
+  const { author } = comment;
+  return {
+    id: comment.id,
+    author: {
+      kind: author?.is_staff ? 'agent' : author?.id === requesterId ? 'requester' : 'participant',
+      name: author?.name,
+    },
+    body: isTaken ? undefined : (comment.body ?? ''),
+    format: 'text',
+    createdAt: isTaken ? undefined : at,
+    visibility: isTaken ? 'internal' : 'public',
+  };
+}
+
+function ofTrigger({ event, ticket, requester, comment }: z.infer<typeof triggerBody>): Normalised {
+  if (!requester.email) return { kind: 'ignored', reason: 'no-address' };
+  // A placeholder writes every value as a text.
+  const isPublic = comment?.is_public === true || comment?.is_public === 'true';
+  if (comment?.id && !isPublic) return { kind: 'ignored', reason: 'internal' };
+  const updatedAt = moment(ticket.updated_at) ?? ticket.updated_at;
+  const happened = `trigger ${ticket.id} ${event} ${comment?.id ?? ''} ${updatedAt}`;
+  return {
+    kind: 'event',
+    id: happened,
+    fingerprint: happened,
+    native: {
+      type: `ticket.${event}`,
+      timestamp: updatedAt,
+      data: {
+        ticket: {
+          id: ticket.id,
+          number: ticket.id,
+          subject: ticket.subject,
+          status: statusOf(ticket.status),
+          createdAt: moment(ticket.created_at),
+          updatedAt,
+        },
+        requester: {
+          kind: 'guest',
+          email: requester.email,
+          name: requester.name,
+          locale: requester.locale,
+          timeZone: requester.time_zone,
+        },
+        message: comment?.id
+          ? {
+              id: comment.id,
+              author: { kind: comment.author_role === 'end-user' ? 'requester' : 'agent', name: comment.author },
+              body: comment.body ?? '',
+              format: 'text',
+              createdAt: updatedAt,
+              visibility: 'public',
+            }
+          : null,
+      },
+    },
+  };
+}
+
+const user = z.object({
+  user: z.looseObject({ id, email: text, name: text, locale: text, iana_time_zone: text }),
+});
+
+const comments = z.object({
+  comments: z.array(
+    z.looseObject({
+      id,
+      author_id: id.nullish(),
+      body: text,
+      plain_body: text,
+      public: z.unknown().optional(),
+      created_at: text,
+      attachments: z
+        .array(z.looseObject({ file_name: text, content_type: text, size: z.number().nullish(), content_url: text }))
+        .nullish(),
+    }),
+  ),
+  users: z.array(z.looseObject({ id, name: text, role: text })).nullish(),
+});
+
+/** Who the requester is, and, for a ticket that is told of, what was said before in public, with the files. */
+async function complete(native: NativeEvent, { userId, ticketId }: LookUp, api: SourceApi): Promise<Completed> {
+  const found = await api.get(`/api/v2/users/${encodeURIComponent(userId!)}.json`);
+  if (!found.ok) return found.reason === 'gone' ? noAddress : { ...found, reason: found.reason };
+  const person = user.safeParse(found.body);
+  if (!person.success) return { ok: false, reason: 'unavailable', detail: 'the user was not read: unknown form' };
+  const { email, name, locale, iana_time_zone: timeZone } = person.data.user;
+  if (!email) return noAddress;
+  const data = { ...native.data, requester: { kind: 'guest', email, name, locale, timeZone } };
+  if (native.type !== 'ticket.created' && native.type !== 'ticket.replied')
+    return { ok: true, native: { ...native, data } };
+  const said = await api.get(
+    `/api/v2/tickets/${encodeURIComponent(ticketId!)}/comments.json?include=users&sort_order=desc&page[size]=${MOST_COMMENTS}`,
+  );
+  if (!said.ok && said.reason !== 'gone') return { ...said, reason: said.reason };
+  return { ok: true, native: { ...native, data: said.ok ? withComments(data, said.body, userId!) : data } };
+}
+
+const noAddress: Completed = { ok: false, reason: 'ignored', detail: 'no-address' };
+
+/** The event's own comment with its files, and the others as history. What does not say that it is public stays there. */
+function withComments(data: NativeEvent['data'], body: JsonValue, requesterId: string): NativeEvent['data'] {
+  const parsed = comments.safeParse(body);
+  if (!parsed.success) return data;
+  const people = new Map((parsed.data.users ?? []).map((one) => [one.id, one]));
+  const messages = parsed.data.comments
+    .filter((one) => one.public === true)
+    .map((one) => {
+      const author = people.get(one.author_id ?? '');
+      const isStaff = author?.role === 'agent' || author?.role === 'admin';
+      return {
+        id: one.id,
+        author: {
+          kind: isStaff ? 'agent' : one.author_id === requesterId ? 'requester' : 'participant',
+          name: author?.name,
+        },
+        body: one.plain_body ?? one.body ?? '',
+        format: 'text',
+        createdAt: moment(one.created_at),
+        visibility: 'public',
+        attachments: (one.attachments ?? []).flatMap(({ file_name, content_type, size, content_url }) =>
+          file_name && content_url ? [{ name: file_name, contentType: content_type, size, url: content_url }] : [],
+        ),
+      };
+    });
+  const own = messages.find((one) => one.id === data.message?.id);
+  return {
+    ...data,
+    message: own ? { ...data.message, ...own } : data.message,
+    history: messages.filter((one) => one !== own).reverse(),
+  };
+}
