@@ -15,10 +15,12 @@ export interface SharedView {
   brand: BrandView;
   assets: { style: string; script: string; icon: string; brandStyle: string };
   formToken: string;
-  /** The page's own path, for links and forms that change the language. */
+  /** The page's own path, for the form that changes the language. */
   path: string;
-  /** Where the language is changed by POST (fields `locale`, `path`); null: links to `path?lang=…` instead. */
-  languageAction: string | null;
+  /** Where the language is changed by POST (fields `language`, `path`). */
+  languageAction: string;
+  /** It was changed just now, for the mails as well. */
+  languageKept?: boolean;
   helpHref: string | null;
   checkHref: string | null;
   now: Date;

@@ -90,6 +90,7 @@ const COMPOSED_KEYS = [
 const KNOWN_HELPERS = {
   t: true,
   say: true,
+  forms: true,
   key: true,
   shortTime: true,
   fullTime: true,
@@ -110,8 +111,9 @@ const COMPILE_OPTIONS: CompileOptions = {
 interface Context {
   shared: SharedView;
   language: Language;
-  languages: (Language & { current: boolean; href: string })[];
+  languages: (Language & { current: boolean })[];
   hasChoice: boolean;
+  languageKept: boolean;
   zoneUnknown: boolean;
   [value: string]: unknown;
 }
@@ -155,12 +157,9 @@ export class GuestPages {
       ...PREPARE[page](view, (key) => this.sentences.format(tag, key, {}), tag),
       shared,
       language,
-      languages: this.sentences.languages().map((each) => ({
-        ...each,
-        current: each.tag === tag,
-        href: withLanguage(shared.path, each.tag),
-      })),
+      languages: this.sentences.languages().map((each) => ({ ...each, current: each.tag === tag })),
       hasChoice: this.sentences.languages().length > 1,
+      languageKept: shared.languageKept ?? false,
       zoneUnknown: knownZone(shared.timeZone) === null,
     };
     return this.templates.get(page)!(context);
@@ -286,16 +285,9 @@ function fileKinds(accept: string, locale: string): string {
   return new Intl.ListFormat(locale, { type: 'conjunction' }).format(names.filter(Boolean));
 }
 
-function withLanguage(path: string, tag: string): string {
-  const [pathname = '', query = ''] = path.split('#', 1)[0]!.split('?', 2);
-  const params = new URLSearchParams(query);
-  params.set('lang', tag);
-  return `${pathname}?${params}`;
-}
-
 // Markup
 
-/** The keys that a template names outright, in `{{t "key"}}`, `{{say "key"}}` and in subexpressions. */
+/** The keys that a template names outright, in `{{t "key"}}`, `{{say "key"}}`, `{{forms "key"}}` and in subexpressions. */
 function literalKeys(source: string): string[] {
   const keys: string[] = [];
   const visit = (node: unknown): void => {
@@ -303,7 +295,7 @@ function literalKeys(source: string): string[] {
     if (typeof node !== 'object' || node === null) return;
     const { path, params } = node as { path?: { original?: unknown }; params?: { type: string; value?: unknown }[] };
     const first = params?.[0];
-    if ((path?.original === 't' || path?.original === 'say') && first?.type === 'StringLiteral')
+    if (['t', 'say', 'forms'].includes(String(path?.original)) && first?.type === 'StringLiteral')
       keys.push(String(first.value));
     Object.values(node).forEach(visit);
   };
@@ -339,6 +331,9 @@ function helpers(sentences: Sentences): Record<keyof typeof KNOWN_HELPERS, Handl
     /** A sentence as content of an element, its values isolated by `<bdi>`. Never for an attribute. */
     say: (key: string, options: Handlebars.HelperOptions) =>
       sentences.formatIsolated(rootOf(options).language.tag, key, options.hash),
+    /** A counted sentence for the script, in all its plural forms, as JSON for an attribute. */
+    forms: (key: string, options: Handlebars.HelperOptions) =>
+      JSON.stringify(sentences.forms(rootOf(options).language.tag, key)),
     /** `{{t (key "status" status)}}` says `status.open`. What is composed here is listed in COMPOSED_KEYS. */
     key: (...parts: unknown[]) => parts.slice(0, -1).join('.'),
     /** `today, 14:05`, `12 Nov, 14:05`, `12 Nov 2025, 14:05` */

@@ -32,6 +32,14 @@ export class Draft {
   @TimeColumn() expiresAt: number;
 }
 
+/** The language that the reader of an address chose: over what sources say of them, on every ticket of theirs. */
+@Entity('language_choices')
+export class LanguageChoice {
+  @PrimaryColumn({ type: 'text' }) emailKey: string;
+  @TextColumn() locale: string;
+  @TimeColumn() chosenAt: number;
+}
+
 /** How far somebody has read: up to the entries of that moment. */
 @Entity('readings')
 export class Reading {

@@ -4,7 +4,17 @@
   'use strict';
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-  const lang = document.documentElement.lang;
+  const { lang } = document.documentElement;
+  const rules = new Intl.PluralRules(lang);
+  const number = new Intl.NumberFormat(lang);
+  /** The sentence for this number, of the forms that the page's language has. */
+  const counted = (forms, count, values = {}) => {
+    const known = JSON.parse(forms);
+    return fill(known[`=${count}`] ?? known[rules.select(count)] ?? known.other, {
+      ...values,
+      count: number.format(count),
+    });
+  };
 
   /** Calls `tick(secondsLeft)` every second until nothing is left. The page's own clock may be wrong; a span is not. */
   function countDown(seconds, tick) {
@@ -137,7 +147,7 @@
       if (sum > Number(limits.maxTotalBytes)) faults.push(limits.tooLargeTogether);
       error.replaceChildren(...faults.map((text) => Object.assign(make('p', ''), { textContent: text })));
       chips.replaceChildren(...files.map(chip));
-      total.textContent = files.length > 1 ? fill(limits.picked, { count: files.length, size: bytes(sum) }) : '';
+      total.textContent = files.length > 1 ? counted(limits.picked, files.length, { size: bytes(sum) }) : '';
       return faults.length === 0;
     }
 
@@ -348,9 +358,8 @@
       if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - top);
       conversation.dataset.newestAt = freshConversation.dataset.newestAt;
       unseen += added;
-      const { newOne, newMany, updated } = conversation.dataset;
-      const count = new Intl.NumberFormat(lang).format(unseen);
-      jump.textContent = unseen === 1 ? newOne : fill(newMany, { count });
+      const { new: forms, updated } = conversation.dataset;
+      jump.textContent = counted(forms, unseen);
       jump.hidden = unseen === 0;
       if (changed) news.textContent = unseen > 0 ? jump.textContent : updated;
       watch();
