@@ -72,7 +72,13 @@ export class PageWriter {
     const { brand, logo, css } = this.brands.get(subject.source?.brand ?? 'default')!;
     const locale = this.locale(request, reply, subject);
     const html = this.pages.render(page, locale, view, {
-      brand: { name: brand.name, accent: brand.light.accent, accentDark: brand.dark.accent, logo },
+      brand: {
+        name: brand.name,
+        accent: brand.light.accent,
+        accentDark: brand.dark.accent,
+        logo,
+        contact: brand.contact ?? null,
+      },
       assets: {
         style: this.named.get('postern.css')!.path,
         script: this.named.get('postern.js')!.path,

@@ -18,7 +18,7 @@ export class SolvedAnswer {
   @TimeColumn() createdAt: number;
 }
 
-/** A reply whose session was over when it came, kept for its writer. Unique: participantId. */
+/** What waits for its reply: files uploaded while it is written, and text and files that came when the session was over. Unique: participantId. */
 @Entity('drafts')
 @Index('drafts_participant_id_key', ['participantId'], { unique: true })
 @Index('drafts_expires_at_idx', ['expiresAt'])
