@@ -7,7 +7,7 @@ import { WaitingEvent } from './intake/waiting-event.entity.js';
 import { OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
 import { AuditEntry } from './platform/audit.entity.js';
 import { Attachment, Message, Participant, Reply, Ticket } from './tickets/ticket.entity.js';
-import { Draft, Reading, SolvedAnswer } from './tickets/visit.entity.js';
+import { Draft, LanguageChoice, Reading, SolvedAnswer } from './tickets/visit.entity.js';
 
 /** Every table, in the order of the data path. */
 export const entities = [
@@ -21,6 +21,7 @@ export const entities = [
   SolvedAnswer,
   Draft,
   Reading,
+  LanguageChoice,
   Delivery,
   Attempt,
   Breaker,

@@ -10,6 +10,7 @@ import { asEntities, insertRows, run, upsertRows } from '../platform/database/ro
 import { Queue } from '../platform/queue/queue.js';
 import { TemplateCatalogue } from '../templates/catalogue.js';
 import type { TemplateKey } from '../templates/values.js';
+import { chosenLanguages } from '../tickets/language-choices.js';
 import type { Participant, Ticket } from '../tickets/ticket.entity.js';
 import { newCheckReference } from './check.js';
 import { Delivery, type DeliveryInputs, type Update } from './delivery.entity.js';
@@ -60,7 +61,11 @@ export class Deliveries {
   /** Writes deliveries with everything they will be rendered from. Returns those that are due. */
   async plan(tx: Transaction, plans: MailPlan[]): Promise<PlannedMail[]> {
     const now = this.clock.now();
-    const rows = plans.map((plan) => this.row(plan, now));
+    const chosen = await chosenLanguages(
+      tx,
+      plans.map(({ participant }) => participant.emailKey),
+    );
+    const rows = plans.map((plan) => this.row(plan, now, chosen.get(plan.participant.emailKey) ?? null));
     await insertRows(
       tx,
       Delivery,
@@ -107,11 +112,11 @@ export class Deliveries {
     }
   }
 
-  private row(plan: MailPlan, now: number): Delivery {
+  private row(plan: MailPlan, now: number, chosen: string | null): Delivery {
     const { ticket, participant, templateKey, challenge, inPlaceOf } = plan;
     const dueAt = inPlaceOf?.dueAt ?? Math.max(now, plan.dueAt ?? now);
     const source = this.config.sources.find(({ name }) => name === ticket.source);
-    const { locale, reason } = this.locale(participant, source, templateKey);
+    const { locale, reason } = this.locale(chosen, participant, source, templateKey);
     return {
       id: inPlaceOf?.id ?? newId('dlv', now),
       lane: challenge ? 'codes' : 'mail',
@@ -159,12 +164,15 @@ export class Deliveries {
     };
   }
 
-  /** The person's language, else the source's, else the default: for the whole mail. */
+  /** The language chosen by the reader, else the one the source says of them, else the source's, else the default. */
   private locale(
+    chosen: string | null,
     { locale }: Participant,
     source: Source | undefined,
     key: TemplateKey,
   ): { locale: string; reason: string } {
+    const byReader = this.catalogue.resolveLocale(chosen, key);
+    if (byReader.reason !== 'default') return { locale: byReader.locale, reason: 'chosen by the reader' };
     const own = this.catalogue.resolveLocale(locale, key);
     if (own.reason !== 'default') return own;
     const ofSource = this.catalogue.resolveLocale(source?.defaultLocale ?? null, key);

@@ -149,7 +149,7 @@ export class LinkController {
       const { news, handedTo } = verdict.also;
       this.outbound.wake(news);
       if (verdict.sessionToken === null) return this.goAway(reply, handedTo!);
-      this.visitors.keepSession(reply, ticket.id, verdict.sessionToken, participant.locale);
+      this.visitors.keepSession(reply, ticket.id, verdict.sessionToken, door.chosenLocale ?? participant.locale);
       return seeOther(reply, `/tickets/${ticket.id}#newest`);
     }
     if (verdict.reason === 'link-dead') return this.deadLink(door, request, reply);

@@ -8,6 +8,8 @@ export interface BrandView {
   accentDark: string;
   /** Path or `data:` address of a picture; never on another origin. */
   logo: string | null;
+  /** `https:` or `mailto:`: where people write who need more help. */
+  contact?: string | null;
 }
 
 /** What every page needs, whatever it is about. Paths are relative to the origin of PUBLIC_URL. */
@@ -15,10 +17,12 @@ export interface SharedView {
   brand: BrandView;
   assets: { style: string; script: string; icon: string; brandStyle: string };
   formToken: string;
-  /** The page's own path, for links and forms that change the language. */
+  /** The page's own path, for the form that changes the language. */
   path: string;
-  /** Where the language is changed by POST (fields `locale`, `path`); null: links to `path?lang=…` instead. */
-  languageAction: string | null;
+  /** Where the language is changed by POST (fields `language`, `path`). */
+  languageAction: string;
+  /** It was changed just now, for the mails as well. */
+  languageKept?: boolean;
   helpHref: string | null;
   checkHref: string | null;
   now: Date;
@@ -84,6 +88,8 @@ export interface FieldError {
 
 export interface ReplyView {
   action: string;
+  /** Where the script brings each file as soon as it is picked, and with `/remove` takes it away again. */
+  filesAction?: string | null;
   /** Makes a second submit of the same form harmless. */
   formKey: string;
   /** What was typed already, given back after an error. */
@@ -109,6 +115,7 @@ export interface TicketView {
   /** Null when the ticket takes no replies: it is closed, or its source does not take any here. */
   reply: ReplyView | null;
   logoutAction: string;
+  printHref?: string | null;
   /** Where mails about this ticket are turned on again; null while they are on. */
   resumeAction?: string | null;
   solvedAction?: string | null;
@@ -123,6 +130,12 @@ export interface TicketView {
   /** Server-sent events; any event named `update` makes the script fetch the page again. */
   streamHref?: string | null;
   flash?: 'reply-sent' | 'mails-on' | 'solved' | 'unsolved' | null;
+}
+
+/** The whole conversation on paper. */
+export interface PrintView extends Pick<TicketView, 'number' | 'subject' | 'status' | 'messages' | 'earlierHref'> {
+  /** The ticket page. */
+  backHref: string;
 }
 
 /** "Is this mail really from you?": asked, or answered with the question below it. */
@@ -161,6 +174,7 @@ export interface PageViews {
   landing: LandingView;
   code: CodeView;
   ticket: TicketView;
+  print: PrintView;
   notice: NoticeView;
   check: CheckView;
   help: Record<string, never>;

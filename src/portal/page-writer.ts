@@ -18,6 +18,8 @@ import { acceptedLanguage, Visitors } from './visitor.js';
 export interface PageSubject {
   source?: Source;
   participant?: Pick<Participant, 'locale' | 'timeZone'>;
+  /** The language that the person chose. */
+  chosenLocale?: string | null;
   session?: OpenSession | null;
 }
 
@@ -48,9 +50,11 @@ export class PageWriter {
   }
 
   /** The language of a page: chosen here, else the person's, else the browser's, else the source's. */
-  locale(request: FastifyRequest, reply: FastifyReply, { participant, source }: PageSubject): string {
+  locale(request: FastifyRequest, reply: FastifyReply, subject: PageSubject): string {
+    const { chosenLocale, participant, source } = subject;
     const wanted = [
       this.visitors.language(request, reply),
+      chosenLocale,
       participant?.locale ?? this.visitors.guestLanguage(request) ?? acceptedLanguage(request),
       source?.defaultLocale,
     ];
@@ -68,7 +72,13 @@ export class PageWriter {
     const { brand, logo, css } = this.brands.get(subject.source?.brand ?? 'default')!;
     const locale = this.locale(request, reply, subject);
     const html = this.pages.render(page, locale, view, {
-      brand: { name: brand.name, accent: brand.light.accent, accentDark: brand.dark.accent, logo },
+      brand: {
+        name: brand.name,
+        accent: brand.light.accent,
+        accentDark: brand.dark.accent,
+        logo,
+        contact: brand.contact ?? null,
+      },
       assets: {
         style: this.named.get('postern.css')!.path,
         script: this.named.get('postern.js')!.path,
@@ -77,7 +87,8 @@ export class PageWriter {
       },
       formToken: this.visitors.formToken(request, reply, subject.session ?? null),
       path: pagePath(request),
-      languageAction: null,
+      languageAction: languageAction(request, subject),
+      languageKept: (request.query as { language?: unknown }).language === 'kept' && subject.chosenLocale === locale,
       helpHref: '/help',
       checkHref: '/check',
       now: new Date(this.clock.now()),
@@ -124,11 +135,23 @@ function logoUrl(brand: string, file: string): string {
   return `data:image/${type};base64,${readFileSync(join(templatesDir, 'brands', brand, file)).toString('base64')}`;
 }
 
+/** What of a query says which page it is; the rest says what was just done. */
+const PAGE_PARAMETERS = ['before', 'print'];
+
 /** The path that shows this page again by GET. */
 function pagePath(request: FastifyRequest): string {
-  const path = request.url.split('?', 1)[0]!;
-  return path
+  const [given = '', query = ''] = request.url.split('?', 2);
+  const path = given
     .replace(/^(\/t\/[^/]+)\/verify$/, '$1/code')
-    .replace(/^(\/t\/[^/]+)\/renew$/, '$1')
-    .replace(/^(\/tickets\/[^/]+)\/\w+$/, '$1');
+    .replace(/^(\/t\/[^/]+)\/(renew|language)$/, '$1')
+    .replace(/^(\/tickets\/[^/]+)\/\w+$/, '$1')
+    .replace(/^\/language$/, '/');
+  const kept = new URLSearchParams([...new URLSearchParams(query)].filter(([name]) => PAGE_PARAMETERS.includes(name)));
+  return kept.size > 0 ? `${path}?${kept}` : path;
+}
+
+/** Where the language is changed: for the person, where a session or the link of this page says who it is. */
+function languageAction(request: FastifyRequest, { session }: PageSubject): string {
+  if (session) return `/tickets/${session.ticketId}/language`;
+  return `${/^\/t\/[^/?]+/.exec(request.url)?.[0] ?? ''}/language`;
 }

@@ -9,7 +9,16 @@ import { basename, join } from 'node:path';
 import Handlebars from 'handlebars';
 import { readMarkup } from './page-files.js';
 import { fileSize, knownZone, timesFor, type Times } from './page-times.js';
-import type { FieldError, MessageView, NoticeView, PageName, PageViews, SharedView, TicketView } from './page-views.js';
+import type {
+  BrandView,
+  FieldError,
+  MessageView,
+  NoticeView,
+  PageName,
+  PageViews,
+  SharedView,
+  TicketView,
+} from './page-views.js';
 import { Sentences, type Language, type Values } from './sentences.js';
 
 /** Icon (a mask in postern.css), tone, and whether the heading is bad news, per notice. */
@@ -49,13 +58,16 @@ const NOTICES: Record<
 };
 /** In the order of the way: how news comes, in, what to write, what can go wrong, and whom to believe. */
 const HELP_TOPICS = ['news', 'account', 'open', 'code', 'late', 'write', 'mail', 'link', 'address', 'safe', 'page'];
-const PAGES: PageName[] = ['landing', 'code', 'ticket', 'notice', 'help', 'check'];
+const PAGES: PageName[] = ['landing', 'code', 'ticket', 'print', 'notice', 'help', 'check'];
 
 /** More messages than this, and all but the last few fold away, so that the newest is in view without a script. */
 const UNFOLDED_MESSAGES = 6;
 const RECENT_MESSAGES = 3;
 /** Longer than what two lines of a narrow header hold: the whole subject then also stands above the conversation. */
 const LONG_SUBJECT_CHARACTERS = 70;
+
+/** Of a message's HTML: more than half a sheet of paper. What is shorter is kept on one. */
+const LONG_MESSAGE_CHARACTERS = 2000;
 
 /** Sentences whose keys the markup, this file or the controller puts together at run time. */
 const COMPOSED_KEYS = [
@@ -90,6 +102,7 @@ const COMPOSED_KEYS = [
 const KNOWN_HELPERS = {
   t: true,
   say: true,
+  forms: true,
   key: true,
   shortTime: true,
   fullTime: true,
@@ -110,8 +123,12 @@ const COMPILE_OPTIONS: CompileOptions = {
 interface Context {
   shared: SharedView;
   language: Language;
-  languages: (Language & { current: boolean; href: string })[];
+  languages: (Language & { current: boolean })[];
   hasChoice: boolean;
+  languageKept: boolean;
+  /** A page for paper: without the ways on that a screen has. */
+  onPaper: boolean;
+  printHref: string | null;
   zoneUnknown: boolean;
   [value: string]: unknown;
 }
@@ -152,15 +169,14 @@ export class GuestPages {
     const tag = this.resolveLocale(locale);
     const language = this.sentences.language(tag);
     const context: Context = {
-      ...PREPARE[page](view, (key) => this.sentences.format(tag, key, {}), tag),
+      onPaper: page === 'print',
+      printHref: null,
+      ...PREPARE[page](view, (key) => this.sentences.format(tag, key, {}), tag, shared.brand),
       shared,
       language,
-      languages: this.sentences.languages().map((each) => ({
-        ...each,
-        current: each.tag === tag,
-        href: withLanguage(shared.path, each.tag),
-      })),
+      languages: this.sentences.languages().map((each) => ({ ...each, current: each.tag === tag })),
       hasChoice: this.sentences.languages().length > 1,
+      languageKept: shared.languageKept ?? false,
       zoneUnknown: knownZone(shared.timeZone) === null,
     };
     return this.templates.get(page)!(context);
@@ -187,7 +203,7 @@ export class GuestPages {
 type Say = (key: string) => string;
 type Prepared = Record<string, unknown>;
 
-const PREPARE: { [K in PageName]: (view: PageViews[K], say: Say, locale: string) => Prepared } = {
+const PREPARE: { [K in PageName]: (view: PageViews[K], say: Say, locale: string, brand: BrandView) => Prepared } = {
   landing: (view) => {
     const { notMineAction = null, stopAction = null } = view;
     return { ...view, notMineAction, stopAction, hasMore: Boolean(notMineAction || stopAction) };
@@ -216,6 +232,15 @@ const PREPARE: { [K in PageName]: (view: PageViews[K], say: Say, locale: string)
   help: () => ({ topics: HELP_TOPICS.map((name) => ({ name, toCheck: name === 'safe' })) }),
   check: (view) => ({ ...view, error: view.error ?? null, answer: view.answer ?? null, mail: view.mail ?? null }),
   ticket: prepareTicket,
+  print: (view, say) => ({
+    ...view,
+    subject: view.subject || say('ticket.noSubject'),
+    earlierHref: view.earlierHref ?? null,
+    messages: view.messages.map((message) => ({
+      ...prepareMessage(message, false, say),
+      long: message.bodyHtml.length > LONG_MESSAGE_CHARACTERS,
+    })),
+  }),
 };
 
 /** A wait as people say it: in hours where minutes would be a sum to do. Never less than it takes. */
@@ -224,7 +249,7 @@ function waitOf(seconds: number): { minutes: number; hours: number } {
   return { minutes: seconds < 60 ? 0 : Math.ceil(seconds / 60), hours };
 }
 
-function prepareTicket(view: TicketView, say: Say, locale: string): Prepared {
+function prepareTicket(view: TicketView, say: Say, locale: string, { contact }: BrandView): Prepared {
   const messages = view.messages.map((message, index) =>
     prepareMessage(message, !view.newestHref && index === view.messages.length - 1, say),
   );
@@ -241,6 +266,8 @@ function prepareTicket(view: TicketView, say: Say, locale: string): Prepared {
     kinds: fileKinds(view.reply?.accept ?? '', locale),
     reopens: view.status === 'resolved',
     ending: view.status === 'closed' ? 'closed' : 'readOnly',
+    contactHref: (view.status === 'closed' && contact) || null,
+    printHref: view.printHref ?? null,
     solvedAction: (view.status === 'resolved' && view.solvedAction) || null,
     resumeAction: view.resumeAction ?? null,
     saidSolved: view.saidSolved ?? false,
@@ -249,6 +276,7 @@ function prepareTicket(view: TicketView, say: Say, locale: string): Prepared {
     seenAction: view.seenAction ?? null,
     newestAt: view.messages.at(-1)?.at.getTime() ?? 0,
     kept: view.reply?.kept ?? [],
+    filesAction: view.reply?.filesAction ?? null,
     hasDraft: (view.reply?.isDraft ?? false) && errors.length === 0,
     streamHref: view.streamHref ?? null,
     flash: view.flash ?? null,
@@ -286,16 +314,9 @@ function fileKinds(accept: string, locale: string): string {
   return new Intl.ListFormat(locale, { type: 'conjunction' }).format(names.filter(Boolean));
 }
 
-function withLanguage(path: string, tag: string): string {
-  const [pathname = '', query = ''] = path.split('#', 1)[0]!.split('?', 2);
-  const params = new URLSearchParams(query);
-  params.set('lang', tag);
-  return `${pathname}?${params}`;
-}
-
 // Markup
 
-/** The keys that a template names outright, in `{{t "key"}}`, `{{say "key"}}` and in subexpressions. */
+/** The keys that a template names outright, in `{{t "key"}}`, `{{say "key"}}`, `{{forms "key"}}` and in subexpressions. */
 function literalKeys(source: string): string[] {
   const keys: string[] = [];
   const visit = (node: unknown): void => {
@@ -303,7 +324,7 @@ function literalKeys(source: string): string[] {
     if (typeof node !== 'object' || node === null) return;
     const { path, params } = node as { path?: { original?: unknown }; params?: { type: string; value?: unknown }[] };
     const first = params?.[0];
-    if ((path?.original === 't' || path?.original === 'say') && first?.type === 'StringLiteral')
+    if (['t', 'say', 'forms'].includes(String(path?.original)) && first?.type === 'StringLiteral')
       keys.push(String(first.value));
     Object.values(node).forEach(visit);
   };
@@ -339,6 +360,9 @@ function helpers(sentences: Sentences): Record<keyof typeof KNOWN_HELPERS, Handl
     /** A sentence as content of an element, its values isolated by `<bdi>`. Never for an attribute. */
     say: (key: string, options: Handlebars.HelperOptions) =>
       sentences.formatIsolated(rootOf(options).language.tag, key, options.hash),
+    /** A counted sentence for the script, in all its plural forms, as JSON for an attribute. */
+    forms: (key: string, options: Handlebars.HelperOptions) =>
+      JSON.stringify(sentences.forms(rootOf(options).language.tag, key)),
     /** `{{t (key "status" status)}}` says `status.open`. What is composed here is listed in COMPOSED_KEYS. */
     key: (...parts: unknown[]) => parts.slice(0, -1).join('.'),
     /** `today, 14:05`, `12 Nov, 14:05`, `12 Nov 2025, 14:05` */

@@ -8,6 +8,7 @@ import { Doors } from './doors.js';
 import { CheckController } from './check.controller.js';
 import { FilesController } from './files.controller.js';
 import { HandoffController } from './handoff.controller.js';
+import { LanguageController } from './language.controller.js';
 import { LinkController } from './link.controller.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
@@ -26,6 +27,7 @@ import { WaysOutController } from './ways-out.controller.js';
     TicketController,
     FilesController,
     CheckController,
+    LanguageController,
     PublicController,
     HandoffController,
   ],

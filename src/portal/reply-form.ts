@@ -8,6 +8,7 @@ import {
   MOST_BYTES_PER_REPLY,
   MOST_FILES_PER_REPLY,
   type ReceiptFault,
+  type ReceivedFile,
 } from '../tickets/file-store.js';
 import type { NewReply } from '../tickets/replies.js';
 
@@ -16,7 +17,8 @@ export const MOST_SIGNS = 20_000;
 const LIMITS = {
   parts: 40,
   files: 30,
-  fields: 10,
+  /** Of a draft each file may be named twice. */
+  fields: 20,
   fieldSize: 256 * 1024,
   fieldNameSize: 64,
   headerPairs: 20,
@@ -32,7 +34,8 @@ export interface FormFault {
 
 export interface ReplyForm extends NewReply {
   faults: FormFault[];
-  /** Files of a draft that go along, by their hash. */
+  /** Of a draft's files, by their hashes: which the form showed, and which go along. */
+  offered: string[];
   keep: string[];
 }
 
@@ -55,27 +58,59 @@ export class ReplyForms {
   /** `checkToken` throws on a form of another site or session. Whatever was stored is removed when this throws. */
   async read(request: FastifyRequest, checkToken: (token: unknown) => void): Promise<ReplyForm> {
     if (!request.isMultipart()) throw new PosternError('bad-request', 'Send multipart/form-data.');
-    const form: ReplyForm = { body: '', formKey: '', files: [], faults: [], keep: [] };
-    const fields: Record<string, unknown> = {};
-    let isChecked = false;
+    const form = blank();
     try {
-      for await (const part of request.parts({ limits: LIMITS })) {
-        if (part.type === 'field' && part.fieldname === 'keep') form.keep.push(String(part.value));
-        else if (part.type === 'field') fields[part.fieldname] = part.value;
-        else {
-          // The token stands before the files in the form: nothing of a stranger's is stored.
-          if (!isChecked) checkToken(fields.formToken);
-          isChecked = true;
-          await this.take(part, form);
-        }
-      }
-      if (!isChecked) checkToken(fields.formToken);
-      this.readFields(fields, form);
+      this.readFields(await this.readParts(request, checkToken, form), form);
     } catch (error) {
-      for (const { file } of form.files) await this.files.remove(file);
+      await this.discard(form.files);
       throw givenUp(error, request);
     }
     return form;
+  }
+
+  /** Files alone, to wait beside those that are `held`: limits count over all of them. Throws as `read` does. */
+  async readFiles(
+    request: FastifyRequest,
+    checkToken: (token: unknown) => void,
+    held: ReceivedFile[],
+  ): Promise<Pick<ReplyForm, 'files' | 'faults'>> {
+    if (!request.isMultipart()) throw new PosternError('bad-request', 'Send multipart/form-data.');
+    const form = { ...blank(), files: [...held] };
+    const received = () => form.files.slice(held.length);
+    try {
+      await this.readParts(request, checkToken, form);
+    } catch (error) {
+      await this.discard(received());
+      throw givenUp(error, request);
+    }
+    return { files: received(), faults: form.faults };
+  }
+
+  /** Takes files and the draft's hashes into the form; returns the other fields. */
+  private async readParts(
+    request: FastifyRequest,
+    checkToken: (token: unknown) => void,
+    form: ReplyForm,
+  ): Promise<Record<string, unknown>> {
+    const fields: Record<string, unknown> = {};
+    let isChecked = false;
+    for await (const part of request.parts({ limits: LIMITS })) {
+      if (part.type === 'field' && (part.fieldname === 'keep' || part.fieldname === 'offered'))
+        form[part.fieldname].push(String(part.value));
+      else if (part.type === 'field') fields[part.fieldname] = part.value;
+      else {
+        // The token stands before the files in the form: nothing of a stranger's is stored.
+        if (!isChecked) checkToken(fields.formToken);
+        isChecked = true;
+        await this.take(part, form);
+      }
+    }
+    if (!isChecked) checkToken(fields.formToken);
+    return fields;
+  }
+
+  private async discard(files: ReceivedFile[]): Promise<void> {
+    for (const { file } of files) await this.files.remove(file);
   }
 
   /** The text alone, of a reply that cannot be taken: it is given back, so that nothing typed is lost. */
@@ -118,6 +153,8 @@ export class ReplyForms {
     else form.faults.push({ field: 'files', key: sentenceOf[receipt.fault], name: receipt.name });
   }
 }
+
+const blank = (): ReplyForm => ({ body: '', formKey: '', files: [], faults: [], offered: [], keep: [] });
 
 /** What to answer to a form that could not be read. */
 function givenUp(error: unknown, request: FastifyRequest): unknown {

@@ -16,6 +16,7 @@ export interface Language {
 /** The sentences of all locales. A locale may miss some; the default locale has them all. */
 export class Sentences {
   private readonly parsed = new Map<string, IntlMessageFormat>();
+  private listed: Language[] | null = null;
 
   private constructor(
     private readonly byLocale: Map<string, Record<string, string>>,
@@ -81,6 +82,18 @@ export class Sentences {
     return new Handlebars.SafeString(html.join(''));
   }
 
+  /**
+   * All forms of a sentence with a `{count}`, for a script that has the number: by plural category of the locale, or `=1`
+   * where the sentence has words for exactly that number. What is still to be filled in stands in braces.
+   */
+  forms(locale: string, key: string): Record<string, string> {
+    const ast = this.message(locale, key).getAst();
+    const cases = ast.flatMap((node) => (isPlural(node) ? Object.keys(node.options) : []));
+    const exact = cases.filter((name) => name.startsWith('='));
+    const { pluralCategories } = new Intl.PluralRules(locale).resolvedOptions();
+    return Object.fromEntries([...exact, ...pluralCategories].map((form) => [form, textOf(ast, form)]));
+  }
+
   private message(locale: string, key: string): IntlMessageFormat {
     const id = `${locale}|${key}`;
     const known = this.parsed.get(id);
@@ -95,8 +108,11 @@ export class Sentences {
     return message;
   }
 
+  /** By their own names, script by script: in the same order on the pages of each of them. */
   languages(): Language[] {
-    return [...this.byLocale.keys()].sort().map((tag) => this.language(tag));
+    const { compare } = new Intl.Collator('en');
+    this.listed ??= [...this.byLocale.keys()].map((tag) => this.language(tag)).sort((a, b) => compare(a.name, b.name));
+    return this.listed;
   }
 
   language(tag: string): Language {
@@ -107,6 +123,24 @@ export class Sentences {
     for (const candidate of localeChain(wanted)) if (this.byLocale.has(candidate)) return candidate;
     return this.defaultLocale;
   }
+}
+
+/** In the parser's TYPE enumeration. */
+const LITERAL = 0;
+type Node = ReturnType<IntlMessageFormat['getAst']>[number];
+type Plural = Extract<Node, { offset: number }>;
+
+const isPlural = (node: Node): node is Plural => 'offset' in node;
+
+/** The message in one plural form. */
+function textOf(nodes: readonly Node[], form: string): string {
+  return nodes
+    .map((node) => {
+      if (isPlural(node)) return textOf((node.options[form] ?? node.options.other!).value, form);
+      if (!('value' in node)) return '{count}'; // the plural's #
+      return node.type === LITERAL ? node.value : `{${node.value}}`;
+    })
+    .join('');
 }
 
 /** Names of the values that an ICU message takes, sorted. @throws SyntaxError when it is not an ICU message */

@@ -8,10 +8,10 @@ import {
   type ReceivedFile,
 } from '../tickets/file-store.js';
 import type { Answer } from '../tickets/solved.js';
-import type { Entry } from '../tickets/conversation.js';
+import type { Entry, Stretch } from '../tickets/conversation.js';
 import { hasPreview, previewSize } from '../tickets/previews.js';
 import type { Attachment, Ticket } from '../tickets/ticket.entity.js';
-import type { AttachmentView, MessageView, ReplyView, TicketView } from './page-views.js';
+import type { AttachmentView, MessageView, PrintView, ReplyView, TicketView } from './page-views.js';
 import { MOST_SIGNS, type FormFault } from './reply-form.js';
 
 type Say = (key: string, values?: Record<string, string | number>) => string;
@@ -48,6 +48,7 @@ export function ticketView(
     })),
     reply: page.takesReplies && ticket.status !== 'closed' ? page.reply : null,
     logoutAction: `/tickets/${ticket.id}/logout`,
+    printHref: `/tickets/${ticket.id}?print=1`,
     resumeAction: page.mailsOff ? `/tickets/${ticket.id}/resume` : null,
     solvedAction: page.asks ? `/tickets/${ticket.id}/solved` : null,
     saidSolved: page.answer === 'yes',
@@ -61,6 +62,18 @@ export function ticketView(
   };
 }
 
+/** The conversation on paper. */
+export function printView(ticket: Ticket, { entries, before }: Stretch, states: Map<string, OutboundState>): PrintView {
+  return {
+    number: ticket.number,
+    subject: ticket.subject || null,
+    status: ticket.status,
+    messages: entries.map((entry) => messageView(ticket, entry, states)),
+    backHref: `/tickets/${ticket.id}`,
+    earlierHref: before ? `/tickets/${ticket.id}?print=1&before=${before}` : null,
+  };
+}
+
 /** The reply box, with what was typed and what was wrong with it. */
 export function replyView(
   ticket: Ticket,
@@ -70,6 +83,7 @@ export function replyView(
 ): ReplyView {
   return {
     action: `/tickets/${ticket.id}/replies`,
+    filesAction: `/tickets/${ticket.id}/files`,
     formKey: randomToken(16),
     body,
     isDraft,
@@ -118,7 +132,9 @@ function replyState(
   return state === 'parked' || state === undefined ? 'failed' : 'sending';
 }
 
-function faultText({ key, name = '' }: FormFault, say: Say): string {
+/** What is wrong, as a sentence. */
+export function faultText({ key, name = '' }: FormFault, say: Say): string {
+  if (key === 'files-gone') return say('notice.file-gone.title');
   const megabytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MB`;
   const kinds = acceptedExtensions.map((extension) => extension.toUpperCase()).join(', ');
   const size = megabytes(key === 'files-too-large' ? MOST_BYTES_PER_REPLY : MOST_BYTES_PER_FILE);

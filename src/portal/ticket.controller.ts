@@ -10,7 +10,7 @@ import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { findAttachment, findConversation, listEntries, type Conversation } from '../tickets/conversation.js';
 import { Drafts, type OpenDraft } from '../tickets/drafts.js';
-import { FileStore } from '../tickets/file-store.js';
+import { FileStore, type ReceivedFile } from '../tickets/file-store.js';
 import { pulsesOf } from '../tickets/pulse.js';
 import { markSeen, seenUntil } from '../tickets/readings.js';
 import { acceptReply, lockTicket, type AcceptedReply, type NewReply } from '../tickets/replies.js';
@@ -23,9 +23,13 @@ import { PosternError } from '../errors.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
 import { MOST_SIGNS, ReplyForms, type FormFault, type ReplyForm } from './reply-form.js';
+import type { Values } from './sentences.js';
 import { TicketStreams } from './ticket-streams.js';
-import { replyView, ticketView } from './ticket-view.js';
+import { faultText, printView, replyView, ticketView } from './ticket-view.js';
 import { Visitors } from './visitor.js';
+
+/** Entries of one print: some 100 sheets. Those before them are one link away. */
+const MOST_ON_PAPER = 1000;
 
 interface Room extends Conversation {
   source: Source;
@@ -54,12 +58,14 @@ export class TicketController {
   @Get()
   async show(
     @Param('id') id: string,
-    @Query() { sent, mails, before, answer }: { sent?: string; mails?: string; before?: string; answer?: string },
+    @Query() query: { sent?: string; mails?: string; before?: string; answer?: string; print?: string },
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const room = await this.enter(id, request, reply);
     if (!room) return;
+    const { sent, mails, before, answer, print } = query;
+    if (print !== undefined) return this.showOnPaper(room, request, reply, before);
     const mailsOn = mails === 'on' && room.participant.mailStoppedAt === null;
     await this.showTicket(room, request, reply, 200, { sent, mailsOn, before, answered: answer !== undefined });
   }
@@ -140,8 +146,7 @@ export class TicketController {
     }
     const accepted = await this.keep(room, form);
     if (accepted.ok) await seeOther(reply, `/tickets/${id}?sent=${accepted.reply.id}#newest`);
-    else if (accepted.reason === 'ticket-full')
-      await this.refuse(room, request, reply, form, [{ field: 'files', key: 'ticket-full' }]);
+    else if (accepted.reason === 'gone') await this.ended(request, reply, form.body);
     else if (accepted.reason === 'closed')
       await this.writer.notice(
         request,
@@ -150,7 +155,52 @@ export class TicketController {
         { kind: 'ticket-closed', href: `/tickets/${id}`, keptText: form.body },
         room,
       );
-    else await this.ended(request, reply, form.body);
+    else await this.refuse(room, request, reply, form, [{ field: 'files', key: accepted.reason }]);
+  }
+
+  /** One file by itself, as soon as it was picked: it waits in the draft, and the reply names it by its hash. */
+  @Post('files')
+  async addFile(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    this.visitors.checkOrigin(request);
+    const room = await this.find(id, request);
+    if (!room || room.ticket.status === 'closed' || !this.takesReplies(room)) {
+      await this.forms.readText(request); // to its end: a browser looks at no answer before
+      return void reply
+        .status(room ? 409 : 404)
+        .header('cache-control', 'no-store')
+        .send();
+    }
+    const held = (await this.drafts.find(room.session))?.files ?? [];
+    const checkToken = (token: unknown) => this.visitors.checkFormToken(request, room.session, token);
+    const { files, faults } = await this.forms.readFiles(request, checkToken, held);
+    const kept: ReceivedFile[] = [];
+    for (const one of files) {
+      const added = await this.drafts.add(room.session, one);
+      if (added.ok) kept.push(added.file);
+      else faults.push({ field: 'files', key: added.reason });
+    }
+    const locale = this.writer.locale(request, reply, room);
+    const say = (key: string, values?: Values) => this.writer.pages.sentence(locale, key, values);
+    await reply
+      .status(faults.length > 0 ? 422 : 200)
+      .header('cache-control', 'no-store')
+      .send({
+        files: kept.map(({ name, size, sha256 }) => ({ name, size, sha256 })),
+        faults: faults.map((fault) => faultText(fault, say)),
+      });
+  }
+
+  @Post('files/remove')
+  async removeFile(
+    @Param('id') id: string,
+    @Body() form: { formToken?: string; sha256?: string } | undefined,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const room = await this.enterByForm(id, form, request, reply);
+    if (!room) return;
+    await this.drafts.remove(room.session, String(form?.sha256 ?? ''));
+    await reply.status(204).header('cache-control', 'no-store').send();
   }
 
   @Get('attachments/:attachment')
@@ -287,7 +337,7 @@ export class TicketController {
     const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, session, token));
     if (form.body.trim() === '' && form.files.length === 0 && form.keep.length === 0) return this.ended(request, reply);
     const body = form.body.slice(0, MOST_SIGNS);
-    await this.drafts.save(session, body, form.files, form.keep);
+    await this.drafts.save(session, body, form.files, form);
     await this.writer.notice(request, reply, 404, { kind: 'session-ended', keptText: form.body, isKept: true });
   }
 
@@ -347,6 +397,12 @@ export class TicketController {
     await this.writer.send(request, reply, status, 'ticket', view, room);
   }
 
+  private async showOnPaper(room: Room, request: FastifyRequest, reply: FastifyReply, before?: string): Promise<void> {
+    const stretch = await this.database.read((manager) => listEntries(manager, room, { before, most: MOST_ON_PAPER }));
+    const states = await this.outbound.states(stretch.entries.flatMap(({ replyId }) => replyId ?? []));
+    await this.writer.send(request, reply, 200, 'print', printView(room.ticket, stretch, states), room);
+  }
+
   private async refuse(
     room: Room,
     request: FastifyRequest,
@@ -363,13 +419,14 @@ export class TicketController {
     const { accepted, left, news } = await this.database.write(async (tx) => {
       await lockTicket(tx, room.ticket.id);
       const drafted = await this.drafts.peek(tx, room.session, form.keep);
-      const whole = { ...form, files: [...drafted, ...form.files] };
+      const misses = form.keep.some((hash) => !drafted.some(({ sha256 }) => sha256 === hash));
+      const whole = { ...form, files: [...drafted, ...form.files], misses };
       const accepted = await acceptReply(tx, room.session, whole, this.clock.now());
       const isNew = accepted.ok && !accepted.isRepeat;
       if (isNew) await markSeen(tx, room.participant.id, accepted.reply.createdAt);
       return {
         accepted,
-        left: isNew ? await this.drafts.use(tx, room.session, drafted) : [],
+        left: isNew ? await this.drafts.use(tx, room.session, whole.files, form) : [],
         news: isNew ? await this.outbound.enqueue(tx, replyNews(room, accepted.reply, accepted.attachments)) : [],
       };
     });
@@ -391,7 +448,7 @@ const notSent = {
 } as const;
 /** What stands in the box: what was refused just now, else what waited. */
 function draftView(draft: OpenDraft | null, form: ReplyForm | undefined) {
-  return { body: form?.body ?? draft?.body ?? '', kept: draft?.files ?? [], isDraft: draft !== null };
+  return { body: form?.body ?? draft?.body ?? '', kept: draft?.files ?? [], isDraft: Boolean(draft?.body) };
 }
 
 function replyNews({ ticket, participant }: Conversation, reply: Reply, attachments: Attachment[]) {

@@ -85,11 +85,15 @@ export class Visitors {
     this.setCookie(reply, ticketId, '', 0);
   }
 
-  /** The language this browser chose on a page, by `?lang=`, now or before. */
+  keepLanguage(reply: FastifyReply, locale: string): void {
+    this.setCookie(reply, 'language', locale, YEAR_SECONDS);
+  }
+
+  /** The language this browser chose, by a page's form or by `?lang=`, now or before. */
   language(request: FastifyRequest, reply: FastifyReply): string | null {
     const chosen = (request.query as { lang?: unknown }).lang;
     if (typeof chosen === 'string' && /^[A-Za-z0-9-]{2,35}$/.test(chosen)) {
-      this.setCookie(reply, 'language', chosen, YEAR_SECONDS);
+      this.keepLanguage(reply, chosen);
       return chosen;
     }
     return request.cookies[this.cookieName('language')] ?? null;

@@ -2,8 +2,17 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { parseAddress } from '../platform/address.js';
+import { parseUrl } from '../platform/url.js';
 
 const hex = z.string().regex(/^#[0-9a-f]{6}$/, 'must be a colour like #1f6f5c (six hexadecimal digits, lower case)');
+
+/** The whole of a mailto: address is one mailbox: neither further recipients nor words of somebody else. */
+function isContact(text: string): boolean {
+  const url = parseUrl(text);
+  if (url?.protocol === 'mailto:') return parseAddress(url.pathname).ok && url.search === '' && url.hash === '';
+  return url?.protocol === 'https:' && url.username === '' && url.password === '';
+}
 
 const paletteShape = z.strictObject({
   /** behind everything */
@@ -26,6 +35,12 @@ const brandShape = z.strictObject({
   name: z.string().trim().min(1).max(60),
   /** Sender of this brand's mails, `Name <address>`; else MAIL_FROM. */
   sender: z.string().min(3).max(200).optional(),
+  /** Where a closed ticket sends people who need more help: a page (`https:`) or a mailbox (`mailto:`). */
+  contact: z
+    .string()
+    .max(500)
+    .refine(isContact, 'must be an https: or mailto: address, e.g. mailto:support@example.com')
+    .optional(),
   /** A PNG, JPEG, GIF or WebP beside brand.json, shown `width` × `height` CSS pixels large. Without it the name is set in type. */
   logo: z
     .strictObject({

@@ -1,6 +1,7 @@
 import { In, IsNull, type EntityManager } from 'typeorm';
 import type { AuthorKind } from '../events.js';
 import { isId, type Id, type IdPrefix } from '../ids.js';
+import { chosenLanguages } from './language-choices.js';
 import { bodyAsHtml } from './message-body.js';
 import { Attachment, Message, Participant, Reply, Ticket } from './ticket.entity.js';
 
@@ -14,6 +15,8 @@ export interface Access {
 export interface Conversation {
   ticket: Ticket;
   participant: Participant;
+  /** The language that this person chose themselves; before what the source says. */
+  chosenLocale: string | null;
 }
 
 /** One entry of the conversation, message or reply, as this participant sees it. */
@@ -52,7 +55,10 @@ export async function findByLink(manager: EntityManager, access: Access): Promis
     endedAt: IsNull(),
   });
   const ticket = participant && (await manager.findOneBy(Ticket, { id: access.ticketId, deletedAt: IsNull() }));
-  return ticket && participant ? { ticket, participant } : null;
+  if (!ticket || !participant) return null;
+  const { emailKey } = participant;
+  const chosenLocale = (await chosenLanguages(manager, [emailKey])).get(emailKey) ?? null;
+  return { ticket, participant, chosenLocale };
 }
 
 /** A file of that ticket, unless it came with a reply that the source has taken back. */
@@ -84,7 +90,7 @@ const ENTRIES_PER_PAGE = 30;
  */
 export async function listEntries(
   manager: EntityManager,
-  { ticket, participant }: Conversation,
+  { ticket, participant }: Pick<Conversation, 'ticket' | 'participant'>,
   { before = null, most = ENTRIES_PER_PAGE }: { before?: string | null; most?: number } = {},
 ): Promise<Stretch> {
   const ticketId = ticket.id;

@@ -27,6 +27,12 @@ export interface ReceivedFile {
   height: number | null;
 }
 
+/** Why these files cannot go with one reply together. */
+export function limitFault(files: readonly { size: number }[]): 'too-many-files' | 'files-too-large' | null {
+  if (files.length > MOST_FILES_PER_REPLY) return 'too-many-files';
+  return files.reduce((sum, { size }) => sum + size, 0) > MOST_BYTES_PER_REPLY ? 'files-too-large' : null;
+}
+
 export type ReceiptFault = FileFault | 'unsafe' | 'unchecked';
 export type Receipt = { ok: true; received: ReceivedFile } | { ok: false; name: string; fault: ReceiptFault };
 

@@ -4,6 +4,7 @@ import { Database } from '../platform/database/database.js';
 import { run } from '../platform/database/rows.js';
 import { Logger } from '../platform/logger.js';
 import { FileStore } from './file-store.js';
+import { Draft } from './visit.entity.js';
 
 const HOUR_MS = 3_600_000;
 /** Longer than any reply takes from its first file to its commit. */
@@ -41,11 +42,12 @@ export class FileSweep implements OnApplicationBootstrap, OnApplicationShutdown 
   async sweep(): Promise<number> {
     const before = this.clock.now() - ORPHAN_AFTER_MS;
     await this.files.clearIncoming(before);
+    const drafted = await this.drafted();
     const orphans: string[] = [];
     let known = 0;
     let page: string[] = [];
     const look = async () => {
-      const strangers = await this.strangers(page);
+      const strangers = await this.strangers(page, drafted);
       known += page.length - strangers.length;
       orphans.push(...strangers);
       page = [];
@@ -64,12 +66,18 @@ export class FileSweep implements OnApplicationBootstrap, OnApplicationShutdown 
     return orphans.length;
   }
 
-  private async strangers(names: string[]): Promise<string[]> {
+  /** Files that wait for their reply. Who goes on adding to a draft keeps it alive longer than a day. */
+  private async drafted(): Promise<Set<string>> {
+    const drafts = await this.database.read((manager) => manager.find(Draft, { select: { id: true, files: true } }));
+    return new Set(drafts.flatMap(({ files }) => files.map(({ file }) => file)));
+  }
+
+  private async strangers(names: string[], drafted: Set<string>): Promise<string[]> {
     if (names.length === 0) return [];
     const known = await this.database.read((manager) =>
       run<{ file: string }>(manager, 'SELECT file FROM attachments WHERE file IN ?', [names]),
     );
     const kept = new Set(known.map(({ file }) => file));
-    return names.filter((name) => !kept.has(name));
+    return names.filter((name) => !kept.has(name) && !drafted.has(name));
   }
 }

@@ -3,7 +3,7 @@ import { newId, type Id } from '../ids.js';
 import { sha256 } from '../platform/crypto.js';
 import type { Transaction } from '../platform/database/database.js';
 import { findConversation, type Access, type Conversation } from './conversation.js';
-import type { ReceivedFile } from './file-store.js';
+import { limitFault, type ReceivedFile } from './file-store.js';
 import { Attachment, Reply, Ticket } from './ticket.entity.js';
 
 const MOST_BYTES_PER_TICKET = 200 * 1024 * 1024;
@@ -13,11 +13,15 @@ export interface NewReply {
   files: ReceivedFile[];
   /** The form's hidden key. */
   formKey: string;
+  /** Files of the draft that the form names are not there any more. */
+  misses?: boolean;
 }
 
 export type AcceptedReply =
   | ({ ok: true; isRepeat: boolean; reply: Reply; attachments: Attachment[] } & Conversation)
-  | { ok: false; reason: 'gone' | 'closed' | 'ticket-full' };
+  | { ok: false; reason: 'gone' | 'closed' | FilesFault };
+
+export type FilesFault = 'files-gone' | 'too-many-files' | 'files-too-large' | 'ticket-full';
 
 /** Stores a reply, or finds the one that this form already brought. The caller sends it on in the same transaction. */
 export async function acceptReply(
@@ -35,8 +39,9 @@ export async function acceptReply(
   const earlier = await findByForm(tx, access, given.formKey);
   if (earlier) return { ok: true, isRepeat: true, reply: earlier, attachments: [], ...conversation };
   if (ticket.status === 'closed') return { ok: false, reason: 'closed' };
-  if ((await storedBytes(tx, ticket.id)) + sumOf(given.files) > MOST_BYTES_PER_TICKET)
-    return { ok: false, reason: 'ticket-full' };
+  if (given.misses) return { ok: false, reason: 'files-gone' };
+  const reason = limitFault(given.files) ?? ((await hasRoom(tx, ticket.id, given.files)) ? null : 'ticket-full');
+  if (reason) return { ok: false, reason };
 
   const reply: Reply = {
     id: newId('rpl', now),
@@ -89,9 +94,10 @@ function storedKey({ participantId }: Access, formKey: string): string {
   return sha256(`${participantId}:${formKey}`).toString('base64url');
 }
 
-async function storedBytes(tx: Transaction, ticketId: Id<'tkt'>): Promise<number> {
-  const files = await tx.find(Attachment, { where: { ticketId } });
-  return sumOf(files.filter(({ file }) => file !== null));
+/** Whether a ticket has room for these as well. */
+export async function hasRoom(tx: Transaction, ticketId: Id<'tkt'>, files: ReceivedFile[]): Promise<boolean> {
+  const there = await tx.find(Attachment, { where: { ticketId } });
+  return sumOf(there.filter(({ file }) => file !== null)) + sumOf(files) <= MOST_BYTES_PER_TICKET;
 }
 
 function sumOf(files: { size: number | null }[]): number {

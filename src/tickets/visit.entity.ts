@@ -18,7 +18,7 @@ export class SolvedAnswer {
   @TimeColumn() createdAt: number;
 }
 
-/** A reply whose session was over when it came, kept for its writer. Unique: participantId. */
+/** What waits for its reply: files uploaded while it is written, and text and files that came when the session was over. Unique: participantId. */
 @Entity('drafts')
 @Index('drafts_participant_id_key', ['participantId'], { unique: true })
 @Index('drafts_expires_at_idx', ['expiresAt'])
@@ -30,6 +30,14 @@ export class Draft {
   @TextColumn() sealed: string;
   @JsonColumn() files: ReceivedFile[];
   @TimeColumn() expiresAt: number;
+}
+
+/** The language that the reader of an address chose: over what sources say of them, on every ticket of theirs. */
+@Entity('language_choices')
+export class LanguageChoice {
+  @PrimaryColumn({ type: 'text' }) emailKey: string;
+  @TextColumn() locale: string;
+  @TimeColumn() chosenAt: number;
 }
 
 /** How far somebody has read: up to the entries of that moment. */

@@ -55,7 +55,21 @@ describe('forms', () => {
       ['send code', guest, landing.action, landing.fields],
       ['verify', guest, verify.action, { ...verify.fields, code }],
       ['renew', guest, `${link}/renew`, landing.fields],
+      ['language, by the link', guest, `${link}/language`, { ...landing.fields, language: 'id' }],
       ['reply', mine.guest, reply.action, { ...reply.fields, body: 'from a form' }],
+      ['a file for it', mine.guest, reply.action.replace('/replies', '/files'), reply.fields],
+      [
+        'take a file away',
+        mine.guest,
+        reply.action.replace('/replies', '/files/remove'),
+        { ...reply.fields, sha256: 'x' },
+      ],
+      [
+        'language, by the session',
+        mine.guest,
+        logout.action.replace('/logout', '/language'),
+        { ...logout.fields, language: 'id' },
+      ],
       ['log out', mine.guest, logout.action, logout.fields],
     ];
   };
@@ -107,7 +121,7 @@ describe('forms', () => {
         expect([how, what, answer.status]).toEqual([how, what, 403]);
       }
     // The token of a page before the login is worth nothing on the ticket page, though it is the same browser's.
-    for (const [what, guest, action, fields] of forms.slice(3)) {
+    for (const [what, guest, action, fields] of forms.slice(4)) {
       const answer = await guest.post(action, { ...fields, formToken: fresh });
       expect([what, answer.status]).toEqual([what, 403]);
     }

@@ -169,8 +169,8 @@ export async function arrive(
 /** Status of the answer to the form that `act` sends, once the page it led to is there. */
 export async function answerTo(page: Page, act: () => Promise<void>): Promise<number> {
   const posted = page.waitForResponse(
-    // How far the guest has read goes beside it; a form with files goes by the page's script.
-    (response) => response.request().method() === 'POST' && !response.url().endsWith('/seen'),
+    // How far the guest has read, and each file, go beside it; a form with files goes by the page's script.
+    (response) => response.request().method() === 'POST' && !/\/(seen|files|remove)$/.test(response.url()),
   );
   const loaded = page.waitForEvent('load');
   await act();

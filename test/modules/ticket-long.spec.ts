@@ -62,6 +62,20 @@ describe.each(databases)('a conversation of a thousand messages on $name', (data
     expect(page.text).toContain('Back to the newest messages');
   });
 
+  it('is printed whole, oldest first, with no form, no button and no address in it', async () => {
+    const page = await one.guest.get(path());
+    expect(page.html).toContain(`href="${path()}?print&#x3D;1"`);
+    const startedAt = performance.now();
+    const print = await one.guest.get(`${path()}?print=1`);
+    expect(performance.now() - startedAt).toBeLessThan(3000);
+    expect(print.status).toBe(200);
+    expect(numbers(print)).toEqual(Array.from({ length: MESSAGES }, (_, i) => i + 1));
+    expect(print.forms).toEqual([]);
+    expect(print.html).not.toMatch(/<(form|button|input|select|textarea|img)|formToken|attachments\//);
+    const stranger = await visit(test, { email: 'eve@example.com' });
+    expect((await stranger.guest.get(`${path()}?print=1`)).status).toBe(404);
+  });
+
   it('takes a made-up place for none, and shows another ticket to nobody', async () => {
     for (const before of ['x', '1', '99999999999999999.x', "1.0' OR 1=1", '1.zzzzzzzzzzzzzzzzzzzzzzzzzz&before=2'])
       expect((await one.guest.get(`${path()}?before=${before}`)).status).toBe(200);

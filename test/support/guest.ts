@@ -64,7 +64,7 @@ export class Guest {
       headers?: Record<string, string>;
     } = {},
   ): Promise<Page> {
-    const isMultipart = files !== undefined || path.endsWith('/replies');
+    const isMultipart = files !== undefined || /\/(replies|files)$/.test(path);
     const body = isMultipart ? new FormData() : new URLSearchParams(fields);
     if (body instanceof FormData) {
       for (const [name, value] of Object.entries(fields)) body.append(name, value);

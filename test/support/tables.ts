@@ -10,6 +10,7 @@ const tables = [
   'replies',
   'solved_answers',
   'drafts',
+  'language_choices',
   'deliveries',
   'attempts',
   'breakers',
@@ -32,7 +33,14 @@ export function rows(
   table: TableName,
   where = '1 = 1',
 ): Promise<Record<string, unknown>[]> {
-  const key = table === 'failed_tries' ? 'participant_id' : table === 'limits' || table === 'breakers' ? 'key' : 'id';
+  const key =
+    table === 'language_choices'
+      ? 'email_key'
+      : table === 'failed_tries'
+        ? 'participant_id'
+        : table === 'limits' || table === 'breakers'
+          ? 'key'
+          : 'id';
   return gateway.database.read((manager) => manager.query(`SELECT * FROM ${table} WHERE ${where} ORDER BY ${key}`));
 }
 

@@ -259,7 +259,7 @@ describe('every page in every language', () => {
     for (const [, html] of everyOutput()) {
       const names = [...html.matchAll(/<(?:input|textarea|select)[^>]*\sname="([^"]*)"/g)].map((found) => found[1]!);
       expect(
-        names.filter((name) => !['formToken', 'formKey', 'path', 'code', 'body', 'files', 'reference'].includes(name)),
+        names.filter((name) => !['formToken', 'formKey', 'path', 'language', 'code', 'body', 'files', 'reference'].includes(name)),
       ).toEqual([]);
     }
   });
@@ -382,15 +382,47 @@ describe('locales', () => {
         { tag: 'id', name: 'Bahasa Indonesia' },
       ]),
     );
-    expect(render(['', 'landing', landing], 'id')).toMatch(
-      /value="id" lang="id" dir="ltr" aria-current="true">Bahasa Indonesia/,
-    );
+    expect(render(['', 'landing', landing], 'id')).toMatch(/value="id" lang="id" dir="ltr" selected>Bahasa Indonesia/);
   });
 
-  it('are chosen by link where no form is given, keeping the rest of the path', () => {
-    expect(render(['', 'landing', landing], 'en', { languageAction: null })).toContain(
-      'href="/t/token?x&#x3D;1&amp;lang&#x3D;id"',
-    );
+  it('are chosen by a form that knows its page, which says once that the choice is kept', () => {
+    const html = render(['', 'landing', landing]);
+    expect(html).toContain('action="/t/token/language"');
+    expect(html).toContain('name="path" value="/t/token?x&#x3D;1"');
+    const kept = pages.sentence('en', 'layout.languageKept');
+    expect(textOf(html)).not.toContain(kept);
+    expect(textOf(render(['', 'landing', landing], 'en', { languageKept: true }))).toContain(kept);
+  });
+
+  it('give the script every plural form they have, whole sentences with places to fill', () => {
+    const words = {
+      'language.name': 'Русский',
+      'ticket.new':
+        '{count, plural, one {# новое сообщение} few {# новых сообщения} many {# новых сообщений} other {# сообщения}}',
+      'reply.picked': '{count, plural, one {# файл} few {# файла} other {# файлов}}, {size}',
+    };
+    const dir = mkdtempSync(join(tmpdir(), 'pages-'));
+    try {
+      cpSync(join(TEMPLATES, 'pages'), join(dir, 'pages'), { recursive: true });
+      writeFileSync(join(dir, 'pages', 'ru.json'), JSON.stringify({ ...sentencesOf('en'), ...words }));
+      const html = GuestPages.load({ templatesDir: dir, defaultLocale: 'en' }).render(
+        'ticket',
+        'ru',
+        ticket(),
+        shared(),
+      );
+      const forms = (name: string) =>
+        JSON.parse(new RegExp(`data-${name}="([^"]+)"`).exec(html)![1]!.replaceAll('&quot;', '"')) as object;
+      expect(forms('new')).toEqual({
+        one: '{count} новое сообщение',
+        few: '{count} новых сообщения',
+        many: '{count} новых сообщений',
+        other: '{count} сообщения',
+      });
+      expect(forms('picked')).toMatchObject({ few: '{count} файла, {size}', many: '{count} файлов, {size}' });
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
   });
 
   it('written from right to left say so', () => {

@@ -4,7 +4,17 @@
   'use strict';
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-  const lang = document.documentElement.lang;
+  const { lang } = document.documentElement;
+  const rules = new Intl.PluralRules(lang);
+  const number = new Intl.NumberFormat(lang);
+  /** The sentence for this number, of the forms that the page's language has. */
+  const counted = (forms, count, values = {}) => {
+    const known = JSON.parse(forms);
+    return fill(known[`=${count}`] ?? known[rules.select(count)] ?? known.other, {
+      ...values,
+      count: number.format(count),
+    });
+  };
 
   /** Calls `tick(secondsLeft)` every second until nothing is left. The page's own clock may be wrong; a span is not. */
   function countDown(seconds, tick) {
@@ -69,11 +79,14 @@
     const full = new Intl.DateTimeFormat(lang, { dateStyle: 'full', timeStyle: 'long' });
     for (const time of all('time', root)) {
       const at = new Date(time.dateTime);
-      time.textContent = short.format(at);
+      time.textContent = ('full' in time.dataset ? full : short).format(at);
       time.title = full.format(at);
     }
   }
   localTimes();
+
+  // What one came for. Without this file the browser's own menu prints.
+  if (document.body.classList.contains('page--print')) addEventListener('load', () => print());
 
   /** What was typed outlives a closed tab's reload; it stays in this tab and goes when the reply was taken. */
   const reply = document.querySelector('[data-draft]');
@@ -111,7 +124,9 @@
     error.setAttribute('role', 'alert');
     hint.after(error, chips, total);
     picker.classList.add('picker--enhanced');
-    const files = [];
+    const told = make('p', 'hidden');
+    told.setAttribute('role', 'status');
+    picker.append(told);
 
     const bytes = (size) => {
       const mega = size >= 1024 * 1024;
@@ -120,84 +135,189 @@
       return new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay: 'short' }).format(value);
     };
     const kinds = input.accept.split(',').map((kind) => kind.trim().toLowerCase());
-    const faultOf = (file) => {
-      if (file.size > Number(limits.maxFileBytes)) return fill(limits.tooLarge, { name: file.name });
-      const name = file.name.toLowerCase();
-      return kinds.some((kind) => name.endsWith(kind)) ? '' : fill(limits.wrongKind, { name: file.name });
+    const faultOf = ({ file, name, size, fault = '' }) => {
+      if (fault || !file) return fault;
+      if (size > Number(limits.maxFileBytes)) return fill(limits.tooLarge, { name });
+      return kinds.some((kind) => name.toLowerCase().endsWith(kind)) ? '' : fill(limits.wrongKind, { name });
     };
 
-    /** The input holds what the chips show, so a plain submit sends exactly that. */
+    /**
+     * What the chips show. `state`: `waiting`, `sending`, `sent` (in the draft at the server, under `sha256`), `failed`
+     * (the network; it goes with the form itself) or `refused`. Without `data-files` all wait for the form.
+     */
+    const picked = [];
+    const sum = () => picked.reduce((total, { size }) => total + size, 0);
+    const together = () => [
+      ...(picked.length > Number(limits.maxFiles) ? [limits.tooMany] : []),
+      ...(sum() > Number(limits.maxTotalBytes) ? [limits.tooLargeTogether] : []),
+    ];
+
+    /** The form holds what the chips show: what waits at the server by its hash, the rest as files. */
     function show() {
       const held = new DataTransfer();
-      files.forEach((file) => held.items.add(file));
+      for (const { state, file } of picked) if (state !== 'sent') held.items.add(file);
       input.files = held.files;
-      const sum = files.reduce((size, file) => size + file.size, 0);
-      const faults = files.map(faultOf).filter(Boolean);
-      if (files.length > Number(limits.maxFiles)) faults.push(limits.tooMany);
-      if (sum > Number(limits.maxTotalBytes)) faults.push(limits.tooLargeTogether);
-      error.replaceChildren(...faults.map((text) => Object.assign(make('p', ''), { textContent: text })));
-      chips.replaceChildren(...files.map(chip));
-      total.textContent = files.length > 1 ? fill(limits.picked, { count: files.length, size: bytes(sum) }) : '';
+      const faults = [...picked.map(faultOf).filter(Boolean), ...together()];
+      const shown = all('p', error).map(({ textContent }) => textContent);
+      if (shown.join('\n') !== faults.join('\n'))
+        error.replaceChildren(...faults.map((text) => Object.assign(make('p', ''), { textContent: text })));
+      for (const one of picked) update(one);
+      total.textContent = picked.length > 1 ? counted(limits.picked, picked.length, { size: bytes(sum()) }) : '';
       return faults.length === 0;
     }
 
-    function chip(file, index) {
-      const item = make('li', faultOf(file) ? 'chip chip--bad' : 'chip');
-      const name = Object.assign(make('bdi', 'chip__name'), { textContent: file.name });
-      const size = Object.assign(make('span', 'chip__size'), { textContent: bytes(file.size) });
-      const remove = make('button', 'chip__remove');
-      remove.type = 'button';
-      remove.setAttribute('aria-label', fill(limits.remove, { name: file.name }));
-      remove.addEventListener('click', () => {
-        files.splice(index, 1);
+    function put(one) {
+      const item = make('li', 'chip');
+      const name = Object.assign(make('bdi', 'chip__name'), { textContent: one.name, title: one.name });
+      const size = Object.assign(make('span', 'chip__size'), { textContent: bytes(one.size) });
+      const state = make('span', 'chip__state');
+      const bar = Object.assign(make('progress', 'chip__bar'), { max: 100, hidden: true });
+      bar.setAttribute('aria-label', one.name);
+      const retry = Object.assign(make('button', 'chip__retry'), { type: 'button', textContent: limits.retry });
+      retry.setAttribute('aria-label', `${limits.retry}: ${one.name}`);
+      retry.addEventListener('click', () => {
+        one.state = 'waiting';
+        remove.focus();
         show();
-        (chips.querySelectorAll('button')[Math.min(index, files.length - 1)] ?? input).focus();
+        pump();
       });
-      item.append(name, size, remove);
-      return item;
+      const remove = Object.assign(make('button', 'chip__remove'), { type: 'button' });
+      remove.setAttribute('aria-label', fill(limits.remove, { name: one.name }));
+      remove.addEventListener('click', () => drop(one));
+      item.append(name, size, state, bar, retry, remove);
+      chips.append(item);
+      picked.push(Object.assign(one, { item, bar, state: one.state ?? 'waiting' }));
+    }
+
+    function update({ item, bar, state, percent = 0, sha256, ...one }) {
+      item.className = faultOf(one) ? 'chip chip--bad' : `chip chip--${state}`;
+      bar.hidden = state !== 'sending';
+      bar.value = percent;
+      const words = {
+        sending: new Intl.NumberFormat(lang, { style: 'percent' }).format(percent / 100),
+        refused: limits.failed,
+      };
+      item.querySelector('.chip__state').textContent = limits.files ? (words[state] ?? limits[state]) : '';
+      item.querySelector('.chip__retry').hidden = state !== 'failed';
+      // Beside the others that wait it goes along with the form.
+      let field = item.querySelector('input');
+      if (state !== 'sent' || field) return;
+      field = Object.assign(make('input', ''), { type: 'hidden', name: 'keep', value: sha256 });
+      item.append(field);
+    }
+
+    /** Away from the page, and from the server where it is there already. */
+    function drop(one, isWanted = false) {
+      const index = picked.indexOf(one);
+      picked.splice(index, 1);
+      one.dropped = true;
+      const hadFocus = one.item.contains(document.activeElement);
+      one.item.remove();
+      if (one.sha256 && !isWanted) forget(one.sha256);
+      show();
+      if (hadFocus) (picked[Math.min(index, picked.length - 1)]?.item.querySelector('.chip__remove') ?? input).focus();
+      pump();
+    }
+
+    const token = () => reply.querySelector('[name=formToken]').value;
+    function forget(sha256) {
+      const body = new URLSearchParams({ formToken: token(), sha256 });
+      // Left there, it is shown once more when the page is.
+      void fetch(`${limits.files}/remove`, { method: 'POST', body, keepalive: true }).catch(() => {});
+    }
+
+    let current = null;
+    let whenIdle = null;
+    /** One after the other, as long as all of them could go together. */
+    function pump() {
+      if (current) return;
+      const next =
+        limits.files && together().length === 0 && picked.find((one) => one.state === 'waiting' && !faultOf(one));
+      if (!next) {
+        whenIdle?.();
+        whenIdle = null;
+        return;
+      }
+      current = next;
+      next.state = 'sending';
+      const request = new XMLHttpRequest();
+      request.upload.addEventListener('progress', ({ loaded, total: whole }) => {
+        next.percent = Math.floor((loaded / whole) * 100);
+        if (!next.dropped) update(next);
+      });
+      request.addEventListener('loadend', () => {
+        current = null;
+        const { dropped } = next;
+        settle(next, request);
+        // The same bytes under two names are one file.
+        const twin = next.sha256 && picked.find((one) => one !== next && one.sha256 === next.sha256);
+        if (twin && !dropped) drop(next, true);
+        else if (dropped && !twin && next.sha256) forget(next.sha256);
+        if (!next.dropped) {
+          show();
+          told.textContent = `${next.name}: ${next.state === 'sent' ? limits.sent : limits.failed}`;
+        }
+        pump();
+      });
+      const form = new FormData();
+      form.append('formToken', token());
+      form.append('files', next.file, next.name);
+      request.open('POST', limits.files);
+      request.send(form);
+      show();
+    }
+
+    function settle(one, { status, responseText }) {
+      one.state = 'failed';
+      if (status !== 200 && status !== 422) return;
+      const { files, faults } = JSON.parse(responseText);
+      if (status === 422) return Object.assign(one, { state: 'refused', fault: faults.join(' ') });
+      Object.assign(one, { state: 'sent', sha256: files[0].sha256 });
     }
 
     function add(more) {
-      const known = new Set(files.map((file) => `${file.name}|${file.size}|${file.lastModified}`));
-      files.push(...[...more].filter((file) => !known.has(`${file.name}|${file.size}|${file.lastModified}`)));
+      const known = new Set(picked.map(({ file }) => file && `${file.name}|${file.size}|${file.lastModified}`));
+      for (const file of more)
+        if (!known.has(`${file.name}|${file.size}|${file.lastModified}`))
+          put({ file, name: file.name, size: file.size });
       show();
+      pump();
     }
+    // What waits since before becomes chips like the others.
+    for (const field of all('.kept input', reply)) {
+      const name = field.parentElement.querySelector('bdi').textContent;
+      put({ name, size: Number(field.dataset.size), sha256: field.value, state: 'sent' });
+    }
+    reply.querySelector('.kept')?.remove();
+    show();
+
     // A second choice adds to the first: on a phone pictures are often picked one by one.
-    input.addEventListener('change', () => add(input.files));
+    input.addEventListener('change', () => add([...input.files]));
     // A screenshot is pasted, files are dropped anywhere on the form.
     reply.addEventListener('paste', (event) => {
       if (event.clipboardData.files.length === 0) return;
       event.preventDefault();
-      add(event.clipboardData.files);
+      add([...event.clipboardData.files]);
     });
     const over = (event) => {
       if (!event.dataTransfer.types.includes('Files')) return;
       event.preventDefault();
       reply.classList.toggle('reply--over', event.type === 'dragover');
-      if (event.type === 'drop') add(event.dataTransfer.files);
+      if (event.type === 'drop') add([...event.dataTransfer.files]);
     };
     for (const type of ['dragover', 'dragleave', 'drop']) reply.addEventListener(type, over);
 
     /** The same form by the same way, with its progress shown. Whatever has no simple answer goes as any form does. */
-    function upload() {
+    function send(free) {
       const box = reply.querySelector('.sending');
       const [bar, line] = [box.querySelector('progress'), box.querySelector('[role=status]')];
-      const free = () => {
-        delete reply.dataset.sent;
-        for (const one of all('[data-label]', reply)) {
-          one.textContent = one.dataset.label;
-          one.removeAttribute('aria-disabled');
-        }
-        chips.classList.remove('chips--sending');
-        bar.hidden = true;
-      };
       box.hidden = bar.hidden = false;
       box.classList.remove('sending--failed');
-      chips.classList.add('chips--sending');
       const request = new XMLHttpRequest();
       request.upload.addEventListener('progress', ({ loaded, total: whole }) => {
         bar.value = Math.floor((loaded / whole) * 100);
-        line.textContent = bar.value < 100 ? fill(box.dataset.progress, { percent: bar.value }) : box.dataset.almost;
+        const percent = number.format(bar.value);
+        line.textContent = bar.value < 100 ? fill(box.dataset.progress, { percent }) : box.dataset.almost;
       });
       request.addEventListener('load', () => {
         if (request.status === 200 && request.responseURL) {
@@ -214,6 +334,14 @@
         const faults = all('.flash--error li', fresh).map(({ textContent }) =>
           Object.assign(make('p', ''), { textContent }),
         );
+        const there = new Set(all('[name=offered]', fresh).map(({ value }) => value));
+        for (const one of picked.filter(({ state, sha256 }) => state === 'sent' && !there.has(sha256))) {
+          // Taken away by another tab, or too old: it goes once more where its bytes are still here.
+          one.item.querySelector('input').remove();
+          if (one.file) Object.assign(one, { state: 'failed', sha256: null });
+          else drop(one, true);
+        }
+        show();
         error.replaceChildren(...faults);
         box.hidden = true;
         free();
@@ -221,24 +349,40 @@
       });
       request.addEventListener('error', () => {
         free();
+        bar.hidden = true;
         box.classList.add('sending--failed');
         line.textContent = box.dataset.failed;
       });
       request.open('POST', reply.action);
       request.send(new FormData(reply));
     }
-    reply.addEventListener('submit', (event) => {
-      if (files.length === 0 || event.defaultPrevented) return;
-      event.preventDefault();
-      upload();
-    });
-    // Before the form's own listener, so that a refused form does not count as sent.
+    // Before the form's own listener, which sends a form once: here a refused one does not count as sent.
     reply.addEventListener(
       'submit',
-      (event) => {
-        if (files.length === 0 || show()) return;
+      async (event) => {
+        if (picked.length === 0) return;
         event.preventDefault();
         event.stopImmediatePropagation();
+        if (reply.dataset.sent) return;
+        if (!show()) return input.focus();
+        reply.dataset.sent = 'yes';
+        chips.classList.add('chips--sending');
+        const button = reply.querySelector('.primary');
+        const label = button.textContent;
+        button.textContent = button.dataset.busy;
+        button.setAttribute('aria-disabled', 'true');
+        const free = () => {
+          delete reply.dataset.sent;
+          chips.classList.remove('chips--sending');
+          button.textContent = label;
+          button.removeAttribute('aria-disabled');
+        };
+        await new Promise((resolve) => {
+          whenIdle = resolve;
+          pump();
+        });
+        if (show()) return send(free);
+        free();
         input.focus();
       },
       { capture: true },
@@ -348,9 +492,8 @@
       if (anchor?.isConnected) scrollBy(0, anchor.getBoundingClientRect().top - top);
       conversation.dataset.newestAt = freshConversation.dataset.newestAt;
       unseen += added;
-      const { newOne, newMany, updated } = conversation.dataset;
-      const count = new Intl.NumberFormat(lang).format(unseen);
-      jump.textContent = unseen === 1 ? newOne : fill(newMany, { count });
+      const { new: forms, updated } = conversation.dataset;
+      jump.textContent = counted(forms, unseen);
       jump.hidden = unseen === 0;
       if (changed) news.textContent = unseen > 0 ? jump.textContent : updated;
       watch();

@@ -7,6 +7,7 @@ import { WhoMayComeIn1795610000000 } from './1795610000000-who-may-come-in.js';
 import { TicketVisits1795620000000 } from './1795620000000-ticket-visits.js';
 import { ChecksAndPreviews1795630000000 } from './1795630000000-checks-and-previews.js';
 import { Handoffs1795640000000 } from './1795640000000-handoffs.js';
+import { LanguageChoices1795650000000 } from './1795650000000-language-choices.js';
 import { WaitingEvents1795680000000 } from './1795680000000-waiting-events.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
@@ -20,5 +21,6 @@ export const migrations = [
   TicketVisits1795620000000,
   ChecksAndPreviews1795630000000,
   Handoffs1795640000000,
+  LanguageChoices1795650000000,
   WaitingEvents1795680000000,
 ];
