@@ -1,7 +1,7 @@
 /** The door to all mails: which there are, in which languages, and how each reads with values filled in. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { localeChain } from '../platform/locale.js';
+import { type LocaleReason, matchLocale } from '../platform/locale.js';
 import { encodeBody, type TextEncoding } from '../platform/mime.js';
 import { type Brand, loadBrand } from './brand.js';
 import { type CompiledMail, compileMail, isCompiled, type Shell } from './compile.js';
@@ -53,8 +53,8 @@ export interface EncodedMail {
 
 export interface LocaleChoice {
   locale: string;
-  /** `exact`: the one asked for; `language`: the same language without region or script; `default`: neither was there. */
-  reason: 'exact' | 'language' | 'default';
+  /** How it answers to what was asked for; `default`: nothing that does is there. */
+  reason: LocaleReason | 'default';
 }
 
 /** Words that cannot be used, every problem on a line of its own: `file:line: what is wrong, and the fix`. */
@@ -73,10 +73,13 @@ export class TemplateCatalogue {
   private readonly defaultBrand: Brand;
   /** Locales with their keys, as the files are. */
   private readonly locales: ReadonlyMap<string, ReadonlySet<TemplateKey>>;
+  /** Every locale that has words for at least one mail, sorted. */
+  readonly availableLocales: readonly string[];
 
   private constructor(private readonly options: CatalogueOptions) {
     this.defaultBrand = loadBrand(options.templatesDir, 'default');
     this.locales = findLocales(join(options.templatesDir, 'content'));
+    this.availableLocales = [...this.locales.keys()].sort();
   }
 
   /**
@@ -88,11 +91,6 @@ export class TemplateCatalogue {
     const problems = catalogue.check([options.defaultLocale]);
     if (problems.length) throw new TemplateProblems(problems);
     return catalogue;
-  }
-
-  /** Every locale that has words for at least one mail, sorted. */
-  get availableLocales(): string[] {
-    return [...this.locales.keys()].sort();
   }
 
   /** Renders every key with every sample in the given locales (all of them by default), and tells what is wrong. */
@@ -107,11 +105,9 @@ export class TemplateCatalogue {
    */
   resolveLocale(wanted: string | null, key?: TemplateKey): LocaleChoice {
     const usable = (locale: string) => (key ? [key] : templateKeys).every((each) => this.has(each, locale));
-    const [exact, ...wider] = localeChain(wanted);
-    if (exact && usable(exact)) return { locale: exact, reason: 'exact' };
-    const language = wider.find(usable);
-    if (language) return { locale: language, reason: 'language' };
-    return { locale: this.options.defaultLocale, reason: 'default' };
+    return (
+      matchLocale([wanted], this.availableLocales, usable) ?? { locale: this.options.defaultLocale, reason: 'default' }
+    );
   }
 
   /** Names the words and the layout that `render` will use: to be kept with what was sent. */

@@ -296,7 +296,7 @@ describe('languages', () => {
       templatesWith({ 'content/ticket-replied/zh-Hant.hbs': english, 'content/_frame/zh-Hant.hbs': frame }),
     );
     expect(more.availableLocales).toEqual(['en', 'id', 'zh-Hant']);
-    expect(more.resolveLocale('zh-TW', 'ticket-replied')).toEqual({ locale: 'zh-Hant', reason: 'language' });
+    expect(more.resolveLocale('zh-TW', 'ticket-replied')).toEqual({ locale: 'zh-Hant', reason: 'script' });
     expect(more.resolveLocale('zh-CN', 'ticket-replied').reason).toBe('default');
     expect(more.resolveLocale('zh-TW', 'ticket-closed')).toEqual({ locale: 'en', reason: 'default' });
     expect(more.resolveLocale('zh-TW').reason).toBe('default');
