@@ -116,33 +116,62 @@ function readSentences(path: string): Readonly<Record<string, string>> | null {
 }
 
 /** Why a sentence cannot be said in the place of the default locale's. */
-function sentenceFaults(sentence: unknown, standard: unknown): string[] {
-  if (typeof sentence !== 'string' || sentence === '') return ['is not a sentence'];
+export function sentenceFaults(sentence: unknown, standard: unknown): string[] {
+  if (typeof sentence !== 'string' || sentence.trim() === '') return ['is not a sentence'];
   try {
-    const known = new Set(typeof standard === 'string' ? argumentNames(standard) : []);
-    const unknown = argumentNames(sentence).filter((name) => !known.has(name));
-    return unknown.map((name) => `wants {${name}}, which nobody gives`);
+    const given = typeof standard === 'string' ? argumentUses(standard) : new Map<string, Set<string>>();
+    return [...argumentUses(sentence)].flatMap(([name, uses]) => {
+      const known = given.get(name);
+      if (!known) return [`wants {${name}}, which nobody gives`];
+      const other = [...uses].find((use) => !known.has(use));
+      return other === undefined ? [] : [`takes {${name}} for a ${other}, and it is none`];
+    });
   } catch (error) {
-    return [`cannot be read: ${(error as Error).message}`];
+    return [`cannot be read (${(error as Error).message}): each { needs its }, each plural its other {…}`];
   }
 }
 
 // A tag in a sentence is text like any other.
-function parseSentence(sentence: string, locale: string): IntlMessageFormat {
+export function parseSentence(sentence: string, locale: string): IntlMessageFormat {
   return new IntlMessageFormat(sentence, locale, undefined, { ignoreTag: true });
 }
 
-/** Names of the values that an ICU message takes, sorted. @throws SyntaxError when it is not an ICU message */
-export function argumentNames(message: string): string[] {
-  const names = new Set<string>();
+/**
+ * Names of the values that an ICU message takes, sorted, each with the ways it is used in: `number`, `plural`, …, and
+ * none where it is only put in.
+ * @throws SyntaxError when it is not an ICU message
+ */
+export function argumentUses(message: string): Map<string, Set<string>> {
+  const uses = new Map<string, Set<string>>();
   const visit = (node: unknown): void => {
     if (Array.isArray(node)) return node.forEach(visit);
     if (typeof node !== 'object' || node === null) return;
-    const { type, value, options } = node as { type?: number; value?: unknown; options?: Record<string, unknown> };
-    // 1 argument, 2 number, 3 date, 4 time, 5 select, 6 plural (the parser's TYPE enumeration)
-    if (type !== undefined && type >= 1 && type <= 6 && typeof value === 'string') names.add(value);
-    for (const option of Object.values(options ?? {})) visit((option as { value?: unknown }).value);
+    const {
+      type = -1,
+      value,
+      options,
+    } = node as {
+      type?: number;
+      value?: unknown;
+      options?: Record<string, { value?: unknown }>;
+    };
+    const use = ARGUMENT_TYPES[type];
+    if (use !== undefined && typeof value === 'string') {
+      const known = uses.get(value) ?? new Set();
+      uses.set(value, use ? known.add(use) : known);
+    }
+    for (const option of Object.values(options ?? {})) visit(option.value);
   };
   visit(parseSentence(message, 'en').getAst());
-  return [...names].sort();
+  return new Map([...uses].sort(([one], [other]) => (one < other ? -1 : 1)));
 }
+
+/** The parser's TYPE enumeration; 0 is text. */
+const ARGUMENT_TYPES: Readonly<Record<number, string>> = {
+  1: '',
+  2: 'number',
+  3: 'date',
+  4: 'time',
+  5: 'select',
+  6: 'plural',
+};

@@ -34,6 +34,8 @@ export interface CatalogueOptions {
 
 export interface RenderedMail {
   subject: string;
+  /** What an inbox shows beside the subject; it stands in `html`. */
+  preheader: string;
   html: string;
   text: string;
   locale: string;
@@ -57,13 +59,17 @@ export interface LocaleChoice {
   reason: LocaleReason | 'default';
 }
 
-/** Words that cannot be used, every problem on a line of its own: `file:line: what is wrong, and the fix`. */
+/** Words that cannot be used, every problem on a line of its own: `file:line:column: what is wrong, and the fix`. */
 export class TemplateProblems extends Error {
   constructor(readonly problems: readonly Problem[]) {
-    const lines = problems.map(({ file, line, message }) => `${file}${line ? `:${line}` : ''}: ${message}`);
-    super(`The words of the mails cannot be used:\n  ${[...new Set(lines)].join('\n  ')}`);
+    super(`The words of the mails cannot be used:\n  ${[...new Set(problems.map(problemLine))].join('\n  ')}`);
     this.name = 'TemplateProblems';
   }
+}
+
+/** `templates/content/ticket-closed/en.hbs:2:10: what is wrong, and the fix` */
+export function problemLine({ file, line, column, message }: Problem): string {
+  return `${file}${line ? `:${line}:${column}` : ''}: ${message}`;
 }
 
 export class TemplateCatalogue {
@@ -93,9 +99,9 @@ export class TemplateCatalogue {
     return catalogue;
   }
 
-  /** Renders every key with every sample in the given locales (all of them by default), and tells what is wrong. */
-  check(locales: readonly string[] = this.availableLocales): Problem[] {
-    return locales.flatMap((locale) => templateKeys.flatMap((key) => this.try(key, locale)));
+  /** Renders keys with every sample in the given locales, all of them by default, and tells what is wrong. */
+  check(locales: readonly string[] = this.availableLocales, keys: readonly TemplateKey[] = templateKeys): Problem[] {
+    return locales.flatMap((locale) => keys.flatMap((key) => this.try(key, locale)));
   }
 
   /**
@@ -125,6 +131,7 @@ export class TemplateCatalogue {
     const context = templateContext(values, locale, this.options.allowHttp ?? false);
     return {
       subject: mail.subject(context),
+      preheader: mail.preheader(context),
       html: mail.html(context),
       text: mail.text(context),
       locale,
@@ -177,14 +184,14 @@ export class TemplateCatalogue {
   private compile(key: TemplateKey, locale: string): CompiledMail | Problem[] {
     const file = contentFile(key, locale);
     if (!this.locales.get(locale)?.has(key))
-      return [{ file, line: 0, message: 'is missing: write the words of this mail' }];
+      return [{ file, line: 0, column: 0, message: 'is missing: write the words of this mail' }];
     const layout = templateLayouts[key];
     const frame = this.frame(locale);
-    const own = readWords(this.path(file), file, wordsShape[layout], wordsVocabulary(layout), frameParts);
+    const own = readWords(this.text(file), file, wordsShape[layout], wordsVocabulary(layout), frameParts);
     const problems = [...frame.problems, ...own.problems];
     if (problems.length) return problems;
     const words = new Map([...frame.words, ...own.words]);
-    return compileMail(this.shell(layout), words, locale, layoutVocabulary(layout, this.defaultBrand), file);
+    return compileMail(this.shell(layout), words, locale, layoutVocabulary(layout, this.defaultBrand));
   }
 
   private frame(locale: string): WordsFile {
@@ -200,11 +207,11 @@ export class TemplateCatalogue {
     if (!existsSync(this.path(file))) {
       return {
         words: new Map(),
-        problems: [{ file, line: 0, message: 'is missing: write the words around the mails' }],
+        problems: [{ file, line: 0, column: 0, message: 'is missing: write the words around the mails' }],
       };
     }
     const vocabulary = { ...wordsVocabulary('notification'), ...wordsVocabulary('code') };
-    return readWords(this.path(file), file, frameShape, vocabulary, []);
+    return readWords(this.text(file), file, frameShape, vocabulary, []);
   }
 
   private shell(layout: LayoutName): Shell {
@@ -232,12 +239,16 @@ export class TemplateCatalogue {
         const html = mail.html(context) && mail.encodedHtml(values.brand)(context);
         return subject && html && mail.text(context)
           ? []
-          : [{ file: contentFile(key, locale), line: 0, message: `is empty for "${about}"` }];
+          : [{ file: contentFile(key, locale), line: 1, column: 1, message: `is empty for "${about}"` }];
       } catch (error) {
         const message = `does not render for "${about}": ${error instanceof Error ? error.message : String(error)}`;
-        return [{ file: contentFile(key, locale), line: 0, message }];
+        return [{ file: contentFile(key, locale), line: 1, column: 1, message }];
       }
     });
+  }
+
+  private text(file: string): string {
+    return readFileSync(this.path(file), 'utf8');
   }
 
   /** `file` is named from the project's root, as people know it; the folder may be another one. */
