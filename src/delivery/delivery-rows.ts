@@ -107,7 +107,7 @@ export class DeliveryRows {
       const verdicts = [...judged.verdicts, ...claimed.filter(isFatal).map((row) => quarantine(row, now))];
       await updateRows(tx, Delivery, judged.shrunk, {
         by: ['id', 'attempts'],
-        set: ['templateKey', 'templateRevision', 'locale', 'inputs'],
+        set: ['templateKey', 'templateRevision', 'locale', 'localeReason', 'inputs'],
       });
       await this.write(tx, verdicts);
       return { admitted: judged.admitted, verdicts };

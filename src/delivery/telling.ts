@@ -23,11 +23,12 @@ export function tellOnly(
 ): Delivery {
   if (updates.length === delivery.inputs.updates.length) return delivery;
   const templateKey = templateFor(updates);
-  const { locale } = catalogue.resolveLocale(delivery.locale, templateKey);
+  const { locale, reason } = catalogue.resolveLocale(delivery.locale, templateKey);
   return {
     ...delivery,
     templateKey,
     locale,
+    localeReason: locale === delivery.locale ? delivery.localeReason : reason,
     templateRevision: catalogue.revision(templateKey, locale),
     inputs: { ...delivery.inputs, updates, occurredAt: newestOf(updates) },
   };

@@ -25,23 +25,72 @@ export const canonicalLocale = remembering((tag: string): string | null => {
   }
 });
 
-/**
- * A tag and its wider ones, best first: `zh-TW` → `zh-TW`, `zh-Hant-TW`, `zh-Hant`, `zh`. The likely script stands before
- * the bare language, since it tells Taiwan's Chinese from Beijing's. Empty if it is no tag.
- */
-export function localeChain(wanted: string | null): readonly string[] {
-  return chainOf(wanted ?? '');
+/** How a locale answers to what was wanted. */
+export type LocaleReason = 'exact' | 'language' | 'script' | 'family';
+
+export interface LocaleMatch {
+  locale: string;
+  /**
+   * `exact`: the one asked for; `language`: the same without its region or script; `script`: the one that the region
+   * writes in (`zh-TW` → `zh-Hant`); `family`: the nearest kind of the same language (`es-MX` → `es-419`, `pt` → `pt-BR`).
+   */
+  reason: LocaleReason;
 }
 
-const chainOf = remembering((wanted: string): readonly string[] => {
+/** Where Spanish is that of Latin America (CLDR's parents of `es-419`). */
+const LATIN_AMERICA = new Set('AR BO BR BZ CL CO CR CU DO EC GT HN MX NI PA PE PR PY SV US UY VE'.split(' '));
+
+/**
+ * The best of the available locales for what somebody wants: BCP 47 lookup (RFC 4647 3.4) over the whole list, and
+ * for each tag, before the next one has its turn, its likely script and its language's other kinds as well.
+ * @param wanted language tags, best first; what is no tag is passed over
+ * @param available canonical tags; with several kinds of a language the order decides which one is its widest
+ * @param isUsable asked of an available locale before it is taken
+ * @returns null if none of them is there in any kind
+ */
+export function matchLocale(
+  wanted: readonly (string | null | undefined)[],
+  available: readonly string[],
+  isUsable: (locale: string) => boolean = (locale) => available.includes(locale),
+): LocaleMatch | null {
+  for (const tag of wanted) {
+    if (tag == null) continue;
+    for (const step of stepsOf(tag)) if (isUsable(step.locale)) return step;
+    const kind = writtenLanguage(tag);
+    const relative = kind && available.find((other) => writtenLanguage(other) === kind && isUsable(other));
+    if (relative) return { locale: relative, reason: 'family' };
+  }
+  return null;
+}
+
+/** A tag and what it falls back to, best first, each with its reason. Empty if it is no tag. */
+const stepsOf = remembering((wanted: string): readonly LocaleMatch[] => {
   const tag = canonicalLocale(wanted);
   if (tag === null) return [];
   const { language, script, region } = new Intl.Locale(tag).maximize();
   const parts = new Intl.Locale(tag).baseName.split('-');
-  const shorter = parts.map((_, cut) => parts.slice(0, parts.length - cut).join('-'));
-  return [
-    ...new Set([tag, ...shorter.slice(0, -1), `${language}-${script}-${region}`, `${language}-${script}`, language]),
+  const shorter = parts.map((_, cut) => parts.slice(0, parts.length - cut).join('-')).slice(0, -1);
+  const steps: [string, LocaleReason][] = [
+    [tag, 'exact'],
+    ...shorter.map((each): [string, LocaleReason] => [each, 'language']),
+    // Before the bare language: it tells Taiwan's Chinese from Beijing's.
+    [`${language}-${script}-${region}`, 'script'],
+    [`${language}-${script}`, 'script'],
   ];
+  if (language === 'es' && region && LATIN_AMERICA.has(region)) steps.push(['es-419', 'family']);
+  // A language that is written in several scripts is another one to its reader in each.
+  if (writtenLanguage(tag) === writtenLanguage(language)) steps.push([language, 'language']);
+  const first = new Map<string, LocaleReason>();
+  for (const [locale, reason] of steps) if (!first.has(locale)) first.set(locale, reason);
+  return [...first].map(([locale, reason]) => ({ locale, reason }));
+});
+
+/** Language and likely script of a tag, `zh-Hant`, or '' if it is none. */
+const writtenLanguage = remembering((tag: string): string => {
+  const canonical = canonicalLocale(tag);
+  if (canonical === null) return '';
+  const { language, script } = new Intl.Locale(canonical).maximize();
+  return `${language}-${script}`;
 });
 
 /** The direction a language is written in. */

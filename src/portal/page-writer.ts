@@ -12,7 +12,7 @@ import type { Participant } from '../tickets/ticket.entity.js';
 import { assetOf, brandCss, loadAssets, type Asset } from './page-files.js';
 import type { NoticeView, PageName, PageViews } from './page-views.js';
 import { GuestPages } from './pages.js';
-import { acceptedLanguage, Visitors } from './visitor.js';
+import { acceptedLanguages, Visitors } from './visitor.js';
 
 /** What a page is about, as far as it is known: it gives brand, language and time zone. */
 export interface PageSubject {
@@ -49,16 +49,16 @@ export class PageWriter {
     for (const name of new Set(['default', ...config.sources.map(({ brand }) => brand)])) this.loadBrand(name);
   }
 
-  /** The language of a page: chosen here, else the person's, else the browser's, else the source's. */
+  /** The language of a page: the first that there are words in of the one chosen here, the person's, the browser's, the source's. */
   locale(request: FastifyRequest, reply: FastifyReply, subject: PageSubject): string {
     const { chosenLocale, participant, source } = subject;
-    const wanted = [
+    return this.pages.resolveLocale(
       this.visitors.language(request, reply),
-      chosenLocale,
-      participant?.locale ?? this.visitors.guestLanguage(request) ?? acceptedLanguage(request),
+      chosenLocale ?? null,
+      participant?.locale ?? this.visitors.guestLanguage(request),
+      ...acceptedLanguages(request),
       source?.defaultLocale,
-    ];
-    return this.pages.resolveLocale(wanted.find((tag) => tag != null) ?? null);
+    );
   }
 
   async send<K extends PageName>(

@@ -2,8 +2,8 @@
  * What a guest sees: turns views into whole HTML pages, in the guest's language and time zone.
  *
  * Markup and sentences live in `templates/pages/`: `<page>.hbs`, `parts/*.hbs`, `<locale>.json` (flat keys, ICU messages)
- * and `assets/`. Everything is read and checked once, at start; a render touches no file. No page needs a script, and
- * none holds an inline one, so the Content-Security-Policy can forbid them all.
+ * and `assets/`. Markup and the default locale are read and checked at start, another locale when first wanted. No page
+ * needs a script, and none holds an inline one, so the Content-Security-Policy can forbid them all.
  */
 import { basename, join } from 'node:path';
 import Handlebars from 'handlebars';
@@ -142,8 +142,7 @@ export class GuestPages {
   /**
    * Reads and checks all markup and sentences.
    * @param options.templatesDir the folder that holds `pages/`
-   * @throws Error naming every problem found: broken markup, a sentence that is missing in the default locale, an ICU
-   * message that cannot be read, one that wants a value which the default locale's does not have
+   * @throws Error naming every problem found: broken markup, a sentence that the default locale misses or cannot say
    */
   static load(options: { templatesDir: string; defaultLocale: string }): GuestPages {
     const dir = join(options.templatesDir, 'pages');
@@ -192,8 +191,8 @@ export class GuestPages {
     return this.sentences.languages().map(({ tag, name }) => ({ tag, name }));
   }
 
-  /** `id-ID` → `id` → the default locale. Never throws: what is no language tag gives the default. */
-  resolveLocale(wanted: string | null): string {
+  /** The best there is for a list of tags, best first, else the default locale: see `matchLocale`. Never throws. */
+  resolveLocale(...wanted: readonly (string | null | undefined)[]): string {
     return this.sentences.resolve(wanted);
   }
 }

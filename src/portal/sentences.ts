@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import Handlebars from 'handlebars';
 import { IntlMessageFormat } from 'intl-messageformat';
-import { localeChain, textDirection } from '../platform/locale.js';
+import { matchLocale, textDirection } from '../platform/locale.js';
 import { filesOf } from './page-files.js';
 
 export type Values = Record<string, string | number>;
@@ -13,52 +13,50 @@ export interface Language {
   dir: 'ltr' | 'rtl';
 }
 
-/** The sentences of all locales. A locale may miss some; the default locale has them all. */
+/**
+ * The sentences of all locales. A locale may miss some; the default locale has them all. Of the others only the names
+ * are known until somebody wants them: what is wrong with them costs one sentence or one locale, never a page.
+ */
 export class Sentences {
+  private readonly files = new Map<string, Readonly<Record<string, string>> | null>();
   private readonly parsed = new Map<string, IntlMessageFormat>();
   private listed: Language[] | null = null;
 
   private constructor(
-    private readonly byLocale: Map<string, Record<string, string>>,
+    private readonly dir: string,
+    private readonly tags: readonly string[],
     private readonly defaultLocale: string,
   ) {}
 
+  /** @param problems gets every reason why one of the `keys` could not be said in the default locale */
   static read(dir: string, defaultLocale: string, keys: Set<string>, problems: string[]): Sentences {
-    const byLocale = new Map<string, Record<string, string>>();
-    for (const file of filesOf(dir, '.json')) {
-      try {
-        byLocale.set(basename(file, '.json'), JSON.parse(readFileSync(join(dir, file), 'utf8')));
-      } catch (error) {
-        problems.push(`${file}: ${(error as Error).message}`);
-      }
-    }
-    const sentences = new Sentences(byLocale, defaultLocale);
+    const tags = filesOf(dir, '.json').map((file) => basename(file, '.json'));
+    const sentences = new Sentences(dir, tags, defaultLocale);
     problems.push(...sentences.problems(keys));
     return sentences;
   }
 
-  /** Every reason why one of the `keys` could not be said in one of the locales. */
   private problems(keys: Set<string>): string[] {
-    const standard = this.byLocale.get(this.defaultLocale);
-    if (!standard) return [`${this.defaultLocale}.json: the default locale has no sentences`];
+    const file = `${this.defaultLocale}.json`;
+    if (!this.tags.includes(this.defaultLocale)) return [`${file}: the default locale has no sentences`];
+    const standard = this.sentencesOf(this.defaultLocale);
+    if (!standard) return [`${file} is not a JSON object`];
     const missing = [...keys].filter((key) => typeof standard[key] !== 'string');
     return [
-      ...missing.map((key) => `${this.defaultLocale}.json: "${key}" is missing`),
-      ...[...this.byLocale].flatMap(([locale, sentences]) =>
-        Object.keys(sentences).flatMap((key) => this.faultsOf(locale, key, sentences[key], standard[key])),
+      ...missing.map((key) => `${file}: "${key}" is missing`),
+      ...Object.keys(standard).flatMap((key) =>
+        sentenceFaults(standard[key], standard[key]).map((fault) => `${file}: "${key}" ${fault}`),
       ),
     ];
   }
 
-  private faultsOf(locale: string, key: string, sentence: unknown, standard: unknown): string[] {
-    if (typeof sentence !== 'string' || sentence === '') return [`${locale}.json: "${key}" is not a sentence`];
-    try {
-      const known = new Set(typeof standard === 'string' ? argumentNames(standard) : []);
-      const unknown = argumentNames(sentence).filter((name) => !known.has(name));
-      return unknown.map((name) => `${locale}.json: "${key}" wants {${name}}, which nobody gives`);
-    } catch (error) {
-      return [`${locale}.json: "${key}" cannot be read: ${(error as Error).message}`];
-    }
+  /** Read when first wanted; null for a file that cannot be read, which is as good as none. */
+  private sentencesOf(locale: string): Readonly<Record<string, string>> | null {
+    const known = this.files.get(locale);
+    if (known !== undefined) return known;
+    const read = this.tags.includes(locale) ? readSentences(join(this.dir, `${locale}.json`)) : null;
+    this.files.set(locale, read);
+    return read;
   }
 
   format(locale: string, key: string, values: Values): string {
@@ -98,12 +96,11 @@ export class Sentences {
     const id = `${locale}|${key}`;
     const known = this.parsed.get(id);
     if (known) return known;
-    const own = this.byLocale.get(locale)?.[key];
-    const sentence = own ?? this.byLocale.get(this.defaultLocale)?.[key];
-    if (sentence === undefined) throw new Error(`no sentence "${key}" in locale "${this.defaultLocale}"`);
-    const message = new IntlMessageFormat(sentence, own === undefined ? this.defaultLocale : locale, undefined, {
-      ignoreTag: true,
-    });
+    const standard = this.sentencesOf(this.defaultLocale)?.[key];
+    if (standard === undefined) throw new Error(`no sentence "${key}" in locale "${this.defaultLocale}"`);
+    const own = this.sentencesOf(locale)?.[key];
+    const isOwn = locale !== this.defaultLocale && own !== undefined && sentenceFaults(own, standard).length === 0;
+    const message = isOwn ? parseSentence(own, locale) : parseSentence(standard, this.defaultLocale);
     this.parsed.set(id, message);
     return message;
   }
@@ -111,17 +108,20 @@ export class Sentences {
   /** By their own names, script by script: in the same order on the pages of each of them. */
   languages(): Language[] {
     const { compare } = new Intl.Collator('en');
-    this.listed ??= [...this.byLocale.keys()].map((tag) => this.language(tag)).sort((a, b) => compare(a.name, b.name));
+    this.listed ??= this.tags
+      .filter((tag) => this.sentencesOf(tag))
+      .map((tag) => this.language(tag))
+      .sort((a, b) => compare(a.name, b.name));
     return this.listed;
   }
 
   language(tag: string): Language {
-    return { tag, name: this.byLocale.get(tag)?.['language.name'] ?? tag, dir: textDirection(tag) };
+    return { tag, name: this.sentencesOf(tag)?.['language.name'] ?? tag, dir: textDirection(tag) };
   }
 
-  resolve(wanted: string | null): string {
-    for (const candidate of localeChain(wanted)) if (this.byLocale.has(candidate)) return candidate;
-    return this.defaultLocale;
+  resolve(wanted: readonly (string | null | undefined)[]): string {
+    const isUsable = (locale: string) => this.sentencesOf(locale) !== null;
+    return matchLocale(wanted, this.tags, isUsable)?.locale ?? this.defaultLocale;
   }
 }
 
@@ -143,17 +143,72 @@ function textOf(nodes: readonly Node[], form: string): string {
     .join('');
 }
 
-/** Names of the values that an ICU message takes, sorted. @throws SyntaxError when it is not an ICU message */
-export function argumentNames(message: string): string[] {
-  const names = new Set<string>();
+function readSentences(path: string): Readonly<Record<string, string>> | null {
+  try {
+    const read: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return typeof read === 'object' && !Array.isArray(read) ? (read as Record<string, string> | null) : null;
+  } catch {
+    return null; // `npm run templates:check` says what is wrong with it
+  }
+}
+
+/** Why a sentence cannot be said in the place of the default locale's. */
+export function sentenceFaults(sentence: unknown, standard: unknown): string[] {
+  if (typeof sentence !== 'string' || sentence.trim() === '') return ['is not a sentence'];
+  try {
+    const given = typeof standard === 'string' ? argumentUses(standard) : new Map<string, Set<string>>();
+    return [...argumentUses(sentence)].flatMap(([name, uses]) => {
+      const known = given.get(name);
+      if (!known) return [`wants {${name}}, which nobody gives`];
+      const other = [...uses].find((use) => !known.has(use));
+      return other === undefined ? [] : [`takes {${name}} for a ${other}, and it is none`];
+    });
+  } catch (error) {
+    return [`cannot be read (${(error as Error).message}): each { needs its }, each plural its other {…}`];
+  }
+}
+
+// A tag in a sentence is text like any other.
+export function parseSentence(sentence: string, locale: string): IntlMessageFormat {
+  return new IntlMessageFormat(sentence, locale, undefined, { ignoreTag: true });
+}
+
+/**
+ * Names of the values that an ICU message takes, sorted, each with the ways it is used in: `number`, `plural`, …, and
+ * none where it is only put in.
+ * @throws SyntaxError when it is not an ICU message
+ */
+export function argumentUses(message: string): Map<string, Set<string>> {
+  const uses = new Map<string, Set<string>>();
   const visit = (node: unknown): void => {
     if (Array.isArray(node)) return node.forEach(visit);
     if (typeof node !== 'object' || node === null) return;
-    const { type, value, options } = node as { type?: number; value?: unknown; options?: Record<string, unknown> };
-    // 1 argument, 2 number, 3 date, 4 time, 5 select, 6 plural (the parser's TYPE enumeration)
-    if (type !== undefined && type >= 1 && type <= 6 && typeof value === 'string') names.add(value);
-    for (const option of Object.values(options ?? {})) visit((option as { value?: unknown }).value);
+    const {
+      type = -1,
+      value,
+      options,
+    } = node as {
+      type?: number;
+      value?: unknown;
+      options?: Record<string, { value?: unknown }>;
+    };
+    const use = ARGUMENT_TYPES[type];
+    if (use !== undefined && typeof value === 'string') {
+      const known = uses.get(value) ?? new Set();
+      uses.set(value, use ? known.add(use) : known);
+    }
+    for (const option of Object.values(options ?? {})) visit(option.value);
   };
-  visit(new IntlMessageFormat(message, 'en', undefined, { ignoreTag: true }).getAst());
-  return [...names].sort();
+  visit(parseSentence(message, 'en').getAst());
+  return new Map([...uses].sort(([one], [other]) => (one < other ? -1 : 1)));
 }
+
+/** The parser's TYPE enumeration; 0 is text. */
+const ARGUMENT_TYPES: Readonly<Record<number, string>> = {
+  1: '',
+  2: 'number',
+  3: 'date',
+  4: 'time',
+  5: 'select',
+  6: 'plural',
+};

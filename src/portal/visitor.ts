@@ -124,13 +124,17 @@ function formBytes(visitor: string, session: OpenSession | null): Buffer {
   return Buffer.from(`${visitor}|${session?.id ?? ''}`);
 }
 
-/** The first language a browser asks for that is a tag (RFC 9110 12.5.4). */
-export function acceptedLanguage(request: FastifyRequest): string | null {
-  const ranges = (request.headers['accept-language'] ?? '').split(',').map((range) => {
+/** More than anybody reads; whoever sends more means no language. */
+const MOST_LANGUAGES = 32;
+
+/** The languages a browser asks for, best first, without those that are no tag or unwanted (RFC 9110 12.5.4). */
+export function acceptedLanguages(request: FastifyRequest): string[] {
+  const ranges = (request.headers['accept-language'] ?? '').split(',', MOST_LANGUAGES).map((range) => {
     const [tag = '', ...parameters] = range.trim().split(';');
     const quality = Number(parameters.map((one) => /^\s*q=([\d.]+)\s*$/.exec(one)?.[1]).find(Boolean) ?? 1);
     return { tag, quality };
   });
   ranges.sort((a, b) => b.quality - a.quality);
-  return ranges.find(({ tag, quality }) => quality > 0 && /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/.test(tag))?.tag ?? null;
+  const isTag = (tag: string) => /^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$/.test(tag);
+  return ranges.flatMap(({ tag, quality }) => (quality > 0 && isTag(tag) ? [tag] : []));
 }

@@ -1,7 +1,7 @@
 /** The door to all mails: which there are, in which languages, and how each reads with values filled in. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { localeChain } from '../platform/locale.js';
+import { type LocaleReason, matchLocale } from '../platform/locale.js';
 import { encodeBody, type TextEncoding } from '../platform/mime.js';
 import { type Brand, loadBrand } from './brand.js';
 import { type CompiledMail, compileMail, isCompiled, type Shell } from './compile.js';
@@ -34,6 +34,8 @@ export interface CatalogueOptions {
 
 export interface RenderedMail {
   subject: string;
+  /** What an inbox shows beside the subject; it stands in `html`. */
+  preheader: string;
   html: string;
   text: string;
   locale: string;
@@ -53,17 +55,21 @@ export interface EncodedMail {
 
 export interface LocaleChoice {
   locale: string;
-  /** `exact`: the one asked for; `language`: the same language without region or script; `default`: neither was there. */
-  reason: 'exact' | 'language' | 'default';
+  /** How it answers to what was asked for; `default`: nothing that does is there. */
+  reason: LocaleReason | 'default';
 }
 
-/** Words that cannot be used, every problem on a line of its own: `file:line: what is wrong, and the fix`. */
+/** Words that cannot be used, every problem on a line of its own: `file:line:column: what is wrong, and the fix`. */
 export class TemplateProblems extends Error {
   constructor(readonly problems: readonly Problem[]) {
-    const lines = problems.map(({ file, line, message }) => `${file}${line ? `:${line}` : ''}: ${message}`);
-    super(`The words of the mails cannot be used:\n  ${[...new Set(lines)].join('\n  ')}`);
+    super(`The words of the mails cannot be used:\n  ${[...new Set(problems.map(problemLine))].join('\n  ')}`);
     this.name = 'TemplateProblems';
   }
+}
+
+/** `templates/content/ticket-closed/en.hbs:2:10: what is wrong, and the fix` */
+export function problemLine({ file, line, column, message }: Problem): string {
+  return `${file}${line ? `:${line}:${column}` : ''}: ${message}`;
 }
 
 export class TemplateCatalogue {
@@ -73,10 +79,13 @@ export class TemplateCatalogue {
   private readonly defaultBrand: Brand;
   /** Locales with their keys, as the files are. */
   private readonly locales: ReadonlyMap<string, ReadonlySet<TemplateKey>>;
+  /** Every locale that has words for at least one mail, sorted. */
+  readonly availableLocales: readonly string[];
 
   private constructor(private readonly options: CatalogueOptions) {
     this.defaultBrand = loadBrand(options.templatesDir, 'default');
     this.locales = findLocales(join(options.templatesDir, 'content'));
+    this.availableLocales = [...this.locales.keys()].sort();
   }
 
   /**
@@ -90,14 +99,9 @@ export class TemplateCatalogue {
     return catalogue;
   }
 
-  /** Every locale that has words for at least one mail, sorted. */
-  get availableLocales(): string[] {
-    return [...this.locales.keys()].sort();
-  }
-
-  /** Renders every key with every sample in the given locales (all of them by default), and tells what is wrong. */
-  check(locales: readonly string[] = this.availableLocales): Problem[] {
-    return locales.flatMap((locale) => templateKeys.flatMap((key) => this.try(key, locale)));
+  /** Renders keys with every sample in the given locales, all of them by default, and tells what is wrong. */
+  check(locales: readonly string[] = this.availableLocales, keys: readonly TemplateKey[] = templateKeys): Problem[] {
+    return locales.flatMap((locale) => keys.flatMap((key) => this.try(key, locale)));
   }
 
   /**
@@ -107,11 +111,9 @@ export class TemplateCatalogue {
    */
   resolveLocale(wanted: string | null, key?: TemplateKey): LocaleChoice {
     const usable = (locale: string) => (key ? [key] : templateKeys).every((each) => this.has(each, locale));
-    const [exact, ...wider] = localeChain(wanted);
-    if (exact && usable(exact)) return { locale: exact, reason: 'exact' };
-    const language = wider.find(usable);
-    if (language) return { locale: language, reason: 'language' };
-    return { locale: this.options.defaultLocale, reason: 'default' };
+    return (
+      matchLocale([wanted], this.availableLocales, usable) ?? { locale: this.options.defaultLocale, reason: 'default' }
+    );
   }
 
   /** Names the words and the layout that `render` will use: to be kept with what was sent. */
@@ -129,6 +131,7 @@ export class TemplateCatalogue {
     const context = templateContext(values, locale, this.options.allowHttp ?? false);
     return {
       subject: mail.subject(context),
+      preheader: mail.preheader(context),
       html: mail.html(context),
       text: mail.text(context),
       locale,
@@ -181,14 +184,14 @@ export class TemplateCatalogue {
   private compile(key: TemplateKey, locale: string): CompiledMail | Problem[] {
     const file = contentFile(key, locale);
     if (!this.locales.get(locale)?.has(key))
-      return [{ file, line: 0, message: 'is missing: write the words of this mail' }];
+      return [{ file, line: 0, column: 0, message: 'is missing: write the words of this mail' }];
     const layout = templateLayouts[key];
     const frame = this.frame(locale);
-    const own = readWords(this.path(file), file, wordsShape[layout], wordsVocabulary(layout), frameParts);
+    const own = readWords(this.text(file), file, wordsShape[layout], wordsVocabulary(layout), frameParts);
     const problems = [...frame.problems, ...own.problems];
     if (problems.length) return problems;
     const words = new Map([...frame.words, ...own.words]);
-    return compileMail(this.shell(layout), words, locale, layoutVocabulary(layout, this.defaultBrand), file);
+    return compileMail(this.shell(layout), words, locale, layoutVocabulary(layout, this.defaultBrand));
   }
 
   private frame(locale: string): WordsFile {
@@ -204,11 +207,11 @@ export class TemplateCatalogue {
     if (!existsSync(this.path(file))) {
       return {
         words: new Map(),
-        problems: [{ file, line: 0, message: 'is missing: write the words around the mails' }],
+        problems: [{ file, line: 0, column: 0, message: 'is missing: write the words around the mails' }],
       };
     }
     const vocabulary = { ...wordsVocabulary('notification'), ...wordsVocabulary('code') };
-    return readWords(this.path(file), file, frameShape, vocabulary, []);
+    return readWords(this.text(file), file, frameShape, vocabulary, []);
   }
 
   private shell(layout: LayoutName): Shell {
@@ -236,12 +239,16 @@ export class TemplateCatalogue {
         const html = mail.html(context) && mail.encodedHtml(values.brand)(context);
         return subject && html && mail.text(context)
           ? []
-          : [{ file: contentFile(key, locale), line: 0, message: `is empty for "${about}"` }];
+          : [{ file: contentFile(key, locale), line: 1, column: 1, message: `is empty for "${about}"` }];
       } catch (error) {
         const message = `does not render for "${about}": ${error instanceof Error ? error.message : String(error)}`;
-        return [{ file: contentFile(key, locale), line: 0, message }];
+        return [{ file: contentFile(key, locale), line: 1, column: 1, message }];
       }
     });
+  }
+
+  private text(file: string): string {
+    return readFileSync(this.path(file), 'utf8');
   }
 
   /** `file` is named from the project's root, as people know it; the folder may be another one. */

@@ -12,6 +12,7 @@ import {
   printedValue,
   type Problem,
   replaceMustaches,
+  type ValueKind,
   type Vocabulary,
 } from './mustache.js';
 import { brandConstants } from './values.js';
@@ -28,6 +29,8 @@ export interface CompiledMail {
   revision: string;
   dir: 'ltr' | 'rtl';
   subject: Template;
+  /** What an inbox shows beside the subject. */
+  preheader: Template;
   html: Template;
   text: Template;
   /** How the text part is shortest in this language. */
@@ -42,17 +45,19 @@ export function compileMail(
   words: Words,
   locale: string,
   vocabulary: Vocabulary,
-  file: string,
 ): CompiledMail | Problem[] {
   const press = new Press(words, locale, vocabulary);
   const sources = { subject: press.plain('subject'), html: press.page(shell.html), text: press.letter(shell.text) };
-  const problems: Problem[] = press.problems.map((message) => ({ file, line: 0, message }));
-  // Again, on what will really compile: nothing slipped through on the way.
-  for (const source of Object.values(sources)) problems.push(...checkSyntax(source, file, vocabulary, []));
+  const { problems } = press;
+  const { file, at } = words.get('subject')!;
+  // Again, on what will really compile: nothing slipped through on the way. Its lines are nobody's.
+  for (const source of Object.values(sources))
+    problems.push(...checkSyntax(source, file, vocabulary, []).map((problem) => ({ ...problem, ...at() })));
   if (problems.length) return problems;
   const html = compileTemplate(sources.html, 'html');
   const text = compileTemplate(sources.text, 'text');
   const subject = compileTemplate(sources.subject, 'text');
+  const preheader = compileTemplate(press.plain('preheader'), 'text');
   return {
     revision: createHash('sha256')
       .update(JSON.stringify([ENCODER_VERSION, sources]))
@@ -60,6 +65,7 @@ export function compileMail(
       .slice(0, 16),
     dir: press.dir,
     subject: (context) => oneSpace(subject(context)),
+    preheader: (context) => oneSpace(preheader(context)),
     html,
     text: (context) => tidyLetter(text(context)),
     textEncoding: shorterEncoding(sources.text),
@@ -86,7 +92,7 @@ export function isCompiled(result: CompiledMail | Problem[]): result is Compiled
 
 /** Prints fields, each in the manner of the place it stands in. */
 class Press {
-  readonly problems: string[] = [];
+  readonly problems: Problem[] = [];
   private readonly constants: Readonly<Record<string, string>>;
   readonly dir: 'ltr' | 'rtl';
 
@@ -127,9 +133,13 @@ class Press {
     return field.vault.restore(text, (mustache) => {
       const part = partOf(mustache);
       if (part) return this.plain(part.name);
-      // In a right-to-left sentence "ABC-12" would come apart without the isolates (UAX #9).
-      return this.dir === 'rtl' && this.isWord(mustache) ? `\u2068${mustache}\u2069` : mustache;
+      return this.isolated(mustache);
     });
+  }
+
+  /** In a right-to-left sentence "ABC-12" would come apart without the isolates (UAX #9). */
+  private isolated(mustache: string): string {
+    return this.dir === 'rtl' && this.isWord(mustache, ['word', 'text']) ? `\u2068${mustache}\u2069` : mustache;
   }
 
   private html(name: string, attributes: ElementAttributes): string {
@@ -144,27 +154,32 @@ class Press {
     const html = freeBlocks(printed);
     const broken = brokenNesting(html);
     if (broken)
-      this.problems.push(`"${name}": a block and ${broken} overlap; close the one before the other begins or ends`);
+      this.problems.push({
+        file: field.file,
+        ...field.at(),
+        message: `"${name}": a block and ${broken} overlap; close the one before the other begins or ends`,
+      });
     return html;
   }
 
   private inHtml(mustache: string, inTag: boolean): string {
     const part = partOf(mustache);
     if (part) return this.html(part.name, {});
-    return !inTag && this.isWord(mustache) ? `<bdi>${mustache}</bdi>` : mustache;
+    return !inTag && this.isWord(mustache, ['word', 'text', 'url']) ? `<bdi>${mustache}</bdi>` : mustache;
   }
 
   private attribute(name: string): string {
     const { source, vault } = this.field(name);
     return vault.restore(escapeHtml(source), (mustache) => {
       const part = partOf(mustache);
-      return part ? this.attribute(part.name) : mustache;
+      return part ? this.attribute(part.name) : this.isolated(mustache);
     });
   }
 
-  private isWord(mustache: string): boolean {
-    const name = printedValue(mustache);
-    return name !== null && this.vocabulary[name] === 'word';
+  /** A URL is none in the text part: mail programs would make the isolate a part of the address. */
+  private isWord(mustache: string, kinds: readonly ValueKind[]): boolean {
+    const kind = this.vocabulary[printedValue(mustache) ?? ''];
+    return kind !== undefined && kinds.includes(kind);
   }
 
   private field(name: string): Field {

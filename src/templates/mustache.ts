@@ -6,10 +6,13 @@
  */
 import Handlebars from 'handlebars';
 
-/** One thing that is wrong with a file, in words that name the fix. `line` counts from 1; 0 means the whole file. */
+/** One thing that is wrong with a file, in words that name the fix. */
 export interface Problem {
   file: string;
+  /** From 1; 0 where there is no file. */
   line: number;
+  /** In UTF-16 units, from 1; 0 where there is no file. */
+  column: number;
   message: string;
 }
 
@@ -100,23 +103,37 @@ export function replaceMustaches(source: string, print: (mustache: string) => st
 export function checkSyntax(source: string, file: string, vocabulary: Vocabulary, parts: readonly string[]): Problem[] {
   const raw = /\\\{\{|\{\{\{\{/.exec(source);
   if (raw) {
-    const line = source.slice(0, raw.index).split('\n').length;
-    return [{ file, line, message: `"${raw[0]}" is not allowed: write values as {{name}}, and no braces otherwise` }];
+    const message = `"${raw[0]}" is not allowed: write values as {{name}}, and no braces otherwise`;
+    return [{ file, ...placeOf(source, raw.index), message }];
   }
   try {
     const check = new SyntaxCheck(file, vocabulary, parts);
     check.program(Handlebars.parseWithoutProcessing(source));
     return check.problems;
   } catch (error) {
-    return [parseProblem(file, error)];
+    return [parseProblem(file, source, error)];
   }
 }
 
-function parseProblem(file: string, error: unknown): Problem {
+/** Line and column of an offset, both from 1. */
+export function placeOf(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset);
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
+}
+
+function parseProblem(file: string, source: string, error: unknown): Problem {
   const text = error instanceof Error ? error.message : String(error);
-  const line = Number(/(?:line |- )(\d+)/.exec(text)?.[1] ?? 0);
+  const [, row, place] = /(?:line |- )(\d+)(?::(\d+))?/.exec(text) ?? [];
+  const line = Number(row ?? 1);
+  // The parser says only in which line; what it stumbled over is most often the last pair of braces there.
+  const column = place === undefined ? (source.split('\n')[line - 1] ?? '').lastIndexOf('{{') : Number(place);
   const what = text.includes("doesn't match") ? text : 'a mustache is not closed, or a block lacks its end';
-  return { file, line, message: `${what}; each {{ needs its }}, each {{#if …}} its {{/if}}` };
+  return {
+    file,
+    line,
+    column: Math.max(0, column) + 1,
+    message: `${what}; each {{ needs its }}, each {{#if …}} its {{/if}}`,
+  };
 }
 
 /** Walks a syntax tree made from a string of ours. Whatever is not named here is refused. */
@@ -243,8 +260,54 @@ class SyntaxCheck {
   }
 
   private refuse(node: hbs.AST.Node, message: string): void {
-    this.problems.push({ file: this.file, line: node.loc?.start.line ?? 0, message });
+    const { line, column } = node.loc.start;
+    this.problems.push({ file: this.file, line, column: column + 1, message });
   }
+}
+
+/** What a checked piece of words is made of. */
+export interface WordsDescription {
+  /** Values and parts by the names a writer knows, however they are used: `{{ticketNumber}}`, `{{> greeting}}`. */
+  names: ReadonlySet<string>;
+  /** The forms of each `{{plural}}`. */
+  plurals: readonly string[][];
+  /** All that is read as it stands, the forms of plurals as well. */
+  text: string;
+}
+
+interface AnyNode {
+  type?: string;
+  path?: hbs.AST.Node;
+  name?: hbs.AST.Node;
+  params?: unknown[];
+  hash?: hbs.AST.Hash;
+  body?: unknown;
+  program?: unknown;
+  inverse?: unknown;
+  value?: unknown;
+}
+
+/** @throws Error if it is no template: `checkSyntax` tells why */
+export function describeWords(source: string): WordsDescription {
+  const names = new Set<string>();
+  const plurals: string[][] = [];
+  const text: string[] = [];
+  const visit = (node: unknown): void => {
+    if (Array.isArray(node)) return node.forEach(visit);
+    if (typeof node !== 'object' || node === null) return;
+    const { type, path, params, hash, name, ...rest } = node as AnyNode;
+    if (type === 'ContentStatement') text.push((node as hbs.AST.ContentStatement).value);
+    if (type === 'StringLiteral') text.push((node as hbs.AST.StringLiteral).value);
+    if (type === 'PathExpression') names.add(`{{${pathName(node as hbs.AST.Node)}}}`);
+    if (type === 'PartialStatement' && name) names.add(`{{> ${pathName(name)}}}`);
+    if (path && pathName(path) === 'plural') plurals.push((hash?.pairs ?? []).map(({ key }) => key));
+    // What is called is no value; without parameters it is what is printed.
+    if (path && !params?.length) visit(path);
+    const { body, program, inverse, value } = rest;
+    [params, hash?.pairs, body, program, inverse, value].forEach(visit);
+  };
+  visit(Handlebars.parseWithoutProcessing(source));
+  return { names, plurals, text: text.join(' ') };
 }
 
 /**

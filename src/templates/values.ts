@@ -67,16 +67,21 @@ const COMMON = {
 } as const satisfies Vocabulary;
 
 const WORDS: Readonly<Record<LayoutName, Vocabulary>> = {
-  notification: { ...COMMON, guest: 'flag', link: 'url', updateCount: 'count' },
+  notification: { ...COMMON, guest: 'flag', updateCount: 'count' },
   code: { ...COMMON, reference: 'word', codeMinutes: 'count' },
 };
 
-/** Values that a mail's words may name. The code is not among them: the layout alone places it, so no subject can leak it. */
+const PLACED_BY: Readonly<Record<LayoutName, Vocabulary>> = { notification: { link: 'url' }, code: { code: 'word' } };
+
+/**
+ * Values that a mail's words may name. Link and code are not among them: the layout alone places them, so that there is
+ * one link, and no subject can leak a code.
+ */
 export function wordsVocabulary(layout: LayoutName): Vocabulary {
   return WORDS[layout];
 }
 
-/** Values that a layout may name: its words' own, the code, and the brand's looks. */
+/** Values that a layout may name: its words' own, its link or code, and the brand's looks. */
 export function layoutVocabulary(layout: LayoutName, brand: Brand): Vocabulary {
   const looks: Record<string, ValueKind> = {
     logoUrl: 'url',
@@ -87,7 +92,7 @@ export function layoutVocabulary(layout: LayoutName, brand: Brand): Vocabulary {
   for (const mode of ['light', 'dark'] as const) {
     for (const name of Object.keys(brand[mode]) as (keyof Palette)[]) looks[`brand.${mode}.${name}`] = 'text';
   }
-  return { ...WORDS[layout], ...(layout === 'code' ? { code: 'word' } : {}), ...looks };
+  return { ...WORDS[layout], ...PLACED_BY[layout], ...looks };
 }
 
 /** What a template is filled with: every name of the vocabulary present, every string one clean line. */

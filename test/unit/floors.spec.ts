@@ -15,6 +15,7 @@ const floors: Record<string, number> = {
   'app.module.ts': 5,
   'gateway.ts': 5,
   'entities.ts': 5,
+  translations: 5,
   intake: 4,
   portal: 4,
   studio: 4,

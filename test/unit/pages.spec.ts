@@ -12,7 +12,7 @@ import type {
   TicketView,
 } from '../../src/portal/page-views.js';
 import { GuestPages } from '../../src/portal/pages.js';
-import { argumentNames } from '../../src/portal/sentences.js';
+import { argumentUses } from '../../src/portal/sentences.js';
 
 const TEMPLATES = join(import.meta.dirname, '../../templates');
 const NOW = new Date('2026-11-23T03:20:00Z');
@@ -216,18 +216,18 @@ function poisoned<T>(value: T, key = ''): T {
 
 /** A copy of the pages in which one locale's sentences are changed. */
 function loadWith(locale: string, change: (sentences: Record<string, string>) => void): GuestPages {
-  const dir = mkdtempSync(join(tmpdir(), 'pages-'));
-  try {
-    cpSync(join(TEMPLATES, 'pages'), join(dir, 'pages'), { recursive: true });
-    const file = join(dir, 'pages', `${locale}.json`);
-    const sentences = JSON.parse(readFileSync(file, 'utf8'));
-    change(sentences);
-    writeFileSync(file, JSON.stringify(sentences));
-    return GuestPages.load({ templatesDir: dir, defaultLocale: 'en' });
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
+  const dir = mkdtempSync(join(workspace, 'pages-'));
+  cpSync(join(TEMPLATES, 'pages'), join(dir, 'pages'), { recursive: true });
+  const file = join(dir, 'pages', `${locale}.json`);
+  const sentences = JSON.parse(readFileSync(file, 'utf8'));
+  change(sentences);
+  writeFileSync(file, JSON.stringify(sentences));
+  return GuestPages.load({ templatesDir: dir, defaultLocale: 'en' });
 }
+
+/** Sentences are read when first wanted, so the copies stay until the end. */
+const workspace = mkdtempSync(join(tmpdir(), 'postern-pages-'));
+afterAll(() => rmSync(workspace, { recursive: true }));
 
 const sentencesOf = (locale: string): Record<string, string> =>
   JSON.parse(readFileSync(join(TEMPLATES, 'pages', `${locale}.json`), 'utf8'));
@@ -301,7 +301,7 @@ describe('sentences', () => {
     const [own, standard] = [sentencesOf(locale), sentencesOf('en')];
     expect(Object.keys(own)).toEqual(Object.keys(standard));
     for (const key of Object.keys(standard)) {
-      expect([key, argumentNames(own[key]!)]).toEqual([key, argumentNames(standard[key]!)]);
+      expect([key, [...argumentUses(own[key]!).keys()]]).toEqual([key, [...argumentUses(standard[key]!).keys()]]);
     }
   });
 
@@ -340,11 +340,32 @@ describe('sentences', () => {
     expect(html).toContain('Tiket <bdi>12345</bdi>');
   });
 
-  it('that cannot be read, or want a value nobody gives, stop the start in any locale', () => {
-    expect(() => loadWith('id', (sentences) => (sentences['landing.lead'] = 'Kode ke {address'))).toThrow(
-      /id\.json: "landing\.lead"/,
-    );
-    expect(() => loadWith('id', (sentences) => (sentences['landing.lead'] = 'Kode ke {alamat}'))).toThrow(/\{alamat\}/);
+  it.each(['Kode ke {address', '', 7])(
+    'that say %j stop the start in the default locale; in another one they are said as the default says them',
+    (broken) => {
+      const damage = (sentences: Record<string, unknown>) => (sentences['landing.lead'] = broken);
+      expect(() => loadWith('en', damage)).toThrow(/en\.json: "landing\.lead"/);
+      const id = loadWith('id', damage);
+      expect(id.sentence('id', 'landing.lead', { address: 'a' })).toBe(
+        pages.sentence('en', 'landing.lead', { address: 'a' }),
+      );
+      expect(id.sentence('id', 'landing.action')).toBe('Kirim kode');
+    },
+  );
+
+  it('that want a value nobody gives are said as the default locale says them', () => {
+    const id = loadWith('id', (sentences) => (sentences['landing.lead'] = 'Kode ke {alamat}'));
+    expect(id.sentence('id', 'landing.lead', { address: 'a' })).toContain('We will send a short code to a.');
+  });
+
+  it('of a file that cannot be read are no language', () => {
+    const dir = mkdtempSync(join(workspace, 'pages-'));
+    cpSync(join(TEMPLATES, 'pages'), join(dir, 'pages'), { recursive: true });
+    writeFileSync(join(dir, 'pages', 'id.json'), '{ "landing.lead": ');
+    const broken = GuestPages.load({ templatesDir: dir, defaultLocale: 'en' });
+    expect(broken.resolveLocale('id')).toBe('en');
+    expect(broken.locales().map(({ tag }) => tag)).not.toContain('id');
+    expect(broken.render('landing', 'id', landing, shared())).toContain('<html lang="en"');
   });
 
   it('count in the way of the language', () => {

@@ -14,13 +14,14 @@ const delivery = {
   templateKey: 'ticket-summary',
   templateRevision: 'summary',
   locale: 'id',
+  localeReason: 'language',
   inputs: { ticketNumber: '12345', occurredAt: 3, updates },
 } as unknown as Delivery;
 const catalogue = {
   // English alone has words for what was resolved.
   resolveLocale: (wanted: string | null, key?: string) => ({
     locale: key === 'ticket-resolved' ? 'en' : wanted!,
-    reason: 'exact' as const,
+    reason: key === 'ticket-resolved' ? ('default' as const) : ('exact' as const),
   }),
   revision: (key: string, locale: string) => `${key}/${locale}`,
 };
@@ -41,6 +42,7 @@ describe('telling only what still stands', () => {
       id: 'dlv_1',
       templateKey: 'ticket-resolved',
       locale: 'en',
+      localeReason: 'default',
       templateRevision: 'ticket-resolved/en',
       inputs: { occurredAt: 2, updates: [updates[2]] },
     }));

@@ -269,7 +269,7 @@ describe('values', () => {
       'content/access-code/en.hbs': (text: string) =>
         text.replace('subject: Your', 'subject: "{{code}} is your"\nx: Your'),
     };
-    expect(() => load(templatesWith(files))).toThrow(/access-code\/en\.hbs:2: there is no value "code"/);
+    expect(() => load(templatesWith(files))).toThrow(/access-code\/en\.hbs:2:13: there is no value "code"/);
   });
 });
 
@@ -296,7 +296,7 @@ describe('languages', () => {
       templatesWith({ 'content/ticket-replied/zh-Hant.hbs': english, 'content/_frame/zh-Hant.hbs': frame }),
     );
     expect(more.availableLocales).toEqual(['en', 'id', 'zh-Hant']);
-    expect(more.resolveLocale('zh-TW', 'ticket-replied')).toEqual({ locale: 'zh-Hant', reason: 'language' });
+    expect(more.resolveLocale('zh-TW', 'ticket-replied')).toEqual({ locale: 'zh-Hant', reason: 'script' });
     expect(more.resolveLocale('zh-CN', 'ticket-replied').reason).toBe('default');
     expect(more.resolveLocale('zh-TW', 'ticket-closed')).toEqual({ locale: 'en', reason: 'default' });
     expect(more.resolveLocale('zh-TW').reason).toBe('default');
@@ -451,9 +451,9 @@ describe('loading', () => {
     });
     rmSync(join(dir, 'content/link-renewed/en.hbs'));
     const said = () => load(dir);
-    expect(said).toThrow(/ticket-replied\/en\.hbs:7: \{\{\{greetingName\}\}\}/);
-    expect(said).toThrow(/ticket-replied\/en\.hbs:9: there is no value "sender"/);
-    expect(said).toThrow(/ticket-closed\/en\.hbs: "button" is missing/);
+    expect(said).toThrow(/ticket-replied\/en\.hbs:7:1: \{\{\{greetingName\}\}\}/);
+    expect(said).toThrow(/ticket-replied\/en\.hbs:9:3: there is no value "sender"/);
+    expect(said).toThrow(/ticket-closed\/en\.hbs:5:1: "button" is missing/);
     expect(said).toThrow(/link-renewed\/en\.hbs: is missing/);
   });
 
@@ -464,8 +464,14 @@ describe('loading', () => {
     expect(complaint((text) => text.replace(/^subject.*$/m, 'subject: "{{#if guest}}x"'))).toMatch(/\{\{\/if\}\}/);
     expect(complaint((text) => `${text}\n[x](http://evil.example)`)).toMatch(/links to "http:\/\/evil\.example"/);
     expect(complaint((text) => `${text}\n[x]({{ticketNumber}})`)).toMatch(/links to "\{\{ticketNumber\}\}"/);
-    expect(complaint((text) => `${text}\n[x](https://a.example/{{link}})`)).toMatch(/one value that is an address/);
+    expect(complaint((text) => `${text}\n[x](https://a.example/{{checkUrl}})`)).toMatch(/one value that is an address/);
     expect(complaint((text) => `${text}\n{\\{link}}`)).toMatch(/two braces/);
+    expect(complaint((text) => `${text}\nSee www.evil.example.`)).toMatch(/en\.hbs:11:5: "body" links to "www\.evil/);
+    expect(complaint((text) => `${text}\n[x](https://other.example)`)).toMatch(
+      /:11:5: .*no words lead to another host/,
+    );
+    expect(complaint((text) => `${text}\n{{link}}`)).toMatch(/no value "link"/);
+    expect(complaint((text) => text.replace('Read the', 'Read\u202e the'))).toMatch(/:5:13: "button" has .* U\+202E/);
     expect(complaint((text) => text.replace('button:', 'bouton:'))).toMatch(
       /"bouton" is not a field here[^]*"button" is missing/,
     );
