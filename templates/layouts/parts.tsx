@@ -56,8 +56,8 @@ export async function renderShell(Layout: FC): Promise<string> {
     .replace(/^<!DOCTYPE[^>]*>/, '<!DOCTYPE html>')
     // React marks its places with comments; only Outlook's, which the vault holds, are of use to a reader.
     .replace(/<!--[^]*?-->/g, '')
-    // React writes attributes of tables as it knows them, and closes what has no end.
-    .replace(/ cell(Padding|Spacing)=/g, (name) => name.toLowerCase())
+    // React writes some attributes as it spells them, and closes what has no end.
+    .replace(/ (?:cell|item)[A-Z]\w+(?=[=\s>])/g, (name) => name.toLowerCase())
     .replaceAll('/>', '>');
   return `${vault.restore(html)}\n`;
 }
@@ -71,6 +71,12 @@ export const bodyDress = (): Record<string, Dress> => elements(BODY_TEXT, '0 0 1
 
 /** What Markdown makes in hints and footers. */
 export const smallDress = (): Record<string, Dress> => elements(SMALL_TEXT, '0 0 12px', 'quiet');
+
+/** The reference must not break at one of its hyphens: it is read sign by sign. */
+const checkDress = (): Record<string, Dress> => ({
+  ...smallDress(),
+  strong: { style: { fontWeight: 600, whiteSpace: 'nowrap' } },
+});
 
 function elements(text: CSSProperties, margin: string, colour: 'text' | 'quiet'): Record<string, Dress> {
   const list = { className: colour, style: { margin, padding: '0 24px', color: light(colour), ...text } };
@@ -235,6 +241,8 @@ const STYLE = [
   '@media (max-width:480px){.outer{padding:0 !important;}.card{border-radius:0 !important;border-left:0 !important;border-right:0 !important;}' +
     '.inner{padding:28px 20px 12px !important;}.edge{padding-left:20px !important;padding-right:20px !important;}' +
     '.button{width:100% !important;}.button a{display:block !important;padding:14px 16px !important;}}',
+  // Korean is broken between its words, and within one only where it is wider than the screen.
+  ':lang(ko){word-break:keep-all !important;overflow-wrap:anywhere !important;}',
   `@media (prefers-color-scheme:dark){body${dark('background-color', 'ground')}`,
   ...DARK.map(([where, css, name]) => where + dark(css, name)),
   '}',
@@ -244,7 +252,7 @@ const STYLE = [
 
 // Outlook on Windows hands no font down into a table, and measures in points of a screen of 96 dpi unless told.
 const OUTLOOK_HEAD =
-  '<style>td,th,h1,p,a,li{font-family:\'Segoe UI\',Arial,sans-serif !important;}</style>' +
+  "<style>td,th,h1,p,a,li{font-family:'Segoe UI',Arial,sans-serif !important;}</style>" +
   '<xml><o:OfficeDocumentSettings xmlns:o="urn:schemas-microsoft-com:office:office">' +
   '<o:PixelsPerInch>96</o:PixelsPerInch></o:OfficeDocumentSettings></xml>';
 
@@ -332,7 +340,7 @@ const Footer: FC<{ name: string }> = ({ name }) => (
   <Row className="edge" style={{ padding: '20px 4px 32px' }}>
     <Slot name={name} dress={smallDress()} />
     <When value="checkUrl">
-      <Slot name="check" dress={smallDress()} />
+      <Slot name="check" dress={checkDress()} />
     </When>
     <When value="brand.footer">
       <p className="quiet" style={{ margin: '0 0 12px', color: light('quiet'), ...SMALL_TEXT }}>

@@ -28,7 +28,7 @@ const { values: options, positionals: words } = parseArgs({
   },
 });
 const folder = resolve(options.to);
-const catalogue = openCatalogue(options.templates);
+const catalogue = openCatalogue({ templatesDir: options.templates });
 const known = [...templateKeys, ...catalogue.availableLocales];
 const unknown = words.filter((word) => !known.includes(word));
 if (unknown.length) throw new Error(`"${unknown.join('", "')}" is neither a mail nor a language: ${known.join(', ')}`);

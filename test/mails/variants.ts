@@ -1,7 +1,12 @@
 import { join } from 'node:path';
 import { packageRoot } from '../../src/config.js';
 import { type Brand, loadBrand } from '../../src/templates/brand.js';
-import { type MailValues, type RenderedMail, TemplateCatalogue, type TemplateKey } from '../../src/templates/catalogue.js';
+import {
+  type MailValues,
+  type RenderedMail,
+  TemplateCatalogue,
+  type TemplateKey,
+} from '../../src/templates/catalogue.js';
 import { readSamples } from '../../src/templates/samples.js';
 import { templateKeys } from '../../src/templates/values.js';
 
@@ -37,9 +42,18 @@ export const variants: readonly Variant[] = [
   { name: 'text', width: WIDE, values: {} },
 ];
 
-/** The words, layouts and looks as they were built: `npm run build` first. */
-export function openCatalogue(templatesDir = join(packageRoot, 'templates')): TemplateCatalogue {
-  const shellsDir = join(packageRoot, 'dist', 'templates', 'shells');
+interface Templates {
+  templatesDir?: string;
+  /** What the build made of the layouts. */
+  shellsDir?: string;
+}
+
+const TEMPLATES = join(packageRoot, 'templates');
+
+export function openCatalogue({
+  templatesDir = TEMPLATES,
+  shellsDir = join(packageRoot, 'dist', 'templates', 'shells'),
+}: Templates = {}): TemplateCatalogue {
   return TemplateCatalogue.load({ templatesDir, shellsDir, defaultLocale: 'en' });
 }
 
@@ -53,7 +67,7 @@ export interface MailVariant {
 export function mailsIn(
   catalogue: TemplateCatalogue,
   locale: string,
-  templatesDir = join(packageRoot, 'templates'),
+  templatesDir = TEMPLATES,
   brand: Brand = loadBrand(templatesDir, 'default'),
 ): MailVariant[] {
   return templateKeys

@@ -1,0 +1,58 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { writeShells } from '../support/shells.js';
+import { type RawMail, rawMails } from './raw.js';
+import { openCatalogue } from './variants.js';
+
+const SPAMASSASSIN = '/usr/bin/spamassassin';
+/** Five is spam as SpamAssassin comes. */
+const HIGHEST = 0.9;
+// Its own rules alone: nothing that was learnt on this machine, nothing that asks the network.
+const PREFERENCES = 'use_bayes 0\nuse_txrep 0\nuse_auto_welcomelist 0\nrequired_score 5\n';
+
+const workspace = mkdtempSync(join(tmpdir(), 'postern-spam-'));
+afterAll(() => rmSync(workspace, { recursive: true }));
+
+(existsSync(SPAMASSASSIN) ? describe : describe.skip)('SpamAssassin', () => {
+  it('gives every mail in every language a point at most', async () => {
+    const shellsDir = join(workspace, 'shells');
+    await writeShells(shellsDir);
+    const catalogue = openCatalogue({ shellsDir });
+    const mails = catalogue.availableLocales.flatMap((locale) => rawMails(catalogue, locale));
+    const scores = judge(mails);
+    expect(scores).toHaveLength(mails.length);
+    const named = scores.map(({ score, rules }, index) => ({
+      mail: `${mails[index]!.key}/${mails[index]!.locale}`,
+      score,
+      rules,
+    }));
+    expect(named.filter(({ score }) => !(score <= HIGHEST))).toEqual([]);
+  });
+});
+
+/** All mails by one call, as they would lie in a mailbox. */
+function judge(mails: readonly RawMail[]): { score: number; rules: string }[] {
+  const mailbox = join(workspace, 'mailbox');
+  const asStored = mails.map(
+    ({ mime }) =>
+      `From no-reply@support.example Mon Nov 23 02:15:01 2026\n${mime.toString('latin1').replaceAll('\r\n', '\n')}\n`,
+  );
+  writeFileSync(mailbox, asStored.join(''), 'latin1');
+  const preferences = join(workspace, 'preferences');
+  writeFileSync(preferences, PREFERENCES);
+  const { stdout, stderr } = spawnSync(
+    SPAMASSASSIN,
+    ['--local', '--nocreate-prefs', '--prefs-file', preferences, '--mbox', mailbox],
+    { encoding: 'latin1', env: { ...process.env, HOME: workspace }, maxBuffer: 2 ** 28 },
+  );
+  const statuses = [...stdout.matchAll(/^X-Spam-Status: ((?:.|\n[ \t])*)/gm)].map(([, status]) =>
+    status!.replace(/\n[ \t]+/g, ' '),
+  );
+  if (statuses.length !== mails.length) throw new Error(`SpamAssassin judged ${statuses.length} mails: ${stderr}`);
+  return statuses.map((status) => {
+    const [, score, rules] = /score=(-?[\d.]+) .*tests=(.*?) (?:autolearn|version)/.exec(status) ?? [];
+    return { score: Number(score ?? NaN), rules: rules ?? status };
+  });
+}
