@@ -19,6 +19,11 @@ export interface RawMail {
   mime: Buffer;
 }
 
+/** An address that tells one mail from all others. */
+export function addressFor(key: TemplateKey, locale: string): string {
+  return `${key}.${locale}@example.com`;
+}
+
 /** Every mail of a locale to a guest, whole, as a worker hands it over. */
 export function rawMails(catalogue: TemplateCatalogue, locale: string): RawMail[] {
   const dataDir = mkdtempSync(join(tmpdir(), 'postern-raw-'));
@@ -42,7 +47,7 @@ export function rawMails(catalogue: TemplateCatalogue, locale: string): RawMail[
         participantId: `ptc_${ID}`,
         templateKey: key,
         locale,
-        recipient: 'siti@example.com',
+        recipient: addressFor(key, locale),
         checkReference: '7QK3M8WD2XHVA',
         createdAt: SENT_AT,
         inputs: {
