@@ -3,7 +3,7 @@
  * values (`{{brand.name}}`) are filled in for each mail, slots (`{{> heading}}`) once for each locale.
  */
 import type { CSSProperties, FC, ReactNode } from 'react';
-import { Body, Container, Head, Html, render } from 'react-email';
+import { Head, Html, render } from 'react-email';
 import { Vault } from '../../src/templates/mustache.js';
 
 // React would escape mustaches, so none ever meets it.
@@ -232,17 +232,17 @@ const DARK = [
   ['.soft', 'background-color', 'soft'],
   ['.accent', 'background-color', 'accent'],
 ] as const;
-const dark = (css: string, name: string): string => `{${css}:${value(`brand.dark.${name}`)} !important;}`;
+const dark = (css: string, name: string): string => `{${css}:${value(`brand.dark.${name}`)}!important;}`;
 
 // Classes only: what is written inline wins everywhere that this is not understood.
 const STYLE = [
-  ':root{color-scheme:light dark;supported-color-schemes:light dark;}',
+  ':root{color-scheme:light dark;}',
   `body{margin:0;padding:0;background-color:${light('ground')};-webkit-text-size-adjust:100%;}`,
-  '@media (max-width:480px){.outer{padding:0 !important;}.card{border-radius:0 !important;border-left:0 !important;border-right:0 !important;}' +
-    '.inner{padding:28px 20px 12px !important;}.edge{padding-left:20px !important;padding-right:20px !important;}' +
-    '.button{width:100% !important;}.button a{display:block !important;padding:14px 16px !important;}}',
+  '@media (max-width:480px){.outer{padding:0!important;}.card{border-radius:0!important;border-left:0!important;border-right:0!important;}' +
+    '.inner{padding:28px 20px 12px!important;}.edge{padding-left:20px!important;padding-right:20px!important;}' +
+    '.button{width:100%!important;}.button a{display:block!important;padding:14px 16px!important;}}',
   // Korean is broken between its words, and within one only where it is wider than the screen.
-  ':lang(ko){word-break:keep-all !important;overflow-wrap:anywhere !important;}',
+  ':lang(ko){word-break:keep-all!important;overflow-wrap:anywhere!important;}',
   `@media (prefers-color-scheme:dark){body${dark('background-color', 'ground')}`,
   ...DARK.map(([where, css, name]) => where + dark(css, name)),
   '}',
@@ -252,7 +252,7 @@ const STYLE = [
 
 // Outlook on Windows hands no font down into a table, and measures in points of a screen of 96 dpi unless told.
 const OUTLOOK_HEAD =
-  "<style>td,th,h1,p,a,li{font-family:'Segoe UI',Arial,sans-serif !important;}</style>" +
+  "<style>td,th,h1,p,a,li{font-family:'Segoe UI',Arial,sans-serif!important;}</style>" +
   '<xml><o:OfficeDocumentSettings xmlns:o="urn:schemas-microsoft-com:office:office">' +
   '<o:PixelsPerInch>96</o:PixelsPerInch></o:OfficeDocumentSettings></xml>';
 
@@ -268,13 +268,12 @@ export const Frame: FC<{ footer: string; children: ReactNode }> = ({ footer, chi
       <Head>
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        <meta name="supported-color-schemes" content="light dark" />
         <meta name="format-detection" content="telephone=no, date=no, address=no, email=no, url=no" />
         <title>{plainSlot('subject')}</title>
         <style dangerouslySetInnerHTML={{ __html: STYLE }} />
         {outlook(OUTLOOK_HEAD)}
       </Head>
-      <Body lang={lang} dir={dir} style={{ margin: 0, padding: 0 }}>
+      <body lang={lang} dir={dir} style={{ margin: 0, padding: 0 }}>
         <div
           aria-hidden="true"
           style={{
@@ -292,14 +291,14 @@ export const Frame: FC<{ footer: string; children: ReactNode }> = ({ footer, chi
         </div>
         <Row className="ground outer" style={{ padding: '0 12px', backgroundColor: light('ground') }}>
           {outlook('<table role="presentation" width="600" align="center" cellpadding="0" cellspacing="0"><tr><td>')}
-          <Container dir={dir} lang={lang} style={{ maxWidth: '600px', fontFamily: plainSlot('fonts') }}>
+          <div dir={dir} lang={lang} style={{ maxWidth: '600px', margin: '0 auto', fontFamily: plainSlot('fonts') }}>
             <BrandLine />
             <Card>{children}</Card>
             <Footer name={footer} />
-          </Container>
+          </div>
           {outlook('</td></tr></table>')}
         </Row>
-      </Body>
+      </body>
     </Html>
   );
 };

@@ -49,7 +49,8 @@ function judge(mails: readonly RawMail[]): Map<string, { score: number; rules: s
     judged.map((mail) => {
       const [, recipient = ''] = /^To: (.*)$/m.exec(mail) ?? [];
       const status = (/^X-Spam-Status: .*(?:\n[ \t].*)*/m.exec(mail)?.[0] ?? '').replace(/\n[ \t]+/g, ' ');
-      const [, score = 'NaN', rules = status] = /score=(-?[\d.]+) .*tests=(.*?) (?:autolearn|version)/.exec(status) ?? [];
+      const [, score = 'NaN', rules = status] =
+        /score=(-?[\d.]+) .*tests=(.*?) (?:autolearn|version)/.exec(status) ?? [];
       return [recipient, { score: Number(score), rules }];
     }),
   );
