@@ -25,6 +25,7 @@ const sources = [
   'test/bench',
   'test/attacks',
   'test/faults',
+  'test/mails',
   'test/support',
   'scripts/build.mjs',
   'package.json',

@@ -40,7 +40,10 @@ export class MailRenderer {
     private readonly config: Config,
     private readonly catalogue: TemplateCatalogue,
     private readonly links: Links,
-  ) {}
+  ) {
+    // A brand that cannot be used stops the start, not its first mail.
+    for (const name of new Set(['default', ...config.sources.map(({ brand }) => brand)])) this.frame(name);
+  }
 
   /** @throws if it cannot be rendered, now or at any later try; what it returns never throws */
   render(delivery: Delivery, code: CodeForMail | null): Mail {

@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { parseAddress } from '../platform/address.js';
+import { parseAddress, parseMailbox } from '../platform/address.js';
+import { localeChain } from '../platform/locale.js';
 import { parseUrl } from '../platform/url.js';
 
 const hex = z.string().regex(/^#[0-9a-f]{6}$/, 'must be a colour like #1f6f5c (six hexadecimal digits, lower case)');
@@ -31,16 +32,25 @@ const paletteShape = z.strictObject({
   danger: hex,
 });
 
+const footerLine = z.string().trim().min(1).max(300);
+
 const brandShape = z.strictObject({
   name: z.string().trim().min(1).max(60),
   /** Sender of this brand's mails, `Name <address>`; else MAIL_FROM. */
-  sender: z.string().min(3).max(200).optional(),
+  sender: z
+    .string()
+    .refine((text) => parseMailbox(text, { allowLocalhost: true }).ok, {
+      message: 'must be a name and an address like Acme Support <no-reply@acme.example>',
+    })
+    .optional(),
   /** Where a closed ticket sends people who need more help: a page (`https:`) or a mailbox (`mailto:`). */
   contact: z
     .string()
     .max(500)
     .refine(isContact, 'must be an https: or mailto: address, e.g. mailto:support@example.com')
     .optional(),
+  /** Last line of each mail, such as the firm and its postal address: one for all languages, or one for each. */
+  footer: z.union([footerLine, z.record(z.string(), footerLine)]).optional(),
   /** A PNG, JPEG, GIF or WebP beside brand.json, shown `width` × `height` CSS pixels large. Without it the name is set in type. */
   logo: z
     .strictObject({
@@ -68,6 +78,7 @@ const READABLE: readonly (readonly [keyof Palette, keyof Palette])[] = [
   ['text', 'soft'],
   ['quiet', 'ground'],
   ['quiet', 'surface'],
+  ['quiet', 'soft'],
   ['accent', 'surface'],
   ['accent', 'ground'],
   ['danger', 'surface'],
@@ -97,6 +108,13 @@ export function loadBrand(templatesDir: string, key: string): Brand {
   return { key, ...parsed.data };
 }
 
+/** The brand's own last line for a locale: its own, its language's, else the first that there is; '' without any. */
+export function footerLineFor({ footer = {} }: Pick<Brand, 'footer'>, locale: string): string {
+  if (typeof footer === 'string') return footer;
+  const own = localeChain(locale).find((tag) => Object.hasOwn(footer, tag));
+  return (own ? footer[own] : Object.values(footer)[0]) ?? '';
+}
+
 /** Ratio of two colours' luminance, 1 to 21 (WCAG 2.2). */
 export function contrast(one: string, other: string): number {
   const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
@@ -109,6 +127,7 @@ const SCRIPT_FONTS: Readonly<Record<string, string>> = {
   Hebr: "'Segoe UI', 'Arial Hebrew', 'Noto Sans Hebrew'",
   Thai: "'Leelawadee UI', Thonburi, 'Noto Sans Thai'",
   Deva: "'Nirmala UI', 'Kohinoor Devanagari', 'Noto Sans Devanagari'",
+  Beng: "'Nirmala UI', 'Kohinoor Bangla', 'Noto Sans Bengali'",
   Hans: "'PingFang SC', 'Microsoft YaHei', 'Noto Sans SC'",
   Hant: "'PingFang TC', 'Microsoft JhengHei', 'Noto Sans TC'",
   Jpan: "'Hiragino Sans', 'Yu Gothic', Meiryo, 'Noto Sans JP'",
@@ -142,16 +161,44 @@ function withDefaults(own: Record<string, unknown>, templatesDir: string, key: s
 function unreadable(brand: z.infer<typeof brandShape>): string[] {
   return (['light', 'dark'] as const).flatMap((mode) =>
     READABLE.flatMap(([front, back]) => {
-      const ratio = contrast(brand[mode][front], brand[mode][back]);
+      const palette = brand[mode];
+      const ratio = contrast(palette[front], palette[back]);
       if (ratio >= CONTRAST) return [];
-      return [`${mode}.${front} on ${mode}.${back} has a contrast of ${ratio.toFixed(2)}, and needs ${CONTRAST}`];
+      const pair = `${mode}.${front} on ${mode}.${back} has a contrast of ${ratio.toFixed(2)}, and needs ${CONTRAST}`;
+      const better = readableColour(palette, front);
+      const fix = better ? `${mode}.${front} ${better} would pass` : `change ${mode}.${back}`;
+      return [`${pair} (${palette[front]} on ${palette[back]}): ${fix}`];
     }),
   );
 }
 
+/** The nearest shade or tint of a palette's colour that is readable on all that it stands on; null if there is none. */
+function readableColour(palette: Palette, front: keyof Palette): string | null {
+  const backs = READABLE.filter(([one]) => one === front).map(([, back]) => palette[back]);
+  for (let percent = 1; percent <= 100; percent++) {
+    for (const end of [0, 255]) {
+      const colour = mix(palette[front], end, percent / 100);
+      if (backs.every((back) => contrast(colour, back) >= CONTRAST)) return colour;
+    }
+  }
+  return null;
+}
+
+/** `colour` moved by `part` (0 to 1) towards the grey of that value: 0 is black, 255 white. */
+function mix(colour: string, end: number, part: number): string {
+  const channel = (value: number) => Math.round(value + (end - value) * part);
+  return `#${channels(colour)
+    .map((value) => channel(value).toString(16).padStart(2, '0'))
+    .join('')}`;
+}
+
+function channels(colour: string): number[] {
+  return [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+}
+
 function luminance(colour: string): number {
-  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
-    const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
+  const [red = 0, green = 0, blue = 0] = channels(colour).map((value) => {
+    const part = value / 255;
     return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
   });
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;

@@ -69,7 +69,7 @@ export function compileMail(
     html,
     text: (context) => tidyLetter(text(context)),
     textEncoding: shorterEncoding(sources.text),
-    encodedHtml: perBrand((brand) => compileEncoded(sources.html, brandConstants(brand))),
+    encodedHtml: perBrand((brand) => compileEncoded(sources.html, brandConstants(brand, locale))),
   };
 }
 

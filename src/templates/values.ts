@@ -1,5 +1,5 @@
 /** What a mail can say: its keys, the values each may use, and how a value is made safe before it is filled in. */
-import type { Brand, Palette } from './brand.js';
+import { type Brand, footerLineFor, type Palette } from './brand.js';
 import type { ValueKind, Vocabulary } from './mustache.js';
 import { parseUrl } from '../platform/url.js';
 
@@ -86,6 +86,7 @@ export function layoutVocabulary(layout: LayoutName, brand: Brand): Vocabulary {
   const looks: Record<string, ValueKind> = {
     logoUrl: 'url',
     'brand.radius': 'text',
+    'brand.footer': 'text',
     'brand.logo.width': 'text',
     'brand.logo.height': 'text',
   };
@@ -119,7 +120,7 @@ export function templateContext(
     checkUrl: values.checkReference ? url(values.checkUrl, 'checkUrl') : '',
     checkReference: singleLine(values.checkReference ?? ''),
     logoUrl: brand.logo ? url(values.logoUrl, 'logoUrl') : '',
-    brand: brandValues(brand),
+    brand: brandValues(brand, locale),
   };
   if ('code' in values) {
     return {
@@ -137,21 +138,31 @@ export function templateContext(
   };
 }
 
-/** A brand as templates see it. It is read from a file once and used for every mail. */
-function brandValues(brand: Brand): { name: string } & Readonly<Record<string, unknown>> {
-  const known = cleanBrands.get(brand);
+type BrandValues = { name: string; footer: string } & Readonly<Record<string, unknown>>;
+
+/** A brand as templates of a locale see it. It is read from a file once and used for every mail. */
+function brandValues(brand: Brand, locale: string): BrandValues {
+  const known = cleanBrands.get(brand)?.get(locale);
   if (known) return known;
-  const made = { ...brand, name: singleLine(brand.name), logo: brand.logo ?? { width: 0, height: 0 } };
-  cleanBrands.set(brand, made);
+  const made = {
+    ...brand,
+    name: singleLine(brand.name),
+    footer: singleLine(footerLineFor(brand, locale)),
+    logo: brand.logo ?? { width: 0, height: 0 },
+  };
+  const ofBrand = cleanBrands.get(brand) ?? new Map<string, BrandValues>();
+  cleanBrands.set(brand, ofBrand.set(locale, made));
   return made;
 }
-const cleanBrands = new WeakMap<Brand, { name: string } & Readonly<Record<string, unknown>>>();
+const cleanBrands = new WeakMap<Brand, Map<string, BrandValues>>();
 
-/** What a brand puts into each of its mails, by the paths that templates name it with. */
-export function brandConstants(brand: Brand): Record<string, string> {
-  const { name, radius, light, dark, logo } = { ...brand, ...brandValues(brand) };
+/** What a brand puts into each of its mails in a locale, by the paths that templates name it with. */
+export function brandConstants(brand: Brand, locale: string): Record<string, string> {
+  const { name, footer } = brandValues(brand, locale);
+  const { radius, light, dark, logo } = brand;
   const constants: Record<string, string> = {
     'brand.name': name,
+    'brand.footer': footer,
     'brand.radius': String(radius),
     'brand.logo.width': String(logo?.width ?? 0),
     'brand.logo.height': String(logo?.height ?? 0),

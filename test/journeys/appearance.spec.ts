@@ -1,6 +1,7 @@
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { describeInBrowser, phone } from '../support/browser.js';
+import { htmlFaults } from '../support/valid-html.js';
 import { scenes, showScene } from './scenes.js';
 import { setStage, type Stage } from './stage.js';
 
@@ -22,7 +23,9 @@ describeInBrowser('every page in every state', () => {
     // Colours that are still on their way from one scheme to the other are nobody's.
     const visitor = await stage.open({ ...phone, reducedMotion: 'reduce' });
     const { page } = visitor;
+    const sent = lastDocument(page);
     await showScene(stage, scene, language, visitor);
+    expect(htmlFaults(await sent(), 'page')).toEqual([]);
     expect(await page.locator('html').getAttribute('lang')).toBe(
       ['not-found', 'help', 'home'].includes(scene.name) ? 'en' : language,
     );
@@ -38,6 +41,20 @@ describeInBrowser('every page in every state', () => {
     await visitor.context.close();
   });
 });
+
+/** The page as it came, before the browser mended it and scripts changed it. */
+function lastDocument(page: Page): () => Promise<string> {
+  let last: Promise<string> | undefined;
+  page.on('response', (response) => {
+    const isPage =
+      response.request().isNavigationRequest() && response.headers()['content-type']?.startsWith('text/html');
+    if (isPage) last = response.text();
+  });
+  return () => {
+    if (!last) throw new Error('no page came');
+    return last;
+  };
+}
 
 /** What axe finds wrong, with the element that has it. */
 function violations(page: Page, rules?: string[]): Promise<string[]> {

@@ -47,6 +47,8 @@ export default async function setup() {
         'clamd (apt-get install clamav-daemon, or set POSTERN_TEST_CLAMD=/path): the scanner is tried against a scripted one alone',
       );
   }
+  if (!existsSync('/usr/bin/spamassassin'))
+    missing.push('SpamAssassin (apt-get install spamassassin): what it thinks of the mails is left out');
   for (const line of missing) process.stdout.write(`\nNot found: ${line}\n`);
 }
 
