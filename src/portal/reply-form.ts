@@ -11,6 +11,7 @@ import {
   type ReceivedFile,
 } from '../tickets/file-store.js';
 import type { NewReply } from '../tickets/replies.js';
+import { givenUp } from './broken-form.js';
 
 export const MOST_SIGNS = 20_000;
 /** Bounds on what is read at all; what is refused politely is counted below them. */
@@ -155,22 +156,6 @@ export class ReplyForms {
 }
 
 const blank = (): ReplyForm => ({ body: '', formKey: '', files: [], faults: [], offered: [], keep: [] });
-
-/** What to answer to a form that could not be read. */
-function givenUp(error: unknown, request: FastifyRequest): unknown {
-  // What is left of the form is read and forgotten: a browser looks at no answer before it has sent everything.
-  request.raw.unpipe();
-  request.raw.resume();
-  return isFaultOfForm(error, request)
-    ? new PosternError('bad-request', 'The form broke off or is malformed.', {}, { cause: error })
-    : error;
-}
-
-/** The sender went away, or what it sent is no form: the parser's own errors have neither code nor status. */
-function isFaultOfForm(error: unknown, { raw }: FastifyRequest): boolean {
-  const isGone = raw.destroyed && !raw.complete;
-  return isGone || /multipart|needle/i.test((error as Error).message);
-}
 
 function addOnce(form: ReplyForm, fault: FormFault): void {
   if (!form.faults.some(({ key }) => key === fault.key)) form.faults.push(fault);

@@ -5,6 +5,7 @@ import { Outbound } from '../outbound/outbound.js';
 import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { deny, stopMails } from '../tickets/ways-out.js';
+import { givenUp } from './broken-form.js';
 import { Doors, newsOf, seeOther, type Door } from './doors.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
@@ -136,7 +137,11 @@ export class WaysOutController {
 /** Of a form sent as multipart/form-data, which RFC 8058 prefers. */
 async function readFields(request: FastifyRequest): Promise<Record<string, unknown>> {
   const fields: Record<string, unknown> = {};
-  for await (const part of request.parts({ limits: FORM_LIMITS }))
-    if (part.type === 'field') fields[part.fieldname] = part.value;
+  try {
+    for await (const part of request.parts({ limits: FORM_LIMITS }))
+      if (part.type === 'field') fields[part.fieldname] = part.value;
+  } catch (error) {
+    throw givenUp(error, request);
+  }
   return fields;
 }

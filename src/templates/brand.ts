@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseAddress, parseMailbox } from '../platform/address.js';
-import { localeChain } from '../platform/locale.js';
+import { matchLocale } from '../platform/locale.js';
 import { parseUrl } from '../platform/url.js';
 
 const hex = z.string().regex(/^#[0-9a-f]{6}$/, 'must be a colour like #1f6f5c (six hexadecimal digits, lower case)');
@@ -111,7 +111,7 @@ export function loadBrand(templatesDir: string, key: string): Brand {
 /** The brand's own last line for a locale: its own, its language's, else the first that there is; '' without any. */
 export function footerLineFor({ footer = {} }: Pick<Brand, 'footer'>, locale: string): string {
   if (typeof footer === 'string') return footer;
-  const own = localeChain(locale).find((tag) => Object.hasOwn(footer, tag));
+  const own = matchLocale([locale], Object.keys(footer))?.locale;
   return (own ? footer[own] : Object.values(footer)[0]) ?? '';
 }
 

@@ -1,10 +1,11 @@
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
+import { Links } from '../../src/access/link.js';
 import { counted } from '../support/counted.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest, type Form, type Page } from '../support/guest.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
 import { change, dump } from '../support/tables.js';
-import { askForCode, invite, visit, type Visit } from '../support/visit.js';
+import { askForCode, invite, opened, visit, type Visit } from '../support/visit.js';
 
 /** What a browser says when another site makes it send a form. */
 const foreign: [string, Record<string, string>][] = [
@@ -30,7 +31,15 @@ describe('forms', () => {
     source = await startReceiver();
     const settings = { OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() };
     test = await createGateway({ settings });
-    mine = await visit(test);
+    const ticket = { id: 'mine', number: '5001' };
+    mine = await visit(test, { ticket });
+    // So that it has each form: resolved, and its mails stopped.
+    await test.source.send('ticket.resolved', {
+      ticket: { ...ticket, status: 'resolved' },
+      requester: { locale: 'en' },
+    });
+    await mine.guest.submit(await mine.guest.get(`${mine.link}/stop`), '/stop');
+    await test.drain();
     other = await visit(test, { email: 'budi@example.com' });
     await change(test, 'DELETE FROM limits');
   });
@@ -40,38 +49,64 @@ describe('forms', () => {
   });
 
   const formOf = ({ forms }: Page, end: string): Form => forms.find(({ action }) => action.endsWith(end))!;
-  /** Each form of a guest, as a page of ours gives it, filled in as the guest would. */
-  const everyForm = async (): Promise<[string, Guest, string, Record<string, string>][]> => {
+  /** Each form of a guest, as a page of ours gives it, filled in as the guest would; and whether a session stands behind it. */
+  const everyForm = async (): Promise<[string, Guest, string, Record<string, string>, boolean][]> => {
     const link = await invite(test);
     const guest = new Guest(test.url);
     const landing = formOf(await guest.get(link), '/code');
     const { page, code } = await askForCode(test, guest, link);
+    const expired = await oldLink();
     await change(test, 'DELETE FROM limits');
     const verify = formOf(page, '/verify');
+    const notMine = formOf(await guest.get(`${link}/not-mine`), '/not-mine');
+    const stop = formOf(await guest.get(`${link}/stop`), '/stop');
+    const check = formOf(await guest.get('/check'), '/check');
+    const renew = formOf(await guest.get(expired), '/renew');
     const ticket = await mine.guest.get(`/tickets/${mine.ticketId}`);
     const reply = formOf(ticket, '/replies');
     const logout = formOf(ticket, '/logout');
+    const resume = formOf(ticket, '/resume');
+    const solved = formOf(ticket, '/solved');
+    // The page's script sends it, with the token of the form beside it.
+    const seen = { formToken: reply.fields.formToken!, until: String(test.clock.now()) };
     return [
-      ['send code', guest, landing.action, landing.fields],
-      ['verify', guest, verify.action, { ...verify.fields, code }],
-      ['renew', guest, `${link}/renew`, landing.fields],
-      ['language, by the link', guest, `${link}/language`, { ...landing.fields, language: 'id' }],
-      ['reply', mine.guest, reply.action, { ...reply.fields, body: 'from a form' }],
-      ['a file for it', mine.guest, reply.action.replace('/replies', '/files'), reply.fields],
+      ['send code', guest, landing.action, landing.fields, false],
+      ['verify', guest, verify.action, { ...verify.fields, code }, false],
+      ['renew', guest, renew.action, renew.fields, false],
+      ['not mine', guest, notMine.action, notMine.fields, false],
+      ['stop', guest, stop.action, stop.fields, false],
+      ['check', guest, check.action, { ...check.fields, reference: '0000-0000-00000' }, false],
+      ['language, by the link', guest, `${link}/language`, { ...landing.fields, language: 'id' }, false],
+      ['reply', mine.guest, reply.action, { ...reply.fields, body: 'from a form' }, true],
+      ['solved', mine.guest, solved.action, { ...solved.fields, solved: 'yes' }, true],
+      ['not solved', mine.guest, solved.action, { ...solved.fields, solved: 'no' }, true],
+      ['seen', mine.guest, `/tickets/${mine.ticketId}/seen`, seen, true],
+      ['mails again', mine.guest, resume.action, resume.fields, true],
+      ['a file for it', mine.guest, reply.action.replace('/replies', '/files'), reply.fields, true],
       [
         'take a file away',
         mine.guest,
         reply.action.replace('/replies', '/files/remove'),
         { ...reply.fields, sha256: 'x' },
+        true,
       ],
       [
         'language, by the session',
         mine.guest,
         logout.action.replace('/logout', '/language'),
         { ...logout.fields, language: 'id' },
+        true,
       ],
-      ['log out', mine.guest, logout.action, logout.fields],
+      ['log out', mine.guest, logout.action, logout.fields, true],
     ];
+  };
+  /** A genuine link whose time is over, by the clock as it stands. */
+  const oldLink = async () => {
+    const link = await invite(test, { email: 'old@example.com' });
+    const { source, ticketId, participantId, generation } = { source: 'default', ...opened(test, link) };
+    const expiresAt = test.clock.now() - 60_000;
+    const url = test.gateway.app.get(Links).url({ source, ticketId, participantId, generation, expiresAt });
+    return new URL(url).pathname;
   };
   const withSelf = (headers: Record<string, string>) =>
     Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.replace('SELF', test.url)]));
@@ -86,7 +121,7 @@ describe('forms', () => {
         expect([how, what, answer.status]).toEqual([how, what, 403]);
       }
     expect(await dump(test)).toBe(before);
-    expect(foreign.length * forms.length).toBeGreaterThan(50);
+    expect(foreign.length * forms.length).toBeGreaterThan(120);
     counted('forms of other sites', foreign.length * forms.length);
   });
 
@@ -121,12 +156,13 @@ describe('forms', () => {
         expect([how, what, answer.status]).toEqual([how, what, 403]);
       }
     // The token of a page before the login is worth nothing on the ticket page, though it is the same browser's.
-    for (const [what, guest, action, fields] of forms.slice(4)) {
+    const ofTicket = forms.filter(([, , , , needsSession]) => needsSession);
+    for (const [what, guest, action, fields] of ofTicket) {
       const answer = await guest.post(action, { ...fields, formToken: fresh });
       expect([what, answer.status]).toEqual([what, 403]);
     }
     expect(await dump(test)).toBe(before);
-    counted('forms of other sites', bad.length * forms.length + 2);
+    counted('forms of other sites', bad.length * forms.length + ofTicket.length);
   });
 
   it('do nothing by another method', async () => {
@@ -141,6 +177,7 @@ describe('forms', () => {
         expect([method, what, answer.status === 303]).toEqual([method, what, false]);
       }
     expect(await dump(test)).toBe(before);
+    counted('forms by another method', 6 * forms.length);
   });
 
   it('lead nobody into a session that is not theirs (login CSRF)', async () => {
@@ -165,11 +202,24 @@ describe('forms', () => {
     expect((await attacker.post(action, { ...fields, code }, { follow: false })).status).toBe(303);
   });
 
-  it('of our own pages are taken, from new browsers and from old ones', async () => {
-    for (const headers of [{ 'sec-fetch-site': 'same-origin' }, {}] as Record<string, string>[]) {
-      const page = await mine.guest.get(`/tickets/${mine.ticketId}`);
-      const answer = await mine.guest.submit(page, '/replies', { body: 'mine' }, { headers, files: [] });
-      expect(answer.status).toBe(200);
+  it('of our own pages are taken, from new browsers and from old ones, so it is these that are refused elsewhere', async () => {
+    const site = { 'sec-fetch-site': 'same-origin' };
+    const page = await mine.guest.get(`/tickets/${mine.ticketId}`);
+    const answer = await mine.guest.submit(page, '/replies', { body: 'mine' }, { headers: site, files: [] });
+    expect(answer.status).toBe(200);
+    const forms = await everyForm();
+    const taken = ['send code', 'not mine', 'verify'];
+    // "Not mine" comes before the code: nobody can say it after.
+    const inOrder = [...taken, ...forms.map(([what]) => what).filter((what) => !taken.includes(what))];
+    test.clock.advance({ seconds: 61 });
+    for (const what of inOrder) {
+      const [, guest, action, fields] = forms.find(([one]) => one === what)!;
+      const before = await dump(test);
+      const { status } = await guest.post(action, fields, { follow: false });
+      // A newer code was asked for meanwhile: the older one is compared, and is wrong.
+      const expected = { 'log out': 200, renew: 200, check: 200, seen: 204, verify: 422 }[what] ?? 303;
+      expect([what, status]).toEqual([what, expected]);
+      if (what !== 'seen') expect([what, (await dump(test)) === before]).toEqual([what, false]);
     }
   });
 });

@@ -29,7 +29,9 @@ describeInBrowser('pages of other sites', () => {
   });
 
   it('cannot show a page of ours in theirs, whoever is let in here', async () => {
-    const pages = [own.link, `${own.link}/code`, `/tickets/${own.ticketId}`, '/t/none', '/help', '/'];
+    const ofLink = ['', '/code', '/not-mine', '/stop'].map((end) => own.link + end);
+    const ofTicket = ['', '?answer=yes', '/attachments/att_none'].map((end) => `/tickets/${own.ticketId}${end}`);
+    const pages = [...ofLink, ...ofTicket, '/tickets/none', '/t/none', '/t/none/stop', '/check', '/help', '/'];
     let frames = '';
     const evil = createServer((_request, response) =>
       response.writeHead(200, { 'content-type': 'text/html' }).end(frames),

@@ -4,9 +4,12 @@ import { packageRoot } from '../../src/config.js';
 import { generateKey, parseKeyList } from '../../src/platform/crypto.js';
 import { databases } from '../support/databases.js';
 import { createGateway } from '../support/gateway.js';
-import { Guest } from '../support/guest.js';
+import { Guest, type Page } from '../support/guest.js';
+import { until } from '../support/program.js';
+import { TestSource } from '../support/source.js';
 import { askForCode, invite, newestMail } from '../support/visit.js';
-import { linkOf } from '../support/mail.js';
+import { codeOf, linkOf } from '../support/mail.js';
+import type { StoredMail } from '../../demo/inbox.js';
 
 describe.each(databases)('keys of links on $name', (database) => {
   it('change under load without one valid link refused, the gateway restarted with each', async () => {
@@ -72,6 +75,121 @@ describe.each(databases)('keys of links on $name', (database) => {
       await test.close();
     }
   });
+});
+
+const postgres = databases.filter(({ name }) => name === 'Postgres');
+
+describe.each(postgres)('all keys of two gateways on one $name', (database) => {
+  it('change one gateway after the other, and no link, form, code or session of either is refused', async () => {
+    const [a, b] = [generateKey(), generateKey()];
+    const ring = (...names: ('a' | 'b')[]) => names.map((name) => `${name}:${name === 'a' ? a : b}`).join(',');
+    const keys = (...names: ('a' | 'b')[]) => ({ LINK_KEYS: ring(...names), SECRET_KEYS: ring(...names) });
+    const one = await createGateway({
+      database,
+      sweeps: true,
+      clockRuns: true,
+      settings: { ...keys('a'), TRUSTED_PROXIES: '127.0.0.1' },
+    });
+    const two = await createGateway({
+      sweeps: true,
+      clockRuns: true,
+      settings: {
+        ...keys('a'),
+        TRUSTED_PROXIES: '127.0.0.1',
+        DATABASE_URL: one.databaseUrl,
+        MAIL_URL: one.inbox.smtpUrl,
+        SOURCE_SECRET: one.source.secret,
+        PUBLIC_URL: one.url,
+      },
+    });
+    const webs = [one, two];
+    let comes = true;
+    let turn = 0;
+    const signedBy = new Set<string>();
+    const done: string[] = [];
+    /** At the next gateway, as a balancer does; where that one is just being started, at the other. */
+    const ask = async <T>(work: (url: string) => Promise<T>): Promise<T> => {
+      for (;;) {
+        const { url } = webs[turn++ % 2]!;
+        try {
+          return await work(url);
+        } catch (error) {
+          if ((error as Error).name !== 'TypeError') throw error; // of `fetch`: nobody listens there just now
+        }
+      }
+    };
+    const mailTo = async (email: string, isCode: boolean): Promise<StoredMail> => {
+      let mail: StoredMail | undefined;
+      await until(`a mail to ${email}`, () => {
+        mail = one.inbox.messages.find(({ to, text }) => to.includes(email) && text.includes('/t/') !== isCode);
+        return mail !== undefined;
+      });
+      return mail!;
+    };
+    /** One guest after the other: each step at another gateway than the one before. */
+    const guests = async (line: number) => {
+      for (let n = 0; comes; n++) {
+        const email = `guest-${line}-${n}@example.com`;
+        await ask(async (url) => {
+          const source = new TestSource(url, one.source.secret, one.clock);
+          await source.send('ticket.replied', {
+            ticket: { id: `${line}-${n}`, number: `${line}${n}` },
+            requester: { email, locale: 'en' },
+            message: {},
+          });
+          return null;
+        });
+        const link = linkOf(await mailTo(email, false));
+        // An hour's thirty codes go to one address.
+        const network = { 'x-forwarded-for': `10.${line}.${n >> 8}.${n & 255}`, 'sec-fetch-site': 'same-origin' };
+        const guest = new Guest(one.url, network);
+        const seen: number[] = [];
+        const step = async (work: (url: string) => Promise<Page>): Promise<Page> => {
+          const page = await ask(work);
+          seen.push(page.status);
+          return page;
+        };
+        const landing = await step((url) => guest.get(url + link));
+        const send = landing.forms.find(({ action }) => action.endsWith('/code'))!;
+        await step((url) => guest.post(url + send.action, send.fields, { follow: false }));
+        const code = codeOf(await mailTo(email, true));
+        const codePage = await step((url) => guest.get(`${url}${link}/code`));
+        const verify = codePage.forms.find(({ action }) => action.endsWith('/verify'))!;
+        const inside = await step((url) =>
+          guest.post(url + verify.action, { ...verify.fields, code }, { follow: false }),
+        );
+        const ticket = inside.headers.get('location')?.split('#')[0] ?? '/';
+        const page = await step((url) => guest.get(url + ticket));
+        const logout = page.forms.find(({ action }) => action.endsWith('/logout'));
+        await step((url) => guest.post(url + logout!.action, logout!.fields));
+        signedBy.add(`${link.split('.')[1]} ${send.fields.formToken!.split('.')[0]}`);
+        done.push(seen.join(' '));
+      }
+    };
+    try {
+      const lines = [1, 2, 3].map((line) => guests(line));
+      const more = () => {
+        const before = done.length;
+        return until('guests come in', () => done.length >= before + 4);
+      };
+      await more();
+      // The new key is known everywhere before anybody signs with it, and the old one is dropped by nobody meanwhile.
+      for (const step of [keys('a', 'b'), keys('b', 'a')])
+        for (const web of webs) {
+          await web.restart(step);
+          await more();
+        }
+      comes = false;
+      await Promise.all(lines);
+      expect(new Set(done)).toEqual(new Set(['200 303 200 303 200 200']));
+      expect(signedBy).toContain('a a');
+      expect(signedBy).toContain('b b');
+    } finally {
+      comes = false;
+      await two.close();
+      await one.close();
+    }
+  }, 120_000);
 });
 
 describe('npm run keys', () => {

@@ -12,6 +12,7 @@ export interface GivenSource {
   secrets?: string[];
   ticketPage?: string;
   handoff?: 'token' | 'jwt';
+  outbound?: { url: string; secret: string };
 }
 
 /** A gateway whose sources have these pages of their own. `source` of the gateway is the first. */

@@ -3,6 +3,7 @@ import { createServer as createSecureServer } from 'node:https';
 import { createServer as createRawServer, type AddressInfo, type Server as RawServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { HttpClient, HttpStreamError, type HttpClientOptions } from '../../src/platform/http-client.js';
+import { counted } from '../support/counted.js';
 
 // A certificate of its own for secure.test, 2020 to 2120; the key guards nothing but this file.
 const CERTIFICATE =
@@ -66,6 +67,7 @@ describe('the public internet only', () => {
       reason: 'refused-address',
       mayHaveArrived: false,
     });
+    counted('addresses of inner networks', 1);
   });
 
   it('knows more than sixty of them', () => expect(new Set(literals).size).toBeGreaterThan(60));
@@ -77,6 +79,7 @@ describe('the public internet only', () => {
       expect(await client({ resolve }).post('https://help.example/', '', {})).toMatchObject({
         reason: 'refused-address',
       });
+      counted('addresses of inner networks', 1);
     },
   );
 
