@@ -200,7 +200,7 @@ describe('values', () => {
         const clean = (value: string) =>
           value.replace(/[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+/gu, ' ').trim();
         expect(subject).not.toMatch(/[\p{Cc}\u2028\u2029\u202a-\u202e]/u);
-        expect(subject).toBe(`Your support ticket ${clean(ticketNumber)} was updated`.replace(/\s+/g, ' '));
+        expect(subject).toBe(`New reply to your support ticket ${clean(ticketNumber)}`.replace(/\s+/g, ' '));
         expect(text.split('\n')).toHaveLength(plain.text.split('\n').length - (clean(name) ? 0 : 2));
         expect(text.split('\n')[0]).toBe(`New reply to your ticket ${clean(ticketNumber)}`.trimEnd());
         expect(tags(html)).toEqual(tags(plain.html));
