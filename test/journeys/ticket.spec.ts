@@ -31,7 +31,7 @@ describeInBrowser('the ticket page', () => {
     await page.getByText('A new one.').waitFor({ state: 'attached' });
     expect(Math.abs((await place()) - before)).toBeLessThan(2);
     expect(await box(page).inputValue()).toBe('Half a sentence');
-    const jump = page.getByRole('button', { name: say('en', 'ticket.newOne') });
+    const jump = page.getByRole('button', { name: say('en', 'ticket.new', { count: 1 }) });
     await jump.tap();
     await jump.waitFor({ state: 'hidden' });
     expect(await page.locator('#newest').innerText()).toContain('A new one.');

@@ -137,6 +137,17 @@ const samples: Sample[] = [
   ['ticket, mails off', 'ticket', ticket({ resumeAction: '/tickets/tkt_1/resume' })],
   ['ticket, solved?', 'ticket', ticket({ status: 'resolved', solvedAction: '/tickets/tkt_1/solved' })],
   ['ticket, closed', 'ticket', ticket({ status: 'closed', reply: null })],
+  [
+    'print',
+    'print',
+    {
+      number: '12345',
+      subject: null,
+      status: 'open',
+      messages: [message({ attachments, edited: true }), message({ mine: true, state: 'delivered' })],
+      backHref: '/tickets/tkt_1',
+    },
+  ],
   ['ticket, empty', 'ticket', ticket({ messages: [], subject: null })],
   [
     'ticket, long',
@@ -259,7 +270,9 @@ describe('every page in every language', () => {
     for (const [, html] of everyOutput()) {
       const names = [...html.matchAll(/<(?:input|textarea|select)[^>]*\sname="([^"]*)"/g)].map((found) => found[1]!);
       expect(
-        names.filter((name) => !['formToken', 'formKey', 'path', 'language', 'code', 'body', 'files', 'reference'].includes(name)),
+        names.filter(
+          (name) => !['formToken', 'formKey', 'path', 'language', 'code', 'body', 'files', 'reference'].includes(name),
+        ),
       ).toEqual([]);
     }
   });
