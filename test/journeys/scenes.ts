@@ -318,7 +318,7 @@ export const scenes: Scene[] = [
     show: async (stage, { page, ...rest }, language) => {
       const message = { attachments: [file('faktur.pdf', 88), file('tangkapan layar.png', 1432)] };
       await enter(stage, { page, ...rest }, language, { earlier: 9, message });
-      await page.goto(`${page.url().split('?')[0]}?print=1`);
+      await page.goto(`${new URL('?print=1', page.url())}`);
     },
   },
   {

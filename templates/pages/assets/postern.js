@@ -190,14 +190,15 @@
     }
 
     function update({ item, bar, state, percent = 0, sha256, ...one }) {
-      item.className = faultOf(one) ? 'chip chip--bad' : `chip chip--${state}`;
+      const look = faultOf(one) ? 'bad' : state;
+      item.className = `chip chip--${look}`;
       bar.hidden = state !== 'sending';
       bar.value = percent;
       const words = {
         sending: new Intl.NumberFormat(lang, { style: 'percent' }).format(percent / 100),
-        refused: limits.failed,
+        bad: limits.failed,
       };
-      item.querySelector('.chip__state').textContent = limits.files ? (words[state] ?? limits[state]) : '';
+      item.querySelector('.chip__state').textContent = limits.files ? (words[look] ?? limits[look]) : '';
       item.querySelector('.chip__retry').hidden = state !== 'failed';
       // Beside the others that wait it goes along with the form.
       let field = item.querySelector('input');
