@@ -556,6 +556,18 @@ describe('brands', () => {
     ['{ "name": "A", "light": { "accent": "red;}" } }', /light\.accent: must be a colour/],
     ['{ "name": "A", "logo": { "file": "../x.png", "width": 9, "height": 9 } }', /logo\.file/],
     ['{ "name": "A", "logo": { "file": "x.png", "width": 9, "height": 9 } }', /x\.png is not there/],
+    ...[
+      'http://acme.example/',
+      'javascript:alert(1)',
+      'https://user:secret@acme.example/',
+      'mailto:a@acme.example,b@acme.example',
+      'mailto:help@acme.example?bcc=eve@evil.example',
+      'mailto:',
+      '/contact',
+    ].map((contact): [string, RegExp] => [
+      JSON.stringify({ name: 'A', contact }),
+      /contact: must be an https: or mailto:/,
+    ]),
     ['{', /is not a JSON object/],
   ])('%s is refused with a reason', (json, reason) => {
     expect(() => loadBrand(templatesWith({ 'brands/bad/brand.json': json }), 'bad')).toThrow(reason);
@@ -595,6 +607,16 @@ describe('brands', () => {
     expect(read('id', { de: 'Acme GmbH', en: 'Acme' }).text).toContain('\nAcme GmbH\n');
     expect(read('id', 'Acme\r\nBcc: x').text).toContain('\nAcme Bcc: x\n');
     expect(read('en', undefined).text).toBe(catalogue.render('ticket-replied', 'en', ticket).text);
+  });
+
+  it('may name a page or a mailbox to go on to, and it is nobody else’s', () => {
+    for (const contact of ['https://acme.example/contact?from=ticket', 'mailto:help@acme.example'])
+      expect(
+        loadBrand(templatesWith({ 'brands/acme/brand.json': JSON.stringify({ name: 'Acme', contact }) }), 'acme')
+          .contact,
+      ).toBe(contact);
+    const silent = templatesWith({ 'brands/acme/brand.json': '{ "name": "Acme" }' });
+    expect(loadBrand(silent, 'acme').contact).toBeUndefined();
   });
 
   it.each(['nobody', '../default', ''])('there is none called %j', (key) => {
