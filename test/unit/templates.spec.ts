@@ -550,6 +550,11 @@ describe('brands', () => {
       '{ "name": "A", "light": { "accent": "#ffee00" } }',
       /light\.accent on light\.surface has a contrast of 1\.\d+, and needs 4\.5 \(#ffee00 on #ffffff\): light\.accent #\w{6} would pass/,
     ],
+    ['{ "name": "A", "light": { "ground": "#000000" } }', /light\.text on light\.ground .*: no colour is readable/],
+    [
+      '{ "name": "A", "light": { "accent": "#ff9a1f" } }',
+      /light\.onAccent on light\.accent .*: light\.accent #\w{6} would pass/,
+    ],
     ['{ "name": "A", "sender": "A <a@>" }', /sender: must be a name and an address like/],
     ['{ "name": "A", "footer": { "en": "" } }', /footer/],
     ['{ "name": "A", "dark": { "soft": "#808080" } }', /dark\.quiet on dark\.soft has a contrast/],
