@@ -42,7 +42,7 @@ beforeAll(async () => {
   const sender = parseMailbox('Acme Support <no-reply@support.example>');
   if (!sender.ok) throw new Error('the sender is no mailbox');
   const from = { name: sender.name, address: sender.address };
-  const config = { publicUrl: 'https://support.example', mail: { from, returnPath: sender.address } };
+  const config = { publicUrl: 'https://support.example', mail: { from, returnPath: sender.address }, sources: [] };
   renderer = new MailRenderer(config as unknown as Config, catalogue, {} as Links);
 });
 afterAll(() => rmSync(workspace, { recursive: true }));
@@ -151,7 +151,7 @@ describe('strings that break programs', () => {
     const shared = {
       brand: { name: 'Acme', accent: '#1f6f5c', accentDark: '#1f6f5c', logo: null },
       assets: { style: asset, script: asset, icon: asset, brandStyle: asset },
-      ...{ formToken: 't', path: '/', languageAction: null, helpHref: null, checkHref: null },
+      ...{ formToken: 't', path: '/', languageAction: '/language', helpHref: null, checkHref: null },
       ...{ now: new Date(0), timeZone: null },
     };
     for (const locale of ['en', 'ar-XB'])

@@ -141,7 +141,7 @@ describe('an export', () => {
       /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<xliff xmlns="urn:oasis:names:tc:xliff:document:2\.0" version="2\.1" srcLang="en" trgLang="id"/,
     );
     expect(xliff).toMatch(
-      /<source>Your support ticket <ph id="1" dataRef="d1" canCopy="no" canDelete="no" disp="\{\{ticketNumber\}\}"\/> was updated<\/source>/,
+      /<source>New reply to your support ticket <ph id="1" dataRef="d1" canCopy="no" canDelete="no" disp="\{\{ticketNumber\}\}"\/><\/source>/,
     );
     expect(xliff).toMatch(/<data id="d1">\{\{ticketNumber\}\}<\/data>/);
     expect(xliff).toContain('<note category="ticketNumber">the ticket’s number, like 12345</note>');
