@@ -71,7 +71,7 @@ describe.each(databases)('files that are uploaded one by one on $name', (databas
     expect((await upload(b)).status).toBe(200);
     const page = await one.guest.get(path());
     expect(page.html.match(/name="keep"/g)).toHaveLength(2);
-    expect(page.text).not.toContain('We kept what you wrote');
+    expect(page.text).not.toContain('we kept what you wrote');
     const answers = await Promise.all(Array.from({ length: 8 }, () => reply([hashOf(a), hashOf(b)])));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([303]));
     expect(await names()).toEqual(['a.txt', 'b.png']);

@@ -496,14 +496,14 @@ describe('loading', () => {
       values,
     );
     expect(hrefs(html)).toContain('https://support.example/check');
-    expect(text).toContain('Check its email ID 7QK3 right here <https://support.example/check>');
+    expect(text).toContain('Check its ID number 7QK3 right here <https://support.example/check>');
   });
 
   it('says by which reference and at which address a mail is checked, in both parts', () => {
     const values = { ...ticket, checkUrl: 'https://support.example/check', checkReference: '7QK3' };
     const { html, text } = catalogue.render('ticket-replied', 'en', values);
     for (const part of [html.replace(/<[^>]+>/g, ''), text])
-      expect(unescape(part)).toContain('Check its email ID 7QK3 at https://support.example/check');
+      expect(unescape(part)).toContain('Check its ID number 7QK3 at https://support.example/check');
   });
 
   it('shapes whole paragraphs by blocks on lines of their own, and leaves no empty ones', () => {
