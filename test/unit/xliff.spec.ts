@@ -10,6 +10,7 @@ import { piecesOf } from '../../src/translations/placeholders.js';
 import { localesOf, mailFiles, mailPath, pagesPath, readLocale, type Unit } from '../../src/translations/units.js';
 import { type ExportedUnit, readXliff, writeXliff } from '../../src/translations/xliff.js';
 import { writeShells } from '../support/shells.js';
+import { someLocales } from '../support/some-locales.js';
 
 const TEMPLATES = join(process.cwd(), 'templates');
 const workspace = mkdtempSync(join(tmpdir(), 'postern-xliff-'));
@@ -108,7 +109,7 @@ describe('a round trip', () => {
   });
 
   it('of every language there is changes no word, and no file', () => {
-    for (const locale of localesOf(TEMPLATES).filter((each) => each !== 'en')) {
+    for (const locale of someLocales(localesOf(TEMPLATES)).filter((each) => each !== 'en')) {
       const dir = copyOfTemplates();
       const before = texts(dir, locale);
       const files = [...mailFiles.map(({ key }) => mailPath(key, locale)), pagesPath(locale)];
