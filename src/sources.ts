@@ -10,6 +10,10 @@ import { parseUrl } from './platform/url.js';
 export const adapterNames = ['standard', 'zendesk', 'zammad'] as const;
 export type AdapterName = (typeof adapterNames)[number];
 
+/** Systems whose API takes a guest's reply; each is a file of `outbound/writers`. */
+export const writerNames = ['zendesk', 'zammad', 'freshdesk', 'jira'] as const;
+export type WriterName = (typeof writerNames)[number];
+
 /** One upstream ticket system. */
 export interface Source {
   name: string;
@@ -33,6 +37,8 @@ export interface Source {
   accountHosts: string[];
   /** Where news goes; `events` are types or patterns such as `notification.*`. */
   outbound: { url: string; secret: string; events: string[] } | null;
+  /** Writes guests' replies into the ticket system through `api`, instead of a webhook; null: nobody does. */
+  writer: WriterName | null;
 }
 
 export interface SourceApiSettings {
@@ -93,6 +99,7 @@ const sourceSchema = z.strictObject({
         .default(EVERY_TYPE),
     })
     .optional(),
+  writer: z.enum(writerNames, { error: `must be one of ${writerNames.join(', ')}` }).optional(),
 });
 
 export interface SourcesInput {
@@ -133,6 +140,9 @@ export function readSources(
     if (api && !isReachable(api.url, allowPrivateHosts))
       problems.push(`${place}: api url of ${name} must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`);
   }
+  for (const { name, api, writer } of parsed.data)
+    if (writer && !api)
+      problems.push(`${place}: writer of ${name} needs its api: add url and authorization, or leave writer out`);
   for (const { name, accountTicketPage = 'https:' } of parsed.data)
     if (!allowHttp && !accountTicketPage.startsWith('https:'))
       problems.push(`${place}: accountTicketPage of ${name} must be https, as PUBLIC_URL is`);
@@ -155,6 +165,7 @@ export function readSources(
     handoff: rest.handoff ?? 'token',
     accountTicketPage: rest.accountTicketPage ?? null,
     outbound: rest.outbound ?? null,
+    writer: rest.writer ?? null,
   }));
 }
 

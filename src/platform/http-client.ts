@@ -67,7 +67,7 @@ interface Target {
 }
 
 interface Call {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PUT';
   headers: Record<string, string>;
   body?: Buffer;
   signal?: AbortSignal;
@@ -109,6 +109,12 @@ export class HttpClient {
   ): Promise<HttpOutcome> {
     const call: Call = { method: 'POST', headers, body: Buffer.from(body), timeoutMs: this.#timeoutMs, ...options };
     return this.#whole(url, call, this.#maxAnswerBytes);
+  }
+
+  /** Sends `body` and reads an answer of at most `maxBytes` whole, whatever its status but 3xx. */
+  send(method: 'POST' | 'PUT', url: string, body: Buffer, options: StreamOptions): Promise<HttpOutcome> {
+    const { headers = {}, signal, timeoutMs = this.#timeoutMs, maxBytes } = options;
+    return this.#whole(url, { method, headers, body, signal, timeoutMs }, maxBytes);
   }
 
   /** Gets an answer of at most `maxBytes` whole, whatever its status but 3xx. */

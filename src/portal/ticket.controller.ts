@@ -407,8 +407,9 @@ function replyNews({ ticket, participant }: Conversation, reply: Reply, attachme
         email: participant.email,
         body,
         createdAt: new Date(createdAt).toISOString(),
-        attachments: attachments.map(({ id: attachmentId, name, contentType, size, sha256 }) => ({
+        attachments: attachments.map(({ id: attachmentId, file, name, contentType, size, sha256 }) => ({
           attachmentId,
+          file,
           name,
           contentType,
           size,
