@@ -7,6 +7,7 @@ import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import type { Blobs } from '../platform/files/blobs.js';
+import { insertRows } from '../platform/database/rows.js';
 import { openBlobs } from '../platform/files/open-blobs.js';
 import { HttpClient, type HttpOutcome } from '../platform/http-client.js';
 import { Logger } from '../platform/logger.js';
@@ -108,24 +109,35 @@ export class Outbound implements OnApplicationBootstrap {
     return writerOf(source, type) !== null || (source.outbound?.events.some((one) => matches(one, type)) ?? false);
   }
 
+  /** True if some source wants to hear of this type. */
+  isHeard(type: string): boolean {
+    return this.config.sources.some(({ name }) => this.listens(name, type));
+  }
+
   /** Keeps news in the caller's transaction; hand the ids to `wake` after its commit. Empty if the source does not listen. */
-  async enqueue(tx: Transaction, news: OutboundNews): Promise<Id<'out'>[]> {
-    if (!this.listens(news.source, news.type)) return [];
+  enqueue(tx: Transaction, news: OutboundNews): Promise<Id<'out'>[]> {
+    return this.enqueueAll(tx, [news]);
+  }
+
+  /** The same for many, in one statement; without those that their sources do not listen to. */
+  async enqueueAll(tx: Transaction, news: readonly OutboundNews[]): Promise<Id<'out'>[]> {
     const now = this.clock.now();
-    const id = newId('out', now);
-    await tx.insert(OutboundMessage, {
-      id,
-      source: news.source,
-      type: news.type,
-      subjectId: news.subjectId ?? null,
-      data: news.data,
-      state: 'queued',
-      attempts: 0,
-      createdAt: now,
-      nextAttemptAt: now,
-      endedAt: null,
-    });
-    return [id];
+    const messages = news
+      .filter(({ source, type }) => this.listens(source, type))
+      .map(({ source, type, subjectId, data }): OutboundMessage => ({
+        id: newId('out', now),
+        source,
+        type,
+        subjectId: subjectId ?? null,
+        data,
+        state: 'queued',
+        attempts: 0,
+        createdAt: now,
+        nextAttemptAt: now,
+        endedAt: null,
+      }));
+    await insertRows(tx, OutboundMessage, messages);
+    return messages.map(({ id }) => id);
   }
 
   wake(ids: Id<'out'>[]): void {

@@ -15,21 +15,16 @@ export function withMark(id: Id<'rpl'>, text: string): string {
 /** The reply that a text, or HTML made of it, is. */
 export function markedReply(text: string): Id<'rpl'> | undefined {
   if (!text.includes('[rpl_')) return undefined;
-  const plain = text
-    .replace(/<[^>]*>/g, ' ')
-    .replace(/&nbsp;/g, ' ')
-    .trimEnd();
-  const mark = MARK.exec(plain);
-  if (!mark) return undefined;
-  return hashOf(plain.slice(0, mark.index)) === mark[2] ? (mark[1] as Id<'rpl'>) : undefined;
+  const asText = text.replace(/<[^>]*>|&nbsp;/g, ' ').replace(/&#?\w+;/g, '');
+  for (const plain of [text, asText]) {
+    const mark = MARK.exec(plain);
+    if (mark && hashOf(plain.slice(0, mark.index)) === mark[2]) return mark[1] as Id<'rpl'>;
+  }
+  return undefined;
 }
 
 /** Of letters and digits only: systems change the rest. */
 function hashOf(text: string): string {
-  const kept = text
-    .replace(/<[^>]*>/g, ' ')
-    .replace(/&#?\w+;/g, '')
-    .replace(/[^\p{L}\p{N}]/gu, '')
-    .normalize();
+  const kept = text.normalize().replace(/[^\p{L}\p{N}]/gu, '');
   return sha256(kept).toString('hex').slice(0, 8);
 }

@@ -89,7 +89,11 @@ export class LinkController {
       const mails = await this.deliveries.plan(tx, [
         { ticket, participant, templateKey: 'access-code', occurredAt, challenge },
       ]);
-      const news = await this.outbound.enqueue(tx, { source: source.name, type: 'link.opened', data: newsOf(door) });
+      const news = await this.outbound.enqueue(tx, {
+        source: source.name,
+        type: 'link.opened',
+        data: newsOf(door, this.clock.now()),
+      });
       return { ok: true as const, mails, news };
     });
     if (result.ok) {
@@ -139,7 +143,11 @@ export class LinkController {
         // Whoever reads the mailbox is in again, whatever somebody said who only had the link.
         await takeBackDenial(tx, holder, this.clock.now());
         return {
-          news: await this.outbound.enqueue(tx, { source: source.name, type: 'guest.verified', data: newsOf(door) }),
+          news: await this.outbound.enqueue(tx, {
+            source: source.name,
+            type: 'guest.verified',
+            data: newsOf(door, this.clock.now()),
+          }),
           handedTo: target && (await this.handoffs.issue(tx, holder, { source, target, ticket: { ...ticket, email } })),
         };
       },

@@ -163,7 +163,7 @@ export class TicketController {
     const room = await this.enter(id, request, reply);
     if (!room) return;
     const file = await this.database.read((manager) => findAttachment(manager, room.ticket.id, attachment));
-    const sending = await this.sender.send(reply, file);
+    const sending = await this.sender.send(reply, file, room.source.api);
     if (sending === 'sent') return;
     const { status, kind } = notSent[sending];
     await this.writer.notice(request, reply, status, { kind, href: `/tickets/${id}` }, room);

@@ -168,6 +168,33 @@ describe.each(databases)('replies written into the ticket system, on $name', (da
       if (kind.writer !== 'zammad') expect(desk.notes[0]!.text).toContain('budi@example.com:');
     });
 
+    it('come back as what they are: shown once, and not told to their writer', async () => {
+      const { guest, shown, ticketId } = await reply('my echo', pictures.slice(0, 1));
+      await test.drain();
+      const mails = () => test.inbox.messages.filter(({ to }) => to.includes('siti@example.com')).length;
+      const before = mails();
+      const [note] = desk.notes;
+      const replyId = String((await message()).subject_id);
+      // Zendesk and Zammad have a place for the id, which their adapters read.
+      const named = kind.writer === 'zammad' || kind.writer === 'zendesk' ? { replyId } : {};
+      await test.source.send('ticket.replied', {
+        ticket: { id: kind.ticketId, number: kind.ticketId },
+        requester: { locale: 'en' },
+        message: {
+          id: `echo-${replyId}`,
+          body: note!.text,
+          format: kind.writer === 'freshdesk' ? 'html' : 'text',
+          ...named,
+        },
+      });
+      await test.drain();
+      expect(mails()).toBe(before);
+      const page = await guest.get(`/tickets/${ticketId}`);
+      expect(page.text.split('my echo')).toHaveLength(2);
+      expect(page.text).not.toContain('[rpl_');
+      expect((await guest.get(shown.url)).text).toContain('Delivered');
+    });
+
     it('are taken by one worker alone, however long the system takes', async () => {
       desk.refusals.push(silence);
       await reply('slow');
@@ -199,6 +226,7 @@ describe.each(databases)('replies written into the ticket system, on $name', (da
       await test.drain();
       expect(desk.status).toBe(statuses!.open);
       const puts = desk.http.requests.filter(({ method }) => method === 'PUT').length;
+      test.clock.advance({ minutes: 1 });
       await test.source.send('ticket.reopened', {
         ticket: { id: kind.ticketId, number: kind.ticketId, status: 'open' },
       });
@@ -216,7 +244,7 @@ describe.each(databases)('replies written into the ticket system, on $name', (da
 
 describe('the mark of a reply', () => {
   const id = newId('rpl', 1_764_000_000_000);
-  const text = withMark(id, 'siti@example.com:\n\nÏni “ID” saya: 7 < 8 & 9\nhttps://a.example/x?y=1');
+  const text = withMark(id, 'siti@example.com:\n\nÏni “ID” saya: 7 < 8 & 9 > 3\nhttps://a.example/x?y=1');
 
   it('is found again in what ticket systems make of a text', () => {
     for (const form of [
@@ -224,7 +252,7 @@ describe('the mark of a reply', () => {
       `${text}\n`,
       text.replace(/\s+/g, ' '),
       text.replaceAll('\n', '\r\n'),
-      `<div>${text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('\n', '<br>')}</div>`,
+      `<div>${text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('\n', '<br>')}</div>`,
       text.normalize('NFD'),
     ])
       expect([form, markedReply(form)]).toEqual([form, id]);
