@@ -11,6 +11,7 @@ import { insertRows } from '../platform/database/rows.js';
 import { openBlobs } from '../platform/files/open-blobs.js';
 import { HttpClient, type HttpOutcome } from '../platform/http-client.js';
 import { Logger } from '../platform/logger.js';
+import { Metrics } from '../platform/metrics.js';
 import { Queue } from '../platform/queue/queue.js';
 import { retryAfterMs } from '../platform/retry-after.js';
 import { Slots } from '../platform/slots.js';
@@ -88,6 +89,7 @@ export class Outbound implements OnApplicationBootstrap {
     private readonly http: HttpClient,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    private readonly metrics: Metrics,
   ) {
     this.blobs = openBlobs(config.files);
   }
@@ -306,6 +308,10 @@ export class Outbound implements OnApplicationBootstrap {
       const ended = verdict.state === 'queued' ? {} : { endedAt };
       const next = { state: verdict.state, attempts: number, nextAttemptAt: verdict.nextAttemptAt, ...ended };
       await tx.update(OutboundMessage, { id: message.id, state: 'leased', nextAttemptAt: message.nextAttemptAt }, next);
+    });
+    this.metrics.outbound.inc({
+      source: message.source,
+      outcome: verdict.state === 'queued' ? 'retried' : verdict.state,
     });
     const fields = {
       id: message.id,

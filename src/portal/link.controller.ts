@@ -11,6 +11,7 @@ import { Outbound } from '../outbound/outbound.js';
 import { maskAddress } from '../platform/address.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
+import { Metrics } from '../platform/metrics.js';
 import { takeBackDenial } from '../tickets/ways-out.js';
 import { canonicalIp } from './client-network.js';
 import { Doors, newsOf, seeOther, type Door } from './doors.js';
@@ -39,6 +40,7 @@ export class LinkController {
     private readonly deliveries: Deliveries,
     private readonly suppressions: Suppressions,
     private readonly outbound: Outbound,
+    private readonly metrics: Metrics,
     private readonly visitors: Visitors,
     private readonly writer: PageWriter,
   ) {}
@@ -96,6 +98,7 @@ export class LinkController {
       });
       return { ok: true as const, mails, news };
     });
+    this.metrics.codes.inc({ outcome: result.ok ? 'sent' : 'limited' });
     if (result.ok) {
       this.deliveries.wake(result.mails);
       this.outbound.wake(result.news);
@@ -153,6 +156,7 @@ export class LinkController {
       },
       { opensSession: target === null },
     );
+    this.metrics.codes.inc({ outcome: verdict.ok ? 'right' : verdict.reason });
     if (verdict.ok) {
       const { news, handedTo } = verdict.also;
       this.outbound.wake(news);
