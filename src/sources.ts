@@ -27,6 +27,8 @@ export interface Source {
   defaultLocale: string;
   /** What follows a mail about the same ticket to the same person within it is gathered into one mail; 0: never. */
   quietWindowSeconds: number;
+  /** Genuine events a minute, of each process that takes them; null: no limit. */
+  eventsPerMinute: number | null;
   /** Where guests go after the code; null: the built-in page. */
   ticketPage: PageAddress | null;
   /** What they bring along. */
@@ -70,6 +72,7 @@ const sourceSchema = z.strictObject({
     .refine((tag) => canonicalLocale(tag) !== null, { message: 'must be a BCP 47 tag' })
     .optional(),
   quietWindowSeconds: z.int().min(0).max(3600, 'must be at most 3600').optional(),
+  eventsPerMinute: z.int().min(1, 'must be at least 1').optional(),
   ticketPage: z
     .string()
     .transform((template, context) => {
@@ -161,6 +164,7 @@ export function readSources(
     accountHosts,
     defaultLocale: rest.defaultLocale ?? defaultLocale,
     quietWindowSeconds: rest.quietWindowSeconds ?? quietWindowSeconds,
+    eventsPerMinute: rest.eventsPerMinute ?? null,
     ticketPage: rest.ticketPage ?? null,
     handoff: rest.handoff ?? 'token',
     accountTicketPage: rest.accountTicketPage ?? null,

@@ -9,6 +9,7 @@ import { FeedbackRecorder } from './feedback.js';
 import { Guard } from './guard.js';
 import { DeliveryLedger } from './ledger.js';
 import { MailRenderer } from './mail-renderer.js';
+import { Pauses } from './pauses.js';
 import { Receipts } from './receipts.js';
 import { Suppressions } from './suppression.js';
 import { DeliveryWorker } from './worker.js';
@@ -21,12 +22,13 @@ import { DeliveryWorker } from './worker.js';
     Guard,
     MailRenderer,
     Receipts,
+    Pauses,
     DeliveryWorker,
     Suppressions,
     FeedbackRecorder,
     DeliveryLedger,
     MailCheck,
   ],
-  exports: [Deliveries, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck],
+  exports: [Deliveries, Pauses, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck],
 })
 export class DeliveryModule {}

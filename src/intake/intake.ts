@@ -16,6 +16,7 @@ import { Queue } from '../platform/queue/queue.js';
 import type { Source } from '../sources.js';
 import { FileStore } from '../tickets/file-store.js';
 import { Projection } from '../tickets/projection.js';
+import { Admission } from './admission.js';
 import { Event } from './event.entity.js';
 import type { IgnoredReason, IncomingWebhook, LookUp, NativeEvent } from './sources/adapter.js';
 import { readWebhook, type Happening } from './sources/read.js';
@@ -62,6 +63,7 @@ export class Intake {
     private readonly queue: Queue,
     private readonly logger: Logger,
     private readonly metrics: Metrics,
+    private readonly admission: Admission,
   ) {
     this.arrivals = new Grouped({
       most: MOST_EVENTS_OF_A_GROUP,
@@ -80,8 +82,11 @@ export class Intake {
     const source = this.config.sources.find(({ name }) => name === sourceName);
     if (!source) throw new PosternError('unknown-source', 'Check the source in the address of the webhook.');
     try {
-      const happenings = readWebhook(source, { ...webhook, now: this.clock.now() });
-      return await Promise.all(happenings.map((one) => this.take(source, one)));
+      return await this.admission.run(webhook.rawBody.length, () => {
+        const happenings = readWebhook(source, { ...webhook, now: this.clock.now() });
+        this.admission.count(source, happenings.length);
+        return Promise.all(happenings.map((one) => this.take(source, one)));
+      });
     } catch (error) {
       const reason = error instanceof PosternError ? error.code : 'unavailable';
       this.metrics.events.inc({ source: source.name, outcome: 'refused', reason });

@@ -104,6 +104,16 @@ const one = (summary: string, parameter: Json) => ({
   },
 });
 
+const pausing = (summary: string) => ({
+  post: {
+    tags: ['Admin'],
+    summary,
+    security: admin,
+    parameters: [{ ...id, name: 'name' }, reason],
+    responses: { '200': ok('How it is now.', { type: 'object' }, { name: 'acme', paused: true }), ...adminProblems },
+  },
+});
+
 /** The public HTTP API of Postern, as OpenAPI 3.1. Guest pages are for people and not in it. */
 export function openApi(publicUrl: string, version: string): Json {
   const event = z.toJSONSchema(eventSchema, { io: 'input', unrepresentable: 'any' }) as Json;
@@ -213,6 +223,16 @@ export function openApi(publicUrl: string, version: string): Json {
       '/v1/admin/tickets/{id}/revoke-links': decision('Ends the links, codes and sessions of a ticket', {
         '200': ok('How many people it met.', { type: 'object' }),
       }),
+      '/v1/admin/sources': {
+        get: {
+          tags: ['Admin'],
+          summary: 'The sources, and which of them are paused',
+          security: admin,
+          responses: { '200': ok('All of them.', { type: 'object' }), ...adminProblems },
+        },
+      },
+      '/v1/admin/sources/{name}/pause': pausing('Takes a source’s events, and lets its mails wait'),
+      '/v1/admin/sources/{name}/resume': pausing('Lets them go'),
       '/v1/admin/audit': list('Who did what, when and why', { name: 'subject', in: 'query', schema: string }),
       '/health/live': {
         get: {

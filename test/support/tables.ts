@@ -23,6 +23,7 @@ const tables = [
   'outbound_messages',
   'outbound_attempts',
   'audit_log',
+  'paused_sources',
 ] as const;
 export type TableName = (typeof tables)[number];
 
@@ -32,7 +33,14 @@ export function rows(
   table: TableName,
   where = '1 = 1',
 ): Promise<Record<string, unknown>[]> {
-  const key = table === 'failed_tries' ? 'participant_id' : table === 'limits' || table === 'breakers' ? 'key' : 'id';
+  const key =
+    table === 'paused_sources'
+      ? 'name'
+      : table === 'failed_tries'
+        ? 'participant_id'
+        : table === 'limits' || table === 'breakers'
+          ? 'key'
+          : 'id';
   return gateway.database.read((manager) => manager.query(`SELECT * FROM ${table} WHERE ${where} ORDER BY ${key}`));
 }
 

@@ -8,6 +8,7 @@ import { TicketVisits1795620000000 } from './1795620000000-ticket-visits.js';
 import { ChecksAndPreviews1795630000000 } from './1795630000000-checks-and-previews.js';
 import { Handoffs1795640000000 } from './1795640000000-handoffs.js';
 import { WaitingEvents1795680000000 } from './1795680000000-waiting-events.js';
+import { PausedSources1795700000000 } from './1795700000000-paused-sources.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -21,4 +22,5 @@ export const migrations = [
   ChecksAndPreviews1795630000000,
   Handoffs1795640000000,
   WaitingEvents1795680000000,
+  PausedSources1795700000000,
 ];
