@@ -5,7 +5,7 @@ import { eventSchema } from '../events.js';
 type Json = Record<string, unknown>;
 
 /** An example of every kind of event, that each gateway takes as it is. */
-export const eventExample = {
+const eventExample = {
   type: 'ticket.replied',
   timestamp: '2026-11-23T02:15:00Z',
   data: {

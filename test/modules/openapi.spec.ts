@@ -25,7 +25,7 @@ function routesOf(controller: { prototype: object }): string[] {
     const method = path === undefined ? undefined : (Reflect.getMetadata('method', value as object) as number);
     if (path === undefined || method === undefined) return []; // the constructor has a path too
     return [
-      `${method} /${[base, path]
+      `${RequestMethod[method]} /${[base, path]
         .map((one) => one.replace(/^\/|\/$/g, ''))
         .filter(Boolean)
         .join('/')}`,

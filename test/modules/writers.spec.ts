@@ -213,18 +213,20 @@ describe.each(databases)('replies written into the ticket system, on $name', (da
       expect(desk.notes).toHaveLength(1);
     });
 
-    const statuses = kind.statuses;
-    (statuses ? it : it.skip)('"not solved" opens the ticket again, unless somebody did', async () => {
-      desk.status = statuses!.solved;
+    it('"not solved" opens the ticket again, unless somebody did; where there is no state, nobody is asked', async () => {
+      const { solved = '', open = '' } = kind.statuses ?? {};
+      desk.status = solved;
       const { guest, ticketId } = await reply('not yet');
       await test.source.send('ticket.resolved', {
         ticket: { id: kind.ticketId, number: kind.ticketId, status: 'resolved' },
       });
       await test.drain();
       const page = await guest.get(`/tickets/${ticketId}`);
+      expect(page.forms.some(({ action }) => action.endsWith('/solved'))).toBe(kind.statuses !== undefined);
+      if (!kind.statuses) return;
       await guest.submit(page, '/solved', { solved: 'no' });
       await test.drain();
-      expect(desk.status).toBe(statuses!.open);
+      expect(desk.status).toBe(open);
       const puts = desk.http.requests.filter(({ method }) => method === 'PUT').length;
       test.clock.advance({ minutes: 1 });
       await test.source.send('ticket.reopened', {

@@ -220,6 +220,7 @@ describe('posting', () => {
         detail: `status ${status}`,
         status,
         mayHaveArrived: true,
+        location: '/secret-place',
       });
       expect(paths).toEqual(['/']);
     },
