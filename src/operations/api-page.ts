@@ -101,5 +101,6 @@ a { color: var(--accent) } nav ul { display: flex; flex-wrap: wrap; gap: .25rem 
 code, pre { font-family: ui-monospace, monospace; font-size: .9em } pre { overflow-x: auto; padding: 1rem; background: var(--soft); border-radius: .4rem }
 .method { display: inline-block; min-width: 3.6rem; color: var(--accent) } .wide { overflow-x: auto }
 table { width: 100%; border-collapse: collapse } th, td { padding: .4rem .8rem .4rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top } th { color: var(--faint); font-weight: 600 }
+td:first-child { white-space: nowrap }
 summary { padding: .6rem 0; cursor: pointer } :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
 `;

@@ -1,7 +1,9 @@
+import axe from 'axe-core';
 import { RequestMethod } from '@nestjs/common';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { PosternClient, PosternProblem, readNews, type PosternEvent } from '../../src/client/client.js';
+import { describeInBrowser, launchBrowser } from '../support/browser.js';
 import { sqlite } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
@@ -120,6 +122,28 @@ describe('the API described', () => {
     for (const path of Object.keys(described.paths)) expect(html).toContain(path);
     const style = await fetch(`${test.url}/docs/style.css`);
     expect([style.status, style.headers.get('content-type')]).toEqual([200, 'text/css; charset=utf-8']);
+  });
+
+  describeInBrowser('in a browser', () => {
+    it('is accessible, light and dark, and fits a small phone', async () => {
+      const browser = await launchBrowser();
+      try {
+        for (const colorScheme of ['light', 'dark'] as const) {
+          const context = await browser.newContext({ viewport: { width: 320, height: 640 }, colorScheme });
+          const page = await context.newPage();
+          await page.goto(`${test.url}/docs`);
+          await page.evaluate(axe.source);
+          const { faults, width } = await page.evaluate(async () => {
+            const { axe: checker } = globalThis as unknown as { axe: typeof axe };
+            const { violations } = await checker.run();
+            return { faults: violations.map(({ id }) => id), width: document.documentElement.scrollWidth };
+          });
+          expect([colorScheme, faults, width]).toEqual([colorScheme, [], 320]);
+        }
+      } finally {
+        await browser.close();
+      }
+    });
   });
 
   describe('the client', () => {

@@ -2,6 +2,8 @@ import { Webhook } from 'standardwebhooks';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DeliveryRows } from '../../src/delivery/delivery-rows.js';
+import { Delivery } from '../../src/delivery/delivery.entity.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
@@ -159,6 +161,24 @@ describe.each(databases)('receipts on $name', (database) => {
     await test.drain();
     expect((await deliveryOf(email)).state).toBe('sent');
     expect(told().map(({ type }) => type)).toEqual(['notification.sent']);
+  });
+
+  it('are not written by a worker that lost its delivery to another', async () => {
+    const email = somebody();
+    await send(email);
+    source.posts.length = 0;
+    const { id } = await deliveryOf(email);
+    const delivery = await test.gateway.database.read((manager) =>
+      manager.findOneByOrFail(Delivery, { id: id as never }),
+    );
+    const late = { ...delivery, attempts: delivery.attempts - 1 };
+    const verdict = { delivery: late, tried: [], signs: [], nextAttemptAt: 0 };
+    const deliveryRows = test.gateway.app.get(DeliveryRows, { strict: false });
+    await deliveryRows.record([{ ...verdict, state: 'failed' }]);
+    // And of what has ended already nothing is told again.
+    await deliveryRows.record([{ ...verdict, delivery, state: 'sent' }]);
+    await test.drain();
+    expect(told()).toEqual([]);
   });
 
   it('are one for each mail, over a hundred at once', async () => {

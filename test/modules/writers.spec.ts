@@ -213,6 +213,25 @@ describe.each(databases)('replies written into the ticket system, on $name', (da
       expect(desk.notes).toHaveLength(1);
     });
 
+    it('are left alone by a worker whose lease ran out in the middle: another one has them', async () => {
+      let release = () => {};
+      desk.http.scripts.push((response, request) => (release = () => desk.http.otherwise(response, request)));
+      await reply('taken over');
+      const slow = test.drain();
+      while (desk.http.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      await test.gateway.database.write((tx) =>
+        tx.query(`UPDATE outbound_messages SET next_attempt_at = next_attempt_at + 60000 WHERE ended_at IS NULL`),
+      );
+      release();
+      await slow;
+      expect(desk.notes).toHaveLength(0);
+      expect(await attempts()).toEqual([]);
+      expect(test.logs.join()).toContain('another worker has it');
+      test.clock.advance({ minutes: 3 });
+      await test.drain();
+      expect(desk.notes).toHaveLength(1);
+    });
+
     it('"not solved" opens the ticket again, unless somebody did; where there is no state, nobody is asked', async () => {
       const { solved = '', open = '' } = kind.statuses ?? {};
       desk.status = solved;
