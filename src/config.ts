@@ -99,6 +99,8 @@ export abstract class Config {
   resendWebhookSecret: string | null;
   feedbackToken: string | null;
   adminToken: string | null;
+  /** Null: metrics are for this machine alone. */
+  metricsToken: string | null;
   /** Secrets that were made at this start because none were set: shown once, never outside development. */
   generated: { name: string; value: string }[];
 }
@@ -287,6 +289,10 @@ export const settings = {
     sentence: 'bearer token for bounce mails handed in at /v1/feedback/dsn, at least 32 signs; empty: off',
   },
   ADMIN_TOKEN: { schema: token, sentence: 'bearer token of the admin API, at least 32 signs; empty: off' },
+  METRICS_TOKEN: {
+    schema: token,
+    sentence: 'bearer token of /metrics, at least 32 signs; empty: from this machine alone',
+  },
 } as const satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof settings;
@@ -360,6 +366,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     resendWebhookSecret: values.RESEND_WEBHOOK_SECRET ?? null,
     feedbackToken: values.FEEDBACK_TOKEN ?? null,
     adminToken: values.ADMIN_TOKEN ?? null,
+    metricsToken: values.METRICS_TOKEN ?? null,
     generated,
   };
   if (production && !config.publicUrl.startsWith('https://') && !problems.some((p) => p.startsWith('PUBLIC_URL')))

@@ -16,6 +16,7 @@ import { SystemClock, type Clock } from './platform/clock.js';
 import { Database } from './platform/database/database.js';
 import { HttpClient } from './platform/http-client.js';
 import { Logger } from './platform/logger.js';
+import { Metrics } from './platform/metrics.js';
 import type { Platform } from './platform/platform.module.js';
 import { prepareBroker } from './platform/queue/broker.js';
 import { Queue } from './platform/queue/queue.js';
@@ -59,7 +60,8 @@ export async function startGateway(config: Config, parts: GatewayParts = {}): Pr
   const database = await Database.open(config.database, entities, config.environment !== 'production');
   const stopFollowing = await followDatabase(clock, database, logger);
   const http = new HttpClient({ allowPrivateHosts: config.allowPrivateHosts });
-  const platform: Platform = { config, clock, logger, database, http, sweepEveryMs: parts.sweepEveryMs };
+  const metrics = new Metrics();
+  const platform: Platform = { config, clock, logger, database, http, metrics, sweepEveryMs: parts.sweepEveryMs };
   const app = await createApplication(platform);
   const silent = silentConnections(app.getHttpServer());
   await app.listen(config.port, config.host);
@@ -119,7 +121,7 @@ async function followDatabase(clock: Clock, database: Database, logger: Logger):
 }
 
 async function createApplication(platform: Platform): Promise<NestFastifyApplication> {
-  const { config, logger } = platform;
+  const { config, logger, metrics } = platform;
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     requestTimeout: LONGEST_REQUEST_MS,
@@ -150,6 +152,13 @@ async function createApplication(platform: Platform): Promise<NestFastifyApplica
     void reply.headers(headers);
     // The last answer on this connection, or a busy client would keep us from stopping.
     if (!server.server.listening) void reply.header('connection', 'close');
+    done();
+  });
+  server.addHook('onResponse', (request, reply, done) => {
+    const { method, routeOptions } = request;
+    // The route's pattern: the paths themselves are links, and there is no end of them.
+    const labels = { method, route: routeOptions.url ?? 'none', status: reply.statusCode };
+    metrics.requests.observe(labels, reply.elapsedTime / 1000);
     done();
   });
   await app.init();

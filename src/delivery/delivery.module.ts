@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AccessModule } from '../access/access.module.js';
+import { OutboundModule } from '../outbound/outbound.module.js';
 import { TemplatesModule } from '../templates/templates.module.js';
 import { MailCheck } from './check.js';
 import { Deliveries } from './delivery.js';
@@ -8,22 +9,26 @@ import { FeedbackRecorder } from './feedback.js';
 import { Guard } from './guard.js';
 import { DeliveryLedger } from './ledger.js';
 import { MailRenderer } from './mail-renderer.js';
+import { Pauses } from './pauses.js';
+import { Receipts } from './receipts.js';
 import { Suppressions } from './suppression.js';
 import { DeliveryWorker } from './worker.js';
 
 @Module({
-  imports: [AccessModule, TemplatesModule],
+  imports: [AccessModule, TemplatesModule, OutboundModule],
   providers: [
     Deliveries,
     DeliveryRows,
     Guard,
     MailRenderer,
+    Receipts,
+    Pauses,
     DeliveryWorker,
     Suppressions,
     FeedbackRecorder,
     DeliveryLedger,
     MailCheck,
   ],
-  exports: [Deliveries, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck],
+  exports: [Deliveries, Pauses, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck],
 })
 export class DeliveryModule {}

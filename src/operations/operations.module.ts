@@ -3,12 +3,15 @@ import { DeliveryModule } from '../delivery/delivery.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { AdminController } from './admin.controller.js';
 import { AdminGuard } from './admin.guard.js';
+import { Backlog } from './backlog.js';
+import { DocsController } from './docs.controller.js';
 import { HealthController } from './health.controller.js';
 import { Health } from './health.js';
+import { MetricsController } from './metrics.controller.js';
 
 @Module({
   imports: [DeliveryModule, TicketsModule],
-  controllers: [HealthController, AdminController],
-  providers: [Health, AdminGuard],
+  controllers: [HealthController, MetricsController, DocsController, AdminController],
+  providers: [Health, Backlog, AdminGuard],
 })
 export class OperationsModule {}

@@ -212,7 +212,7 @@ export class TicketController {
     const room = await this.enter(id, request, reply);
     if (!room) return;
     const file = await this.database.read((manager) => findAttachment(manager, room.ticket.id, attachment));
-    const sending = await this.sender.send(reply, file);
+    const sending = await this.sender.send(reply, file, room.source.api);
     if (sending === 'sent') return;
     const { status, kind } = notSent[sending];
     await this.writer.notice(request, reply, status, { kind, href: `/tickets/${id}` }, room);
@@ -463,8 +463,9 @@ function replyNews({ ticket, participant }: Conversation, reply: Reply, attachme
         email: participant.email,
         body,
         createdAt: new Date(createdAt).toISOString(),
-        attachments: attachments.map(({ id: attachmentId, name, contentType, size, sha256 }) => ({
+        attachments: attachments.map(({ id: attachmentId, file, name, contentType, size, sha256 }) => ({
           attachmentId,
+          file,
           name,
           contentType,
           size,

@@ -24,6 +24,7 @@ const tables = [
   'outbound_messages',
   'outbound_attempts',
   'audit_log',
+  'paused_sources',
 ] as const;
 export type TableName = (typeof tables)[number];
 
@@ -36,11 +37,13 @@ export function rows(
   const key =
     table === 'language_choices'
       ? 'email_key'
-      : table === 'failed_tries'
-        ? 'participant_id'
-        : table === 'limits' || table === 'breakers'
-          ? 'key'
-          : 'id';
+      : table === 'paused_sources'
+        ? 'name'
+        : table === 'failed_tries'
+          ? 'participant_id'
+          : table === 'limits' || table === 'breakers'
+            ? 'key'
+            : 'id';
   return gateway.database.read((manager) => manager.query(`SELECT * FROM ${table} WHERE ${where} ORDER BY ${key}`));
 }
 
