@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { mappingSchema, type Mapping } from './mapping.js';
 import { canonicalLocale } from './platform/locale.js';
 import { PageAddress } from './platform/page-address.js';
 import { isWebhookSecret } from './platform/webhook-signature.js';
 import { parseUrl } from './platform/url.js';
 
 /** Formats that Postern understands; each is a file of `intake/sources`. */
-export const adapterNames = ['standard', 'zendesk', 'zammad'] as const;
+export const adapterNames = ['standard', 'cloudevents', 'zendesk', 'zammad', 'freshdesk', 'jira', 'mapping'] as const;
 export type AdapterName = (typeof adapterNames)[number];
 
 /** One upstream ticket system. */
@@ -18,6 +19,8 @@ export interface Source {
   secrets: string[];
   /** The system's own API, for what its webhooks leave out; null: it is not asked. */
   api: SourceApiSettings | null;
+  /** For `adapter: mapping`, which has it always, and no other. */
+  mapping?: Mapping;
   /** A folder of `templates/brands`. */
   brand: string;
   defaultLocale: string;
@@ -55,6 +58,7 @@ const sourceSchema = z.strictObject({
       authorization: z.string().regex(/^[\x21-\x7e]+ [\x21-\x7e]+$/, 'must be a whole header value like "Bearer …"'),
     })
     .optional(),
+  mapping: mappingSchema.optional(),
   brand: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a folder in templates/brands')
@@ -127,7 +131,11 @@ export function readSources(
       problems.push(
         `${place}: outbound url of ${name} must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`,
       );
-  for (const { name, adapter, secrets, api } of parsed.data) {
+  for (const { name, adapter, secrets, api, mapping } of parsed.data) {
+    if ((adapter === 'mapping') !== (mapping !== undefined))
+      problems.push(
+        `${place}: mapping of ${name} ${mapping ? 'is for' : 'is missing: give it, or another'} adapter: mapping`,
+      );
     const fault = secretFault(adapter, secrets);
     if (fault) problems.push(`${place}: secrets of ${name} ${fault}`);
     if (api && !isReachable(api.url, allowPrivateHosts))
@@ -147,6 +155,7 @@ export function readSources(
     adapter,
     secrets,
     api: rest.api ?? null,
+    mapping: rest.mapping,
     brand,
     accountHosts,
     defaultLocale: rest.defaultLocale ?? defaultLocale,
@@ -198,7 +207,7 @@ function fillVariables(value: unknown, environment: NodeJS.ProcessEnv, missing: 
 const SHORTEST_SECRET = 16;
 
 function secretFault(adapter: AdapterName, secrets: readonly string[]): string | null {
-  if (adapter === 'standard')
+  if (adapter === 'standard' || adapter === 'cloudevents')
     return secrets.every(isWebhookSecret) ? null : 'must each be whsec_ and base64 of 24 to 64 bytes';
   return secrets.every((secret) => secret.length >= SHORTEST_SECRET)
     ? null

@@ -24,6 +24,6 @@ import { DeliveryWorker } from './worker.js';
     DeliveryLedger,
     MailCheck,
   ],
-  exports: [Deliveries, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck],
+  exports: [Deliveries, MailRenderer, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck],
 })
 export class DeliveryModule {}

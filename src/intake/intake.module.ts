@@ -4,6 +4,7 @@ import { NotificationsModule } from '../notifications/notifications.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { EventsController } from './events.controller.js';
 import { FeedbackController } from './feedback/feedback.controller.js';
+import { DryRun } from './dry-run.js';
 import { Enricher } from './enricher.js';
 import { Intake } from './intake.js';
 import { SourceApis } from './source-api.js';
@@ -11,6 +12,6 @@ import { SourceApis } from './source-api.js';
 @Module({
   imports: [TicketsModule, NotificationsModule, DeliveryModule],
   controllers: [EventsController, FeedbackController],
-  providers: [Intake, Enricher, SourceApis],
+  providers: [Intake, Enricher, SourceApis, DryRun],
 })
 export class IntakeModule {}
