@@ -48,7 +48,7 @@ export interface TestSystem {
   /** What it cannot say. */
   lacks: readonly Lack[];
   body(happening: Happening): unknown;
-  headers(raw: string, at: number): Record<string, string>;
+  headers(raw: string | Buffer, at: number): Record<string, string>;
   /** What its API answers to look-ups, if it needs any: the path begins with a slash. */
   api?(path: string, email: string): unknown;
 }
@@ -316,7 +316,7 @@ function cloudEvent({
     },
   };
 }
-const signed = (raw: string, at: number) =>
+const signed = (raw: string | Buffer, at: number) =>
   signWebhook({
     secret: cloudEventsSecret,
     id: `msg_${createHash('sha256').update(raw).digest('hex')}`,
@@ -429,6 +429,18 @@ const helpdesk: TestSystem = {
   headers: (raw) => ({
     'x-desk-signature': `v1=${createHmac('sha512', helpdesk.secret).update(raw).digest('base64')}`,
   }),
+};
+
+/** Postern's own format: it has no words of its own for what it leaves out. */
+export const native: TestSystem = {
+  name: 'standard',
+  secret: cloudEventsSecret,
+  lacks: ['unknown', 'no-address'],
+  body(happening) {
+    const { type, time, data } = cloudEvent(happening);
+    return { type: type.replace('example.desk.', ''), timestamp: time, data };
+  },
+  headers: signed,
 };
 
 export const systems: readonly TestSystem[] = [zammad, zendesk, freshdesk, jira, cloudevents, batches, helpdesk];

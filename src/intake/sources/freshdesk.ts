@@ -95,8 +95,9 @@ function passwordOf(authorization = ''): string | undefined {
 }
 
 function happening(webhook: Webhook, bodyHash: string, now: number): Normalised {
+  // Whatever the pasted body says beside it.
+  if (/note_type\W+private/i.test(webhook.triggered_event ?? '')) return { kind: 'ignored', reason: 'internal' };
   const what = webhook.postern_event ?? whatTriggered(webhook);
-  if (what === 'private') return { kind: 'ignored', reason: 'internal' };
   if (what === null) return { kind: 'ignored', reason: 'unknown-type' };
   const isPublic = webhook.note_type === 'public';
   if ((what === 'replied' || what === 'info_requested') && !isPublic) return { kind: 'ignored', reason: 'internal' };
@@ -137,8 +138,7 @@ function happening(webhook: Webhook, bodyHash: string, now: number): Normalised 
 }
 
 /** What Freshdesk's own `triggered_event` says, like `{ticket_action:created}` or `{status:{from:2,to:4}}`. */
-function whatTriggered({ triggered_event: event = '', ticket_status: status }: Webhook): What | 'private' | null {
-  if (/note_type\W+private/i.test(event)) return 'private';
+function whatTriggered({ triggered_event: event = '', ticket_status: status }: Webhook): What | null {
   if (/ticket_action\W+created/i.test(event)) return 'created';
   if (/reply_sent|note_type\W+public/i.test(event)) return 'replied';
   if (!/\bstatus\b/i.test(event)) return null;

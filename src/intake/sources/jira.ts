@@ -70,6 +70,8 @@ const payload = z.looseObject({
       updated: z.union([z.string(), z.number()]).nullish(),
       // Only `true` is public.
       jsdPublic: z.unknown().optional(),
+      // For a role or group alone, whatever the former says.
+      visibility: z.unknown().optional(),
       properties: z.array(z.looseObject({ key: text, value: z.unknown().optional() })).nullish(),
     })
     .nullish(),
@@ -169,7 +171,7 @@ function changeIn({ webhookEvent, changelog, issue }: Payload): Change | null {
 /** The comment's own webhook and the issue's beside it tell the same, so both have the comment's name. */
 function ofComment(body: Payload, comment: Comment): Normalised {
   const { webhookEvent, issue_event_type_name: about } = body;
-  const isPublic = comment.jsdPublic === true;
+  const isPublic = comment.jsdPublic === true && comment.visibility == null;
   if (webhookEvent === 'comment_deleted' || about === 'issue_comment_deleted')
     return event(body, 'message.retracted', `comment ${comment.id} deleted`, {
       message: messageOf(body, comment, false),

@@ -134,8 +134,7 @@ function peopleOf({ each, ...fields }: NonNullable<Mapping['participants']>, bod
 function messageOf(settings: NonNullable<Mapping['message']>, body: JsonValue) {
   const id = textOf(take(settings.id, body));
   if (id === undefined || id === '') return null;
-  // Nothing but `true` itself: a text "true" is made so by a map, which somebody wrote.
-  if (take(settings.public, body) !== true) return { id, author: { kind: 'agent' }, visibility: 'internal' };
+  if (!isPublic(settings.public, body)) return { id, author: { kind: 'agent' }, visibility: 'internal' };
   const { author, attachments, format, createdAt, replyId } = settings;
   const by = author ? fieldsOf(author, body) : { kind: 'agent' };
   return {
@@ -148,6 +147,14 @@ function messageOf(settings: NonNullable<Mapping['message']>, body: JsonValue) {
     visibility: 'public',
     attachments: attachments && filesOf(attachments, body),
   };
+}
+
+/** Nothing but `true` itself, and where a map says what is public, nothing that it does not name. */
+function isPublic(field: MappedField, body: JsonValue): boolean {
+  const map = 'map' in field ? field.map : undefined;
+  if (map === undefined) return take(field, body) === true;
+  const found = 'pointer' in field ? at(body, field.pointer) : undefined;
+  return typeof found !== 'object' && Object.hasOwn(map, String(found)) && map[String(found)] === true;
 }
 
 function filesOf(
