@@ -7,7 +7,6 @@ import type { TicketEvent } from '../events.js';
 import { newId, type Id } from '../ids.js';
 import { Planner, type News } from '../notifications/planner.js';
 import { Clock } from '../platform/clock.js';
-import { sha256 } from '../platform/crypto.js';
 import { Database, isDatabaseUnavailable, type Transaction } from '../platform/database/database.js';
 import { insertNew, insertRows, selectRows } from '../platform/database/rows.js';
 import { Grouped } from '../platform/grouped.js';

@@ -170,19 +170,19 @@ function filesOf(
 
 /** Where the settings look for what the native pointer names; the native pointer itself if that is a constant or nowhere. */
 function originOf(settings: Mapping, pointer: string): string {
+  const { timestamp = settings.ticket.updatedAt, ticket } = settings;
+  // What is not given is taken from elsewhere.
+  let found: unknown = { ...settings, timestamp, ticket: { ...ticket, number: ticket.number ?? ticket.id } };
+  let base = '';
   const steps = pointer
     .replace(/^\/data/, '')
     .split('/')
     .slice(1);
-  let found: unknown = settings;
-  let base = '';
   for (const step of steps) {
-    const list = (found as { each?: string } | undefined)?.each;
-    if (list !== undefined) {
-      base += `${list}/${step}`;
-      continue;
-    }
-    found = (found as Record<string, unknown> | undefined)?.[step];
+    if (typeof found !== 'object' || found === null) return pointer;
+    const { each, ...fields } = found as { each?: string };
+    if (each !== undefined) base = `${each}/${step}`;
+    found = each === undefined ? (found as Record<string, unknown>)[step] : fields;
   }
   const own = (found as { pointer?: string } | undefined)?.pointer;
   return own === undefined ? pointer : `${base}${own}`;
