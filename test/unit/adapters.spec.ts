@@ -1,9 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { PosternError } from '../../src/errors.js';
-import type { IncomingWebhook } from '../../src/intake/sources/adapter.js';
+import type { ApiAnswer, IncomingWebhook, LookUp } from '../../src/intake/sources/adapter.js';
+import { adfAsMarkdown } from '../../src/intake/sources/adf.js';
+import { jira } from '../../src/intake/sources/jira.js';
 import { readWebhook, type Happening } from '../../src/intake/sources/read.js';
 import { mappingSchema } from '../../src/mapping.js';
-import type { Source } from '../../src/sources.js';
+import type { JsonValue } from '../../src/platform/strict-json.js';
+import { readSources, type Source } from '../../src/sources.js';
 
 const NOW = Date.parse('2026-11-23T02:15:00Z');
 const secret = 'a secret of some length';
@@ -164,20 +167,21 @@ describe('Jira', () => {
   });
 });
 
+const settings = {
+  signature: { header: 'X-Token', prefix: 'Bearer ' },
+  type: { pointer: '/what', map: { answer: 'ticket.replied' } },
+  ticket: { id: '/t/id', status: { value: 'open' }, updatedAt: '/t/at' },
+  requester: { email: '/t/who~1mail', kind: { value: 'guest' } },
+  participants: { each: '/cc', email: '/mail' },
+  message: {
+    id: '/m/0/id',
+    public: '/m/0/shown',
+    body: '/m/0/text',
+    attachments: { each: '/m/0/files', name: '/n', url: '/u', size: '/s' },
+  },
+};
+
 describe('a mapping', () => {
-  const settings = {
-    signature: { header: 'X-Token', prefix: 'Bearer ' },
-    type: { pointer: '/what', map: { answer: 'ticket.replied' } },
-    ticket: { id: '/t/id', status: { value: 'open' }, updatedAt: '/t/at' },
-    requester: { email: '/t/who~1mail', kind: { value: 'guest' } },
-    participants: { each: '/cc', email: '/mail' },
-    message: {
-      id: '/m/0/id',
-      public: '/m/0/shown',
-      body: '/m/0/text',
-      attachments: { each: '/m/0/files', name: '/n', url: '/u', size: '/s' },
-    },
-  };
   const source = (more: object = {}) => sourceOf('mapping', { mapping: mappingSchema.parse({ ...settings, ...more }) });
   const body = (more: object = {}) => ({
     what: 'answer',
@@ -248,4 +252,97 @@ describe('a mapping', () => {
       'Object',
     );
   });
+});
+
+describe('a source in the settings', () => {
+  const problemsOf = (source: object) => {
+    const problems: string[] = [];
+    const limits = { defaultLocale: 'en', quietWindowSeconds: 30, allowPrivateHosts: [], allowHttp: false };
+    readSources({ raw: [{ name: 'desk', ...source }], place: 'sources.yaml', ...limits }, problems);
+    return problems;
+  };
+
+  it.each([
+    ['a mapping without its fields', { adapter: 'mapping', secrets: [secret] }, 'mapping of desk is missing'],
+    ['a mapping for another adapter', { adapter: 'zammad', secrets: [secret], mapping: settings }, 'is for adapter: mapping'],
+    ['a short secret', { adapter: 'freshdesk', secrets: ['short'] }, 'at least 16'],
+    ['a secret of another kind', { adapter: 'cloudevents', secrets: [secret] }, 'whsec_'],
+    ['a pointer without its slash', { adapter: 'mapping', secrets: [secret], mapping: { ...settings, type: 'what' } }, 'mapping.type must be a JSON pointer'],
+    ['an adapter that there is not', { adapter: 'otrs', secrets: [secret] }, 'must be one of standard, cloudevents'],
+  ])('with %s says so', (_, source, problem) => expect(problemsOf(source)).toEqual([expect.stringContaining(problem)])); // prettier-ignore
+});
+
+describe("Jira's look-ups", () => {
+  const native = {
+    type: 'ticket.replied',
+    timestamp: '2026-11-23T02:15:00Z',
+    data: {
+      ticket: { id: '10', number: 'DESK-10', status: 'open', updatedAt: '2026-11-23T02:15:00Z' },
+      requester: { kind: 'guest', email: 'unknown@jira.invalid' },
+    },
+  };
+  const ask = async (lookUp: LookUp, answers: Record<string, ApiAnswer>) => {
+    const found = await jira.complete!(native, lookUp, {
+      get: (path) => Promise.resolve(answers[path] ?? { ok: false, reason: 'gone', detail: 'status 404' }),
+    });
+    return found.ok ? found.native.data.requester : found.reason;
+  };
+  const user = '/rest/api/2/user?accountId=c%3A7';
+  const issue = '/rest/api/2/issue/10?fields=reporter';
+  const siti = {
+    accountId: 'c:7',
+    displayName: 'Siti',
+    emailAddress: 'siti@example.com',
+    locale: 'id_ID',
+    timeZone: 'Asia/Jakarta',
+  };
+  const person = { kind: 'guest', email: 'siti@example.com', name: 'Siti', locale: 'id_ID', timeZone: 'Asia/Jakarta' };
+
+  it.each<[string, LookUp, Record<string, ApiAnswer>, unknown]>([
+    ['by account', { userId: 'c:7' }, { [user]: { ok: true, body: siti } }, person],
+    ['by issue', { ticketId: '10' }, { [issue]: { ok: true, body: { fields: { reporter: siti } } } }, person],
+    ['by issue and account', { ticketId: '10' }, { [issue]: { ok: true, body: { fields: { reporter: { accountId: 'c:7' } } } }, [user]: { ok: true, body: siti } }, person],
+    ['who shows no address', { userId: 'c:7' }, { [user]: { ok: true, body: { accountId: 'c:7' } } }, 'ignored'],
+    ['of whom nothing is left', { userId: 'c:7' }, {}, 'ignored'],
+    ['of an issue without one', { ticketId: '10' }, { [issue]: { ok: true, body: { fields: {} } } }, 'ignored'],
+    ['while Jira is away', { userId: 'c:7' }, { [user]: { ok: false, reason: 'unavailable', detail: 'status 503' } }, 'unavailable'],
+    ['with a wrong token', { ticketId: '10' }, { [issue]: { ok: false, reason: 'refused', detail: 'status 401' } }, 'refused'],
+  ])('find a reporter %s', async (_, lookUp, answers, found) => expect(await ask(lookUp, answers)).toEqual(found)); // prettier-ignore
+});
+
+it('no text, however long and odd, keeps an adapter busy', () => {
+  const odd = ['<a', ' ', '\t ', '`', '[', '{from:', '+', '"', ',', '%', '\\', '**', '\n '].map((one) =>
+    `x${one.repeat(Math.floor(90_000 / one.length))}x`.slice(0, 90_000),
+  );
+  const from = performance.now();
+  for (const words of odd) {
+    const webhook = {
+      ticket_id: '1',
+      requester_email: 'siti@example.com',
+      note_type: 'public',
+      postern_event: 'replied',
+    };
+    read(sourceOf('freshdesk'), { freshdesk_webhook: { ...webhook, public_comment: words, triggered_event: words } });
+    read(sourceOf('freshdesk'), {
+      freshdesk_webhook: { ...webhook, public_comment: 'Hello', ticket_cc_emails: words },
+    });
+    const text = { type: 'text', text: words, marks: [{ type: 'strong' }, { type: 'link', attrs: { href: words } }] };
+    const cell = { type: 'tableCell', content: [{ type: 'paragraph', content: [text] }] };
+    const document = { type: 'doc', content: [{ type: 'table', content: [{ type: 'tableRow', content: [cell] }] }] };
+    read(sourceOf('jira'), {
+      timestamp: NOW,
+      webhookEvent: 'comment_created',
+      issue: {
+        id: '1',
+        key: 'D-1',
+        fields: { reporter: { emailAddress: 'siti@example.com' }, status: { name: words } },
+      },
+      comment: { id: '1', jsdPublic: true, body: { type: 'doc', content: [text] } },
+    });
+    adfAsMarkdown(document as unknown as JsonValue);
+    const event = { specversion: '1.0', id: '1', source: '/', type: `x.${words}`, datacontenttype: words };
+    expect(() => readWebhook(sourceOf('cloudevents'), { headers: {}, rawBody: Buffer.from(JSON.stringify(event)), mediaType: 'application/cloudevents+json', now: NOW }, true)).toThrow('invalid-event'); // prettier-ignore
+  }
+  // Some milliseconds for each; what looks back and forth takes half a minute for one.
+  expect(performance.now() - from).toBeLessThan(8000);
 });

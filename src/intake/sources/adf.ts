@@ -71,12 +71,17 @@ function block(node: Node): string {
     case 'rule':
       return '---';
     case 'table':
-      return content
-        .map((row) => row.content.map((cell) => blocks(cell.content).replace(/\s*\n\s*/g, ' ')).join(' \\| '))
-        .join('\n');
+      return content.map((row) => row.content.map((cell) => oneLine(blocks(cell.content))).join(' \\| ')).join('\n');
     default:
       return isInline(node) ? inline([node]) : blocks(content);
   }
+}
+
+function oneLine(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .join(' ');
 }
 
 /** Each line of a text behind a mark: the first behind `first`, the others behind `rest`. */
@@ -117,9 +122,11 @@ function words({ type, text, attrs, marks, content }: Node): string {
 function marked(text: string, marks: readonly Node[]): string {
   const has = (type: string) => marks.some((mark) => mark.type === type);
   // Marks count only beside a letter, so the spaces at the ends stay outside.
-  const [, before, inner, after] = /^(\s*)([^]*?)(\s*)$/.exec(text)!;
-  let out = has('code') && !text.includes('`') ? `\`${inner}\`` : escaped(inner!);
+  const inner = text.trim();
   if (inner === '') return text;
+  const start = text.length - text.trimStart().length;
+  const [before, after] = [text.slice(0, start), text.slice(start + inner.length)];
+  let out = has('code') && !text.includes('`') ? `\`${inner}\`` : escaped(inner);
   if (has('strong')) out = `**${out}**`;
   if (has('em')) out = `*${out}*`;
   if (has('strike')) out = `~~${out}~~`;

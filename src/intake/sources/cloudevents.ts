@@ -23,6 +23,7 @@ const attributes = z.looseObject({
   time: z.iso.datetime({ offset: true }).nullish(),
   datacontenttype: z
     .string()
+    .max(255)
     .regex(/^[\w.+-]+\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i, 'must be a JSON type')
     .nullish(),
   data: z.unknown().optional(),

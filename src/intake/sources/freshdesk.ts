@@ -179,7 +179,7 @@ function messageOf(
       email: guestsOf([{ email: comment_author_email }]).length > 0 ? comment_author_email : undefined,
     },
     body,
-    format: /<[a-z][^>]*>/i.test(body) ? 'html' : 'text',
+    format: /<[a-z][^<>]*>/i.test(body) ? 'html' : 'text',
     createdAt: updatedAt,
     visibility: 'public',
     replyId: reply_id,
