@@ -346,3 +346,34 @@ it('no text, however long and odd, keeps an adapter busy', () => {
   // Some milliseconds for each; what looks back and forth takes half a minute for one.
   expect(performance.now() - from).toBeLessThan(8000);
 });
+
+describe("a trigger of Zendesk's", () => {
+  const body = (event: string, comment: object | null) => ({
+    postern: 'zendesk-trigger',
+    event,
+    ticket: { id: '8', status: 'Open', updated_at: '2026-11-23T02:15Z' },
+    requester: { email: 'siti@example.com' },
+    comment,
+  });
+  const marked = (is_public: unknown, id = '91') => ({ id, body: 'SECRET NOTE', is_public });
+  const says = (event: string, comment: object | null) => told(read(sourceOf('zendesk'), body(event, comment)));
+
+  it('tells a reply that says that it is public, as a placeholder writes it or as JSON', () =>
+    expect([true, 'true'].map((mark) => says('replied', marked(mark)))).toEqual([
+      ['ticket.replied'],
+      ['ticket.replied'],
+    ]));
+
+  it.each([undefined, null, false, 'false', '', 'True', 'TRUE', ' true', 1, '1', 'yes', 'public', {}, [true]])(
+    'takes one marked %j for an internal note, with an id or without',
+    (mark) => {
+      for (const event of ['replied', 'info_requested'])
+        for (const id of ['91', '']) expect(says(event, marked(mark, id))).toEqual(['internal']);
+      expect(says('resolved', marked(mark))).toEqual(['internal']);
+      expect(says('resolved', marked(mark, ''))).toEqual(['ticket.resolved']);
+    },
+  );
+
+  it('takes a reply without a comment for an internal note, and a state without one for what it is', () =>
+    expect([says('replied', null), says('resolved', null)]).toEqual([['internal'], ['ticket.resolved']]));
+});
