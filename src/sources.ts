@@ -116,6 +116,7 @@ export function readSources(
   { raw, place, defaultLocale, quietWindowSeconds, allowPrivateHosts, allowHttp }: SourcesInput,
   problems: string[],
 ): Source[] {
+  problems.push(...secretFaults(raw, place));
   const parsed = z.array(sourceSchema).safeParse(raw);
   if (!parsed.success) {
     problems.push(
@@ -131,13 +132,11 @@ export function readSources(
       problems.push(
         `${place}: outbound url of ${name} must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`,
       );
-  for (const { name, adapter, secrets, api, mapping } of parsed.data) {
+  for (const { name, adapter, api, mapping } of parsed.data) {
     if ((adapter === 'mapping') !== (mapping !== undefined))
       problems.push(
         `${place}: mapping of ${name} ${mapping ? 'is for' : 'is missing: give it, or another'} adapter: mapping`,
       );
-    const fault = secretFault(adapter, secrets);
-    if (fault) problems.push(`${place}: secrets of ${name} ${fault}`);
     if (api && !isReachable(api.url, allowPrivateHosts))
       problems.push(`${place}: api url of ${name} must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`);
   }
@@ -206,12 +205,19 @@ function fillVariables(value: unknown, environment: NodeJS.ProcessEnv, missing: 
 /** Systems that let their users write the secret take any text; a short one could be guessed. */
 const SHORTEST_SECRET = 16;
 
-function secretFault(adapter: AdapterName, secrets: readonly string[]): string | null {
-  if (adapter === 'standard' || adapter === 'cloudevents')
-    return secrets.every(isWebhookSecret) ? null : 'must each be whsec_ and base64 of 24 to 64 bytes';
-  return secrets.every((secret) => secret.length >= SHORTEST_SECRET)
-    ? null
-    : `must each have at least ${SHORTEST_SECRET} signs`;
+/** Beside the schema, which knows nothing of one field by another. */
+function secretFaults(raw: unknown, place: string): string[] {
+  const sources = Array.isArray(raw) ? (raw as ({ adapter?: unknown; secrets?: unknown } | null)[]) : [];
+  return sources.flatMap((source, at) => {
+    const secrets = Array.isArray(source?.secrets) ? (source.secrets as unknown[]) : [];
+    const isSigned = ['standard', 'cloudevents'].includes(String(source?.adapter ?? 'standard'));
+    return secrets.flatMap((secret, index) => {
+      if (typeof secret !== 'string' || (isSigned ? isWebhookSecret(secret) : secret.length >= SHORTEST_SECRET))
+        return [];
+      const rule = isSigned ? 'be whsec_ and base64 of 24 to 64 bytes' : `have at least ${SHORTEST_SECRET} signs`;
+      return [`${place}: sources.${at}.secrets.${index} must ${rule}`];
+    });
+  });
 }
 
 function isReachable(value: string, allowPrivateHosts: string[]): boolean {

@@ -34,6 +34,8 @@ describe('sources.yaml', () => {
     expect(sources(minimal(), { DEFAULT_LOCALE: 'id' })).toEqual([
       {
         name: 'acme',
+        adapter: 'standard',
+        api: null,
         secrets: [secret],
         brand: 'default',
         defaultLocale: 'id',
@@ -67,6 +69,8 @@ sources:
     expect(sources(yaml, { ACME_SECRET: secret, ACME_FORMER: other, HOST_NAME: 'help.example' })).toEqual([
       {
         name: 'acme',
+        adapter: 'standard',
+        api: null,
         secrets: [secret, other],
         brand: 'acme',
         defaultLocale: 'id',

@@ -287,7 +287,11 @@ describe('sources.yaml', () => {
     ['a misspelt key', `sources: [{ name: a, secret: ${secret} }]`, 'sources.0'],
     ['no secret', 'sources: [{ name: a, secrets: [] }]', 'sources.0.secrets'],
     ['a bad name', `sources: [{ name: A b, secrets: [${secret}] }]`, 'sources.0.name must be a-z, 0-9 and -'],
-    ['an adapter of later', `sources: [{ name: a, secrets: [${secret}], adapter: zendesk }]`, 'standard only'],
+    [
+      'an unknown adapter',
+      `sources: [{ name: a, secrets: [${secret}], adapter: hotline }]`,
+      'must be one of standard, ',
+    ],
     [
       'one name twice',
       `sources: [{ name: a, secrets: [${secret}] }, { name: a, secrets: [${secret}] }]`,
