@@ -53,6 +53,13 @@ export interface Gateway extends Platform {
 
 /** Opens the database, starts the application and listens. */
 export async function startGateway(config: Config, parts: GatewayParts = {}): Promise<Gateway> {
+  const opened = await openApplication(config, parts);
+  await opened.app.listen(config.port, config.host);
+  return { ...opened, url: await opened.app.getUrl() };
+}
+
+/** Opens the database and starts the application, which nobody can reach: for what the command line asks of it. */
+export async function openApplication(config: Config, parts: GatewayParts = {}): Promise<Omit<Gateway, 'url'>> {
   mkdirSync(config.dataDir, { recursive: true });
   const clock = parts.clock ?? new SystemClock();
   const logger = parts.logger ?? new Logger(config.logLevel);
@@ -64,13 +71,11 @@ export async function startGateway(config: Config, parts: GatewayParts = {}): Pr
   const platform: Platform = { config, clock, logger, database, http, metrics, sweepEveryMs: parts.sweepEveryMs };
   const app = await createApplication(platform);
   const silent = silentConnections(app.getHttpServer());
-  await app.listen(config.port, config.host);
   const queue = app.get(Queue);
   return {
     ...platform,
     app,
     queue,
-    url: await app.getUrl(),
     close: async () => {
       // First no new requests, then no new work, then the connections that the last of it needs.
       const server = app.getHttpServer();

@@ -1,19 +1,15 @@
-import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig, readEnvFile } from './config.js';
+import { loadConfig, readEnvFile } from './config.js';
 import { generateKey, randomToken, type KeyRing } from './platform/crypto.js';
 
 const USAGE = `npm run keys -- list             which keys there are, and which one signs
 npm run keys -- new [LINK_KEYS|SECRET_KEYS]   a new key, and what to put where
 `;
 
-const { positionals } = parseArgs({ allowPositionals: true });
-process.stdout.write(answer(positionals));
-
-function answer([command, name = 'LINK_KEYS']: string[]): string {
+/** Makes keys, and says which ones there are without showing any. */
+export function keysCommand([command, name = 'LINK_KEYS']: string[]): { ok: boolean; text: string } {
   if (command === 'list') return listKeys();
-  if (command === 'new' && (name === 'LINK_KEYS' || name === 'SECRET_KEYS')) return newKey(name);
-  process.exitCode = 1;
-  return USAGE;
+  if (command === 'new' && (name === 'LINK_KEYS' || name === 'SECRET_KEYS')) return { ok: true, text: newKey(name) };
+  return { ok: false, text: USAGE };
 }
 
 function newKey(name: 'LINK_KEYS' | 'SECRET_KEYS'): string {
@@ -31,16 +27,10 @@ function newKey(name: 'LINK_KEYS' | 'SECRET_KEYS'): string {
 `;
 }
 
-function listKeys(): string {
-  try {
-    readEnvFile();
-    const { linkKeys, secretKeys } = loadConfig();
-    return [...lines('LINK_KEYS', linkKeys), ...lines('SECRET_KEYS', secretKeys)].join('');
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.exitCode = 1;
-    return `${error.message}\n`;
-  }
+function listKeys(): { ok: boolean; text: string } {
+  readEnvFile();
+  const { linkKeys, secretKeys } = loadConfig();
+  return { ok: true, text: [...lines('LINK_KEYS', linkKeys), ...lines('SECRET_KEYS', secretKeys)].join('') };
 }
 
 function lines(name: string, { names }: KeyRing): string[] {

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { mappingSchema, type Mapping } from './mapping.js';
 import { canonicalLocale } from './platform/locale.js';
 import { PageAddress } from './platform/page-address.js';
 import { isWebhookSecret } from './platform/webhook-signature.js';
 import { parseUrl } from './platform/url.js';
 
 /** Formats that Postern understands; each is a file of `intake/sources`. */
-export const adapterNames = ['standard', 'zendesk', 'zammad'] as const;
+export const adapterNames = ['standard', 'cloudevents', 'zendesk', 'zammad', 'freshdesk', 'jira', 'mapping'] as const;
 export type AdapterName = (typeof adapterNames)[number];
 
 /** Systems whose API takes a guest's reply; each is a file of `outbound/writers`. */
@@ -22,6 +23,8 @@ export interface Source {
   secrets: string[];
   /** The system's own API, for what its webhooks leave out; null: it is not asked. */
   api: SourceApiSettings | null;
+  /** For `adapter: mapping`, which has it always, and no other. */
+  mapping?: Mapping;
   /** A folder of `templates/brands`. */
   brand: string;
   defaultLocale: string;
@@ -63,6 +66,7 @@ const sourceSchema = z.strictObject({
       authorization: z.string().regex(/^[\x21-\x7e]+ [\x21-\x7e]+$/, 'must be a whole header value like "Bearer …"'),
     })
     .optional(),
+  mapping: mappingSchema.optional(),
   brand: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be the name of a folder in templates/brands')
@@ -138,7 +142,11 @@ export function readSources(
       problems.push(
         `${place}: outbound url of ${name} must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`,
       );
-  for (const { name, api } of parsed.data) {
+  for (const { name, adapter, api, mapping } of parsed.data) {
+    if ((adapter === 'mapping') !== (mapping !== undefined))
+      problems.push(
+        `${place}: mapping of ${name} ${mapping ? 'is for' : 'is missing: give it, or another'} adapter: mapping`,
+      );
     if (api && !isReachable(api.url, allowPrivateHosts))
       problems.push(`${place}: api url of ${name} must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`);
   }
@@ -159,6 +167,7 @@ export function readSources(
     adapter,
     secrets,
     api: rest.api ?? null,
+    mapping: rest.mapping,
     brand,
     accountHosts,
     defaultLocale: rest.defaultLocale ?? defaultLocale,
@@ -216,7 +225,7 @@ function secretFaults(raw: unknown, place: string): string[] {
   const sources = Array.isArray(raw) ? (raw as ({ adapter?: unknown; secrets?: unknown } | null)[]) : [];
   return sources.flatMap((source, at) => {
     const secrets = Array.isArray(source?.secrets) ? (source.secrets as unknown[]) : [];
-    const isSigned = (source?.adapter ?? 'standard') === 'standard';
+    const isSigned = ['standard', 'cloudevents'].includes(String(source?.adapter ?? 'standard'));
     return secrets.flatMap((secret, index) => {
       if (typeof secret !== 'string' || (isSigned ? isWebhookSecret(secret) : secret.length >= SHORTEST_SECRET))
         return [];

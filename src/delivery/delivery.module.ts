@@ -29,6 +29,6 @@ import { DeliveryWorker } from './worker.js';
     DeliveryLedger,
     MailCheck,
   ],
-  exports: [Deliveries, Pauses, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck],
+  exports: [Deliveries, MailRenderer, Pauses, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck],
 })
 export class DeliveryModule {}

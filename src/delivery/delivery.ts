@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { IsNull } from 'typeorm';
 import type { IssuedCode } from '../access/code.js';
 import { Links } from '../access/link.js';
 import { Config } from '../config.js';
@@ -102,6 +103,12 @@ export class Deliveries {
     );
     const found = asEntities(tx, Delivery, raw);
     return found.map((delivery, i) => ({ delivery, dueAt: delivery.dueAt, open: Boolean(raw[i]!.is_open) }));
+  }
+
+  /** The mails about a ticket that tell of this event, alone or among others. */
+  async tellingOf(tx: Transaction, eventId: Id<'evt'>, ticketId: Id<'tkt'>): Promise<Delivery[]> {
+    const mails = await tx.find(Delivery, { where: { ticketId, endedAt: IsNull() }, order: { id: 'ASC' } });
+    return mails.filter(({ inputs }) => inputs.updates.some((update) => update.eventId === eventId));
   }
 
   /** Says that these are due. Call it after the commit: before it there is nothing to find. */

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { Links } from '../access/link.js';
 import { Config } from '../config.js';
-import { siblingId } from '../ids.js';
+import { newId, siblingId } from '../ids.js';
 import { parseMailbox } from '../platform/address.js';
 import { headerAddress, headerDate, headerField, headerMailbox, headerText } from '../platform/mime.js';
 import { loadBrand, type Brand } from '../templates/brand.js';
 import { type EncodedMail, TemplateCatalogue } from '../templates/catalogue.js';
 import { templatesDir } from '../templates/templates.module.js';
-import { writtenReference } from './check.js';
+import { newCheckReference, writtenReference } from './check.js';
 import type { Delivery } from './delivery.entity.js';
 import type { Mail } from './transports/transport.js';
 
@@ -83,6 +83,20 @@ export class MailRenderer {
         headers: { ...FIXED_HEADERS, ...own },
       }),
     };
+  }
+
+  /** What a ticket mail says, with a link that opens nothing and a reference that nobody knows. */
+  preview(delivery: Delivery): { subject: string; text: string; html: string } {
+    const now = delivery.createdAt;
+    const nobodys = {
+      ...delivery,
+      id: newId('dlv', now),
+      ticketId: newId('tkt', now),
+      participantId: newId('ptc', now),
+      checkReference: newCheckReference(),
+    };
+    const { subject, text, html } = this.render(nobodys, null).content();
+    return { subject, text, html };
   }
 
   private fill(

@@ -6,6 +6,7 @@ import { DiskSpace } from '../platform/disk-space.js';
 import { Admission } from './admission.js';
 import { EventsController } from './events.controller.js';
 import { FeedbackController } from './feedback/feedback.controller.js';
+import { DryRun } from './dry-run.js';
 import { Enricher } from './enricher.js';
 import { Intake } from './intake.js';
 import { SourceApis } from './source-api.js';
@@ -13,6 +14,6 @@ import { SourceApis } from './source-api.js';
 @Module({
   imports: [TicketsModule, NotificationsModule, DeliveryModule],
   controllers: [EventsController, FeedbackController],
-  providers: [Intake, Admission, DiskSpace, Enricher, SourceApis],
+  providers: [Intake, Admission, DiskSpace, Enricher, SourceApis, DryRun],
 })
 export class IntakeModule {}

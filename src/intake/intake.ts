@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../config.js';
+import type { Delivery } from '../delivery/delivery.entity.js';
 import { Deliveries, type PlannedMail } from '../delivery/delivery.js';
 import { PosternError } from '../errors.js';
 import type { TicketEvent } from '../events.js';
@@ -15,6 +16,7 @@ import { Queue } from '../platform/queue/queue.js';
 import type { Source } from '../sources.js';
 import { FileStore } from '../tickets/file-store.js';
 import { Projection } from '../tickets/projection.js';
+import { Ticket } from '../tickets/ticket.entity.js';
 import { Admission } from './admission.js';
 import { Event } from './event.entity.js';
 import type { IgnoredReason, IncomingWebhook, LookUp, NativeEvent } from './sources/adapter.js';
@@ -42,6 +44,19 @@ interface Whole {
   eventId: Id<'evt'>;
   event: TicketEvent;
   isInferred: boolean;
+}
+
+/** What would have become of an event. */
+export interface Rehearsed {
+  duplicate: boolean;
+  mails: Delivery[];
+}
+
+/** Ends a transaction of which nothing is to stay. */
+class RolledBack extends Error {
+  constructor(readonly rehearsed: Rehearsed) {
+    super('rolled back on purpose');
+  }
 }
 
 /** Events of one transaction at most: the lock of SQLite's one writer is held for some 10 ms by so many. */
@@ -75,11 +90,11 @@ export class Intake {
 
   /**
    * Returns only after the commit: what became of each happening that the body tells of.
-   * @throws PosternError for everything that the sender must hear of; then nothing of the body was taken
+   * @throws PosternError for everything that the sender must hear of. Then nothing of the body was taken, but for a
+   *   conflict in a batch: its other events are, and are repeats when they come again
    */
   async receive(sourceName: string, webhook: Omit<IncomingWebhook, 'now'>): Promise<Receipt[]> {
-    const source = this.config.sources.find(({ name }) => name === sourceName);
-    if (!source) throw new PosternError('unknown-source', 'Check the source in the address of the webhook.');
+    const source = this.source(sourceName);
     try {
       return await this.admission.run(webhook.rawBody.length, () => {
         const happenings = readWebhook(source, { ...webhook, now: this.clock.now() });
@@ -91,6 +106,37 @@ export class Intake {
       this.metrics.events.inc({ source: source.name, outcome: 'refused', reason });
       throw error;
     }
+  }
+
+  /** @throws PosternError `unknown-source` */
+  source(sourceName: string): Source {
+    const source = this.config.sources.find(({ name }) => name === sourceName);
+    if (!source) throw new PosternError('unknown-source', 'Check the source in the address of the webhook.');
+    return source;
+  }
+
+  /**
+   * What `take` would do with an event that lacks nothing: it is done, looked at, and rolled back.
+   * @throws PosternError `event-conflict`
+   */
+  async rehearse(source: Source, happening: Extract<Happening, { kind: 'event' }>): Promise<Rehearsed> {
+    try {
+      await this.database.write(async (tx) => {
+        const { recorded } = await this.record(tx, [{ ...happening, source }]);
+        if (recorded[0] == null) throw conflict();
+        const { duplicate, eventId } = recorded[0];
+        const ticket = await tx.findOneBy(Ticket, {
+          source: source.name,
+          sourceTicketId: happening.event.data.ticket.id,
+        });
+        const mails = ticket && !duplicate ? await this.deliveries.tellingOf(tx, eventId, ticket.id) : [];
+        throw new RolledBack({ duplicate, mails });
+      });
+    } catch (error) {
+      if (error instanceof RolledBack) return error.rehearsed;
+      throw error;
+    }
+    throw new Error('a rehearsal was not rolled back');
   }
 
   /** What an event lacked was found: it counts from now on, once however often this is said. */
@@ -111,11 +157,7 @@ export class Intake {
       return { ignored: happening.reason };
     }
     const recorded = await this.arrivals.add({ ...happening, source });
-    if (recorded === null)
-      throw new PosternError(
-        'event-conflict',
-        'This webhook-id came before with another body. Give each event an id of its own.',
-      );
+    if (recorded === null) throw conflict();
     const { eventId, duplicate, orphanedFiles } = recorded;
     for (const file of orphanedFiles) await this.files.remove(file);
     this.metrics.events.inc({ source: source.name, outcome: duplicate ? 'duplicate' : 'accepted', reason: '' });
@@ -184,6 +226,13 @@ export class Intake {
       endedAt: null,
     };
   }
+}
+
+function conflict(): PosternError {
+  return new PosternError(
+    'event-conflict',
+    'The id of this event came before with another body. Give each event an id of its own.',
+  );
 }
 
 function eventOf({ source, sourceEventId, bodyHash, event }: Arrival, now: number): Event {

@@ -27,7 +27,7 @@ export class SourceApis {
     const kept = this.kept.get(key);
     if (kept && kept.until > now) return kept.answer;
     const answer = await this.ask(api, path);
-    if (answer.ok && path.includes('/users/')) {
+    if (answer.ok && /\/users?[/?]/.test(path)) {
       if (this.kept.size >= MOST_KEPT) this.kept.clear();
       this.kept.set(key, { answer, until: now + KEEP_MS });
     }

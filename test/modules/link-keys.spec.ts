@@ -197,7 +197,9 @@ describe('npm run keys', () => {
   const [a, b] = [generateKey(), generateKey()];
   const keys = (...args: string[]) => {
     const env = { PATH: process.env.PATH, NODE_ENV: 'test', LINK_KEYS: `new:${a},old:${b}`, SECRET_KEYS: `s:${b}` };
-    return execFileSync(process.execPath, [join(packageRoot, 'dist', 'src', 'keys.js'), ...args], { env }).toString();
+    return execFileSync(process.execPath, [join(packageRoot, 'dist', 'src', 'cli.js'), 'keys', ...args], {
+      env,
+    }).toString();
   };
 
   it('list says which keys there are and which one signs, and shows none', () => {

@@ -1,7 +1,7 @@
 import type { StoredMail } from '../../demo/inbox.js';
 
 /** The one ticket link of a mail, as its path. */
-export function linkOf(mail: StoredMail): string {
+export function linkOf(mail: Pick<StoredMail, 'text'>): string {
   const links = new Set(mail.text.match(/https?:\/\/[^\s<>"]+\/t\/[\w.-]+/g));
   if (links.size !== 1) throw new Error(`a ticket mail has one link, this one has ${links.size}:\n${mail.text}`);
   return new URL([...links][0]!).pathname;

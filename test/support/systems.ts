@@ -1,24 +1,54 @@
-import { createHmac, randomUUID } from 'node:crypto';
+import { createHash, createHmac, randomUUID } from 'node:crypto';
+import type { AdapterName } from '../../src/sources.js';
+import { generateWebhookSecret, signWebhook } from '../../src/platform/webhook-signature.js';
 
 /** What happens in a ticket system, for every one of them the same story. */
 export interface Happening {
   ticketId: number;
   /** ms since 1970. */
   at: number;
-  what: 'created' | 'replied' | 'internal' | 'unmarked' | 'resolved' | 'retracted' | 'no-address' | 'unknown';
+  what:
+    | 'created'
+    | 'replied'
+    | 'internal'
+    | 'unmarked'
+    | 'edited'
+    | 'made-internal'
+    | 'resolved'
+    | 'retracted'
+    | 'merged'
+    | 'no-address'
+    | 'unknown';
   messageId?: number;
   words?: string;
   email?: string;
+  /** Who is on copy. */
+  copies?: string[];
+  /** Its message is the echo of this reply of a guest. */
+  replyId?: string;
+  /** Address of the author, who is one on copy. */
+  by?: string;
 }
+
+/** What a system may not be able to say. */
+export type Lack = Happening['what'] | 'copies' | 'replyId' | 'by';
 
 /** A ticket system as it posts its own webhooks. */
 export interface TestSystem {
   name: string;
+  /** Its name, unless told. */
+  adapter?: AdapterName;
   secret: string;
+  /** What else its source has in the settings. */
+  settings?: object;
+  /** JSON, unless told. */
+  mediaType?: string;
+  /** A secret shows who sends, and nothing what was sent. */
+  signsNothing?: boolean;
   /** What it cannot say. */
-  lacks: readonly Happening['what'][];
+  lacks: readonly Lack[];
   body(happening: Happening): unknown;
-  headers(raw: string, at: number): Record<string, string>;
+  headers(raw: string | Buffer, at: number): Record<string, string>;
   /** What its API answers to look-ups, if it needs any: the path begins with a slash. */
   api?(path: string, email: string): unknown;
 }
@@ -28,7 +58,7 @@ const iso = (at: number) => new Date(at).toISOString();
 const zammad: TestSystem = {
   name: 'zammad',
   secret: 'a zammad signature token',
-  lacks: ['retracted', 'unknown'],
+  lacks: ['retracted', 'unknown', 'edited', 'made-internal', 'merged', 'copies', 'by'],
   body({
     ticketId,
     at,
@@ -36,6 +66,7 @@ const zammad: TestSystem = {
     messageId = ticketId * 10,
     words = 'Mohon kirim ID transaksi.',
     email = 'siti@example.com',
+    replyId,
   }) {
     const isByCustomer = what === 'created';
     const customer = { id: 7, firstname: 'Siti', lastname: 'Rahma', email: what === 'no-address' ? '' : email };
@@ -49,7 +80,7 @@ const zammad: TestSystem = {
       body: `<p>${words}</p>`,
       created_at: iso(at),
       updated_at: iso(at),
-      message_id: null,
+      message_id: replyId ? `<${replyId}@postern.example>` : null,
       created_by: isByCustomer ? customer : { id: 3, firstname: 'Rina', lastname: 'Wati', email: 'rina@desk.example' },
       attachments: [],
     };
@@ -84,7 +115,7 @@ const ZENDESK_TYPES: Partial<Record<Happening['what'], string>> = {
 const zendesk: TestSystem = {
   name: 'zendesk',
   secret: 'dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==',
-  lacks: [],
+  lacks: ['edited', 'made-internal', 'merged', 'copies', 'replyId', 'by'],
   body({ ticketId, at, what, messageId = ticketId * 10, words = 'Mohon kirim ID transaksi.' }) {
     const type = ZENDESK_TYPES[what] ?? 'ticket.comment_added';
     const comment = {
@@ -129,4 +160,303 @@ const zendesk: TestSystem = {
   },
 };
 
-export const systems: readonly TestSystem[] = [zammad, zendesk];
+const FRESHDESK_EVENTS: Partial<Record<Happening['what'], string>> = {
+  created: '{ticket_action:created}',
+  resolved: '{status:{from:Open,to:Resolved}}',
+  internal: '{note_type:private}',
+  unknown: '{priority:{from:1,to:4}}',
+};
+
+const freshdesk: TestSystem = {
+  name: 'freshdesk',
+  secret: 'a secret header of some length',
+  signsNothing: true,
+  lacks: ['retracted', 'edited', 'made-internal', 'merged'],
+  body({ ticketId, at, what, words = 'Mohon kirim ID transaksi.', email = 'siti@example.com', copies, replyId, by }) {
+    return {
+      freshdesk_webhook: {
+        triggered_event: FRESHDESK_EVENTS[what] ?? '{reply_sent:sent}',
+        ticket_id: String(ticketId),
+        ticket_subject: 'Penarikan tertunda',
+        ticket_status: what === 'resolved' ? 'Resolved' : 'Open',
+        ticket_created_at: iso(at - 1000),
+        ticket_updated_at: iso(at),
+        ticket_cc_emails: copies?.join(', ') ?? '',
+        requester_name: 'Siti',
+        requester_email: what === 'no-address' ? '' : email,
+        requester_language: 'id',
+        public_comment: what === 'resolved' ? '' : `<div>${words}</div>`,
+        comment_author: by ? 'Budi' : 'Rina',
+        comment_author_email: by ?? '',
+        ...(what === 'unmarked' ? {} : { note_type: what === 'internal' ? 'private' : 'public' }),
+        ...(replyId ? { reply_id: replyId } : {}),
+      },
+    };
+  },
+  headers: () => ({ 'x-postern-secret': freshdesk.secret }),
+};
+
+const JIRA_EVENTS: Partial<Record<Happening['what'], string>> = {
+  created: 'jira:issue_created',
+  resolved: 'jira:issue_updated',
+  edited: 'comment_updated',
+  'made-internal': 'comment_updated',
+  retracted: 'comment_deleted',
+  unknown: 'worklog_created',
+};
+
+const jira: TestSystem = {
+  name: 'jira',
+  secret: 'a jira webhook secret',
+  lacks: ['merged', 'copies', 'by'],
+  body({
+    ticketId,
+    at,
+    what,
+    messageId = ticketId * 10,
+    words = 'Mohon kirim ID transaksi.',
+    email = 'siti@example.com',
+    replyId,
+  }) {
+    const webhookEvent = JIRA_EVENTS[what] ?? 'comment_created';
+    const isDone = what === 'resolved';
+    const isPublic = what !== 'internal' && what !== 'made-internal';
+    const comment = {
+      id: String(messageId),
+      author: { accountId: 'agent-3', accountType: 'atlassian', displayName: 'Rina' },
+      body: { type: 'doc', version: 1, content: [{ type: 'paragraph', content: [{ type: 'text', text: words }] }] },
+      created: iso(at),
+      updated: iso(at),
+      ...(what === 'unmarked' ? {} : { jsdPublic: isPublic }),
+      ...(replyId ? { properties: [{ key: 'postern.reply', value: { id: replyId } }] } : {}),
+    };
+    return {
+      timestamp: at,
+      webhookEvent,
+      issue: {
+        id: String(ticketId),
+        key: `DESK-${ticketId}`,
+        fields: {
+          summary: 'Penarikan tertunda',
+          status: isDone
+            ? { name: 'Resolved', statusCategory: { key: 'done' } }
+            : { name: 'Waiting for support', statusCategory: { key: 'indeterminate' } },
+          reporter: {
+            accountId: what === 'no-address' ? 'nobody' : 'customer-7',
+            displayName: 'Siti',
+            ...(what === 'no-address' ? {} : { emailAddress: email }),
+          },
+          created: iso(at - 1000).replace('Z', '+0000'),
+          updated: iso(at).replace('Z', '+0000'),
+        },
+      },
+      ...(isDone
+        ? { changelog: { id: String(at), items: [{ field: 'status', fromString: 'Open', toString: 'Resolved' }] } }
+        : {}),
+      ...(webhookEvent.startsWith('comment_') ? { comment } : {}),
+    };
+  },
+  headers: (raw) => ({
+    'x-atlassian-webhook-identifier': randomUUID(),
+    'x-hub-signature': `sha256=${createHmac('sha256', jira.secret).update(raw).digest('hex')}`,
+  }),
+  api: (path) => (path.startsWith('/rest/api/2/user?accountId=nobody') ? { accountId: 'nobody' } : null),
+};
+
+const NATIVE_TYPES: Partial<Record<Happening['what'], string>> = {
+  created: 'ticket.created',
+  resolved: 'ticket.resolved',
+  edited: 'message.updated',
+  'made-internal': 'message.updated',
+  retracted: 'message.retracted',
+  merged: 'ticket.merged',
+  unknown: 'ticket.escalated',
+};
+
+const cloudEventsSecret = generateWebhookSecret();
+function cloudEvent({
+  ticketId,
+  at,
+  what,
+  messageId = ticketId * 10,
+  words = 'Mohon kirim ID transaksi.',
+  email = 'siti@example.com',
+  copies,
+  replyId,
+  by,
+}: Happening) {
+  const type = NATIVE_TYPES[what] ?? 'ticket.replied';
+  const isInternal = what === 'internal' || what === 'made-internal';
+  const message = {
+    id: String(messageId),
+    author: by ? { kind: 'participant', email: by } : { kind: 'agent', name: 'Rina' },
+    ...(isInternal ? {} : { body: words }),
+    ...(what === 'unmarked' ? {} : { visibility: isInternal ? 'internal' : 'public' }),
+    replyId,
+  };
+  return {
+    specversion: '1.0',
+    id: `${what} ${messageId} ${at}`,
+    source: '/desk/tickets',
+    type: `example.desk.${type}`,
+    time: iso(at),
+    datacontenttype: 'application/json',
+    data: {
+      ticket: {
+        id: String(ticketId),
+        number: `100${ticketId}`,
+        subject: 'Penarikan tertunda',
+        status: what === 'resolved' ? 'resolved' : 'open',
+        updatedAt: iso(at),
+      },
+      requester: { kind: 'guest', email, name: 'Siti' },
+      participants: copies?.map((one) => ({ kind: 'guest', email: one })),
+      message: what === 'resolved' || what === 'merged' ? null : message,
+      into: what === 'merged' ? '1' : undefined,
+    },
+  };
+}
+const signed = (raw: string | Buffer, at: number) =>
+  signWebhook({
+    secret: cloudEventsSecret,
+    id: `msg_${createHash('sha256').update(raw).digest('hex')}`,
+    timestamp: Math.floor(at / 1000),
+    body: raw,
+  });
+
+const cloudevents: TestSystem = {
+  name: 'cloudevents',
+  secret: cloudEventsSecret,
+  mediaType: 'application/cloudevents+json; charset=utf-8',
+  lacks: ['no-address'],
+  body: cloudEvent,
+  headers: signed,
+};
+
+const batches: TestSystem = {
+  ...cloudevents,
+  name: 'cloudevents in batches',
+  adapter: 'cloudevents',
+  mediaType: 'application/cloudevents-batch+json',
+  body: (happening) => [cloudEvent(happening)],
+};
+
+const helpdesk: TestSystem = {
+  name: 'mapping',
+  secret: 'a secret of the help desk',
+  settings: {
+    mapping: {
+      signature: { header: 'X-Desk-Signature', algorithm: 'sha512', encoding: 'base64', prefix: 'v1=' },
+      id: '/delivery/key',
+      type: {
+        pointer: '/event',
+        map: {
+          opened: 'ticket.created',
+          answered: 'ticket.replied',
+          solved: 'ticket.resolved',
+          edited: 'message.updated',
+          withdrawn: 'message.retracted',
+          joined: 'ticket.merged',
+        },
+      },
+      ticket: {
+        id: '/case/id',
+        subject: '/case/title',
+        status: { pointer: '/case/state', map: { solved: 'resolved', working: 'open' } },
+        updatedAt: '/case/changed',
+      },
+      requester: { email: '/case/customer/mail', name: '/case/customer/name', locale: { value: 'id' } },
+      participants: { each: '/case/cc', email: '' },
+      message: {
+        id: '/note/id',
+        public: { pointer: '/note/kind', map: { external: true } },
+        body: '/note/text',
+        createdAt: '/case/changed',
+        replyId: '/note/reply',
+        author: { kind: { pointer: '/note/role', map: { staff: 'agent', other: 'participant' } }, email: '/note/from' },
+      },
+      into: '/case/into',
+    },
+  },
+  lacks: [],
+  body({
+    ticketId,
+    at,
+    what,
+    messageId = ticketId * 10,
+    words = 'Mohon kirim ID transaksi.',
+    email = 'siti@example.com',
+    copies,
+    replyId,
+    by,
+  }) {
+    const events: Partial<Record<Happening['what'], string>> = {
+      created: 'opened',
+      resolved: 'solved',
+      edited: 'edited',
+      'made-internal': 'edited',
+      retracted: 'withdrawn',
+      merged: 'joined',
+      unknown: 'escalated',
+    };
+    const isInternal = what === 'internal' || what === 'made-internal';
+    return {
+      delivery: { key: `${what} ${messageId} ${at}` },
+      event: events[what] ?? 'answered',
+      case: {
+        id: ticketId,
+        title: 'Penarikan tertunda',
+        state: what === 'resolved' ? 'solved' : 'working',
+        changed: at,
+        customer: { mail: what === 'no-address' ? null : email, name: 'Siti' },
+        ...(copies ? { cc: copies } : {}),
+        ...(what === 'merged' ? { into: 1 } : {}),
+      },
+      ...(what === 'resolved' || what === 'merged'
+        ? {}
+        : {
+            note: {
+              id: messageId,
+              role: by ? 'other' : 'staff',
+              from: by ?? null,
+              text: words,
+              ...(what === 'unmarked' ? {} : { kind: isInternal ? 'memo' : 'external' }),
+              ...(replyId ? { reply: replyId } : {}),
+            },
+          }),
+    };
+  },
+  headers: (raw) => ({
+    'x-desk-signature': `v1=${createHmac('sha512', helpdesk.secret).update(raw).digest('base64')}`,
+  }),
+};
+
+/** Postern's own format: it has no words of its own for what it leaves out. */
+export const native: TestSystem = {
+  name: 'standard',
+  secret: cloudEventsSecret,
+  lacks: ['unknown', 'no-address'],
+  body(happening) {
+    const { type, time, data } = cloudEvent(happening);
+    return { type: type.replace('example.desk.', ''), timestamp: time, data };
+  },
+  headers: signed,
+};
+
+export const systems: readonly TestSystem[] = [zammad, zendesk, freshdesk, jira, cloudevents, batches, helpdesk];
+
+/** A source of this system, as the sources file has it; `api` is where its own API answers. */
+export function settingsOf(
+  { name, adapter, secret, settings, api }: TestSystem,
+  source: string,
+  apiUrl: string,
+): object {
+  return {
+    name: source,
+    adapter: adapter ?? name,
+    secrets: [secret],
+    defaultLocale: 'id',
+    ...(api ? { api: { url: apiUrl, authorization: 'Basic dGVzdA==' } } : {}),
+    ...settings,
+  };
+}

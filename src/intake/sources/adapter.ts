@@ -30,6 +30,8 @@ export type Normalised =
       native: NativeEvent;
       /** Names what was sent. Without it the raw body does: the same id with another one is a conflict. */
       fingerprint?: string;
+      /** The place in the sender's body of what the native pointer names, where it differs from body to body. */
+      originOf?(pointer: string): string;
       /** The body does not say what changed: a state mails somebody only if it was another one before. */
       isInferred?: boolean;
       /** What `complete` must find out before anybody is told; only adapters with `complete` give it. */

@@ -2,6 +2,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { z } from 'zod';
 import { PosternError } from '../../errors.js';
+import { parseAddress } from '../../platform/address.js';
+import { sha256 } from '../../platform/crypto.js';
 import type { JsonValue } from '../../platform/strict-json.js';
 
 /**
@@ -34,6 +36,21 @@ export function isHmac(
     fits = (expected.length === given.length && timingSafeEqual(expected, given)) || fits;
   }
   return fits;
+}
+
+/** True if `given` is one of the secrets. Hashed first: neither its length nor how much of it fits shows in the time. */
+export function isSecret(secrets: readonly string[], given: string): boolean {
+  const hash = sha256(given);
+  let fits = false;
+  for (const secret of secrets) fits = timingSafeEqual(sha256(secret), hash) || fits;
+  return fits;
+}
+
+/** Those who can be mailed, as participants: one CC that cannot be must not cost the others their mail. */
+export function guestsOf(people: readonly { email?: string | null; name?: string | null }[]): object[] {
+  return people.flatMap(({ email, name }) =>
+    email && parseAddress(email).ok ? [{ kind: 'guest', email, name: name ?? undefined }] : [],
+  );
 }
 
 /** The moment as ISO 8601 with a zone, or undefined if it is none. Numbers are ms since 1970. */

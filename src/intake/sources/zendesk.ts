@@ -187,7 +187,8 @@ function ofTrigger({ event, ticket, requester, comment }: z.infer<typeof trigger
   if (!requester.email) return { kind: 'ignored', reason: 'no-address' };
   // A placeholder writes every value as a text.
   const isPublic = comment?.is_public === true || comment?.is_public === 'true';
-  if (comment?.id && !isPublic) return { kind: 'ignored', reason: 'internal' };
+  const isReply = event === 'replied' || event === 'info_requested';
+  if ((isReply || comment?.id) && !isPublic) return { kind: 'ignored', reason: 'internal' };
   const updatedAt = moment(ticket.updated_at) ?? ticket.updated_at;
   const happened = `trigger ${ticket.id} ${event} ${comment?.id ?? ''} ${updatedAt}`;
   return {

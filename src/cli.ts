@@ -1,0 +1,168 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ConfigError, loadConfig, readEnvFile, type Config } from './config.js';
+import { PosternError } from './errors.js';
+import { silentTypes, tellingTypes } from './events.js';
+import { openApplication } from './gateway.js';
+import { DryRun } from './intake/dry-run.js';
+import { keysCommand } from './keys.js';
+import { randomToken } from './platform/crypto.js';
+import { Logger } from './platform/logger.js';
+import { signWebhook, type WebhookHeaders } from './platform/webhook-signature.js';
+
+const USAGE = `npm run postern -- <command>
+
+  dry-run --source NAME FILE [--header 'name: value']…
+      what a webhook with the body in FILE (- for the standard input) would do; needs no signature, changes nothing
+  send --source NAME --type TYPE [--to ADDRESS] [--locale TAG] [--url URL]
+      signs a sample event and posts it to the running gateway
+  keys list
+      which keys there are, and which one signs
+  keys new [LINK_KEYS|SECRET_KEYS]
+      a new key, and what to put where
+`;
+
+/** What the command line is told, for whoever reads it; `ok` is the process's own success. */
+interface Told {
+  ok: boolean;
+  text: string;
+}
+
+const told = await run(process.argv.slice(2));
+(told.ok ? process.stdout : process.stderr).write(told.text);
+if (!told.ok) process.exitCode = 1;
+
+async function run([command, ...args]: string[]): Promise<Told> {
+  try {
+    if (command === 'keys') return keysCommand(args);
+    if (command === 'dry-run') return await dryRun(args);
+    if (command === 'send') return await send(args);
+    return { ok: false, text: USAGE };
+  } catch (error) {
+    // What a person can mend is said in its own words; only a fault of ours shows where it happened.
+    if (error instanceof PosternError) return { ok: false, text: problem(error) };
+    const { code = '', message } = error as { code?: string; message: string };
+    if (error instanceof ConfigError || /^(ENOENT|EACCES|EISDIR|ERR_PARSE_ARGS_\w+)$/.test(code))
+      return { ok: false, text: `${message}\n` };
+    throw error;
+  }
+}
+
+function problem({ code, detail, extra: { errors = [] } }: PosternError): string {
+  return [`${code}: ${detail}`, ...errors.map((one) => `  ${one.pointer || '(the whole)'}: ${one.detail}`), ''].join(
+    '\n',
+  );
+}
+
+/** Nothing of it touches the gateway's own data: every ticket is new to a database that lives as long as the command. */
+async function dryRun(args: string[]): Promise<Told> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { source: { type: 'string' }, header: { type: 'string', multiple: true, default: [] } },
+  });
+  const [file] = positionals;
+  if (!file || !values.source) return { ok: false, text: USAGE };
+  const rawBody = readFileSync(file === '-' ? 0 : file);
+  const headers = headersOf(values.header);
+  const mediaType = String(headers['content-type'] ?? 'application/json')
+    .split(';')[0]!
+    .trim()
+    .toLowerCase();
+  readEnvFile();
+  const dataDir = await mkdtemp(join(tmpdir(), 'postern-dry-run-'));
+  const config: Config = {
+    ...loadConfig(),
+    dataDir,
+    database: { kind: 'sqlite', path: join(dataDir, 'postern.sqlite') },
+    queue: { kind: 'embedded' },
+    files: { kind: 'folder', path: join(dataDir, 'files') },
+    roles: { web: true, worker: false },
+  };
+  const gateway = await openApplication(config, { logger: new Logger('error'), sweepEveryMs: 0 });
+  try {
+    const forecasts = await gateway.app
+      .get(DryRun)
+      .foresee(values.source, { headers, rawBody, mediaType }, { isTrusted: true });
+    return { ok: true, text: `${JSON.stringify(forecasts.length === 1 ? forecasts[0] : forecasts, null, 2)}\n` };
+  } finally {
+    await gateway.close();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+function headersOf(lines: readonly string[]): WebhookHeaders {
+  return Object.fromEntries(
+    lines.map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+}
+
+async function send(args: string[]): Promise<Told> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      source: { type: 'string' },
+      type: { type: 'string' },
+      to: { type: 'string', default: 'siti@example.com' },
+      locale: { type: 'string', default: 'en' },
+      url: { type: 'string' },
+    },
+  });
+  const types: readonly string[] = [...tellingTypes, ...silentTypes];
+  if (!values.source || !values.type) return { ok: false, text: USAGE };
+  if (!types.includes(values.type)) return { ok: false, text: `--type must be one of ${types.join(', ')}\n` };
+  readEnvFile();
+  const { sources, publicUrl } = loadConfig();
+  const source = sources.find(({ name }) => name === values.source);
+  if (!source)
+    return { ok: false, text: `There is no source ${values.source}: ${sources.map(({ name }) => name).join(', ')}\n` };
+  if (source.adapter !== 'standard')
+    return {
+      ok: false,
+      text: `send speaks the native format, and ${source.name} has adapter: ${source.adapter}. Try dry-run.\n`,
+    };
+  const body = JSON.stringify(sample(values.type, values.to, values.locale));
+  const url = `${values.url ?? publicUrl}/v1/sources/${source.name}/events`;
+  const headers = signWebhook({
+    secret: source.secrets[0]!,
+    id: `msg_${randomToken(16)}`,
+    timestamp: Math.floor(Date.now() / 1000),
+    body,
+  });
+  try {
+    const answer = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    });
+    return { ok: answer.ok, text: `${answer.status} ${await answer.text()}\n` };
+  } catch (error) {
+    return { ok: false, text: `Nobody answers at ${url}: ${String((error as Error).cause ?? error)}\n` };
+  }
+}
+
+function sample(type: string, email: string, locale: string): object {
+  const now = new Date().toISOString();
+  const status = /resolved|closed/.exec(type)?.[0] ?? 'open';
+  return {
+    type,
+    timestamp: now,
+    data: {
+      ticket: { id: 'sample-1', number: '1001', subject: 'Withdrawal is late', status, updatedAt: now },
+      requester: { kind: 'guest', email, locale },
+      message: {
+        id: `sample-${now}`,
+        author: { kind: 'agent', name: 'Rina' },
+        body: 'Please send us the id of the transaction.',
+        visibility: 'public',
+      },
+      into: type === 'ticket.merged' ? 'sample-2' : undefined,
+    },
+  };
+}

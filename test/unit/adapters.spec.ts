@@ -1,0 +1,379 @@
+import { createHmac } from 'node:crypto';
+import { PosternError } from '../../src/errors.js';
+import type { ApiAnswer, IncomingWebhook, LookUp } from '../../src/intake/sources/adapter.js';
+import { adfAsMarkdown } from '../../src/intake/sources/adf.js';
+import { jira } from '../../src/intake/sources/jira.js';
+import { readWebhook, type Happening } from '../../src/intake/sources/read.js';
+import { mappingSchema } from '../../src/mapping.js';
+import type { JsonValue } from '../../src/platform/strict-json.js';
+import { readSources, type Source } from '../../src/sources.js';
+
+const NOW = Date.parse('2026-11-23T02:15:00Z');
+const secret = 'a secret of some length';
+
+function sourceOf(adapter: Source['adapter'], more: Partial<Source> = {}): Source {
+  return { name: 'desk', adapter, secrets: [secret, 'another secret of it'], api: null, ...more } as Source;
+}
+
+const read = (source: Source, body: unknown, headers: IncomingWebhook['headers'] = {}, isTrusted = true): Happening[] =>
+  readWebhook(
+    source,
+    { headers, rawBody: Buffer.from(JSON.stringify(body)), mediaType: 'application/json', now: NOW },
+    isTrusted,
+  );
+
+/** What each happening says, in one word. */
+const told = (found: readonly Happening[]) => found.map((one) => (one.kind === 'event' ? one.event.type : one.reason));
+
+function errorsOf(read: () => unknown): { pointer: string; detail: string }[] {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof PosternError) return error.extra.errors ?? [];
+    throw error;
+  }
+  throw new Error('it was taken');
+}
+
+describe('Freshdesk', () => {
+  const source = sourceOf('freshdesk');
+  const body = (more: object = {}) => ({
+    freshdesk_webhook: { ticket_id: '11', triggered_event: '{reply_sent:sent}', requester_email: 'siti@example.com', ticket_status: 'Open', note_type: 'public', public_comment: 'Hello', ...more },
+  }); // prettier-ignore
+  const basic = (pair: string) => ({ authorization: `Basic ${Buffer.from(pair).toString('base64')}` });
+
+  it.each([
+    ['the header', { 'x-postern-secret': secret }],
+    ['the second secret', { 'x-postern-secret': 'another secret of it' }],
+    ['a password', basic(`anybody:${secret}`)],
+    ['a password of no user', basic(`:${secret}`)],
+  ])('is believed by %s', (_, headers) =>
+    expect(told(read(source, body(), headers, false))).toEqual(['ticket.replied']),
+  );
+
+  it.each([
+    ['no header', {}],
+    ['the user alone', basic(secret)],
+    ['the secret as the user', basic(`${secret}:x`)],
+    ['another scheme', { authorization: `Bearer ${secret}` }],
+    ['a part of it', { 'x-postern-secret': secret.slice(1) }],
+    ['a header that is wrong, whatever the password', { 'x-postern-secret': 'x', ...basic(`a:${secret}`) }],
+    ['a header that came twice', { 'x-postern-secret': [secret, secret] }],
+  ])('is not believed by %s', (_, headers) =>
+    expect(() => read(source, body(), headers, false)).toThrow('bad-signature'),
+  );
+
+  it.each([
+    ['{ticket_action:created}', {}, 'ticket.created'],
+    ['{note_type:public}', {}, 'ticket.replied'],
+    ['{status:{from:Open,to:Resolved}}', { ticket_status: 'Resolved' }, 'ticket.resolved'],
+    ['{status:{from:2,to:5}}', { ticket_status: '5' }, 'ticket.closed'],
+    ['{status:{from:Resolved,to:Open}}', {}, 'ticket.reopened'],
+    ['{status:{from:Open,to:Pending}}', { ticket_status: 'Pending' }, 'ticket.updated'],
+    ['{priority:{from:1,to:2}}', {}, 'unknown-type'],
+    ['', {}, 'unknown-type'],
+    ['', { postern_event: 'info_requested' }, 'ticket.info_requested'],
+  ])('%s is understood', (triggered_event, more, type) =>
+    expect(told(read(source, body({ triggered_event, ...more })))).toEqual([type]),
+  );
+
+  it('the names of the simple content are known, and bad copies cost nobody a mail', () => {
+    const [one] = read(source, body({ requester_email: undefined, ticket_contact_email: 'siti@example.com', ticket_contact_name: 'Siti', ticket_cc_emails: '["budi@example.com", "broken@"]' })); // prettier-ignore
+    expect(one).toMatchObject({
+      event: { data: { requester: { name: 'Siti', email: { given: 'siti@example.com' } }, participants: [{ email: { given: 'budi@example.com' } }] } },
+    }); // prettier-ignore
+  });
+
+  it('a fault is named where Freshdesk has it', () => {
+    expect(errorsOf(() => read(source, body({ requester_email: 'no address' })))).toEqual([
+      expect.objectContaining({ pointer: '/freshdesk_webhook/requester_email' }),
+    ]);
+    expect(errorsOf(() => read(source, { ticket: 1 }))).toEqual([
+      expect.objectContaining({ pointer: '/freshdesk_webhook' }),
+    ]);
+  });
+});
+
+describe('Jira', () => {
+  const source = sourceOf('jira');
+  const reporter = { accountId: 'c-7', displayName: 'Siti', emailAddress: 'siti@example.com' };
+  const comment = {
+    id: '501',
+    author: { accountId: 'a-1' },
+    body: 'Hello',
+    created: NOW,
+    updated: NOW,
+    jsdPublic: true,
+  };
+  const issue = (more: object = {}) => ({
+    id: '10', key: 'DESK-10', fields: { summary: 'Late', status: { name: 'Open', statusCategory: { key: 'new' } }, reporter, updated: '2026-11-23T02:15:00.000+0000', ...more },
+  }); // prettier-ignore
+  const done = { name: 'Done', statusCategory: { key: 'done' } };
+  const change = (...items: object[]) => ({ id: '77', items });
+  const body = (webhookEvent: string, more: object = {}) => ({ timestamp: NOW, webhookEvent, issue: issue(), ...more });
+
+  it.each([
+    [body('jira:issue_created'), ['ticket.created']],
+    [body('jira:issue_deleted'), ['ticket.deleted']],
+    [body('comment_created', { comment }), ['ticket.replied']],
+    [body('comment_created', { comment: { ...comment, visibility: { type: 'role' } } }), ['internal']],
+    [body('comment_updated', { comment }), ['message.updated']],
+    [body('comment_deleted', { comment }), ['message.retracted']],
+    [body('jira:issue_updated', { comment }), ['ticket.replied']],
+    [body('jira:issue_updated', { comment, issue_event_type_name: 'issue_comment_edited' }), ['message.updated']],
+    [body('jira:issue_updated', { comment, issue_event_type_name: 'issue_comment_deleted' }), ['message.retracted']],
+    [body('jira:issue_updated', { changelog: change({ field: 'labels' }) }), ['nothing-new']],
+    [body('jira:issue_updated', { changelog: change({ field: 'summary' }) }), ['ticket.updated']],
+    [body('jira:issue_updated', { changelog: change({ field: 'reporter' }) }), ['requester.changed']],
+    [body('jira:issue_updated', { changelog: change({ field: 'status', fromString: 'Done' }) }), ['ticket.reopened']],
+    [body('jira:issue_updated', { changelog: change({ field: 'status', fromString: 'New' }) }), ['ticket.updated']],
+    [body('jira:issue_updated', { issue: issue({ status: done }), changelog: change({ field: 'status' }), comment }), ['ticket.replied', 'ticket.resolved']],
+    [body('worklog_created'), ['unknown-type']],
+    [body('comment_created', { comment, issue: issue({ reporter: { accountId: 'c-7' } }) }), ['no-address']],
+  ])('case %# is understood', (given, types) => expect(told(read(source, given))).toEqual(types)); // prettier-ignore
+
+  it("a comment and the issue's webhook beside it have one name, whatever the deliveries are called", () => {
+    const ids = [
+      body('comment_created', { comment }),
+      body('jira:issue_updated', { comment, timestamp: NOW + 40 }),
+    ].map((one, i) => read(source, one, { 'x-atlassian-webhook-identifier': `delivery-${i}` })[0]);
+    expect(ids[0]).toMatchObject({ sourceEventId: (ids[1] as { sourceEventId: string }).sourceEventId });
+    expect(ids[0]).toMatchObject({ bodyHash: (ids[1] as { bodyHash: string }).bodyHash });
+  });
+
+  it('takes HMAC-SHA256 alone, up to half an hour late and five minutes early', () => {
+    const signed = (algorithm: string, timestamp: number) => {
+      const given = { ...body('jira:issue_created'), timestamp };
+      const mac = createHmac(algorithm, secret).update(JSON.stringify(given)).digest('hex');
+      try {
+        return told(read(source, given, { 'x-hub-signature': `${algorithm}=${mac}` }, false))[0];
+      } catch (error) {
+        return (error as PosternError).code;
+      }
+    };
+    const minutes = [0, 29, 31, -4, -6].map((late) => signed('sha256', NOW - late * 60_000));
+    expect(minutes).toEqual(['ticket.created', 'ticket.created', 'bad-signature', 'ticket.created', 'bad-signature']);
+    expect(signed('sha1', NOW)).toBe('bad-signature');
+  });
+
+  it('who reported it is looked up by account, else by issue', () => {
+    const api = { url: 'https://desk.example', authorization: 'Basic eDp5' };
+    const given = (fields: object) =>
+      read(sourceOf('jira', { api }), body('comment_created', { comment, issue: issue(fields) }));
+    expect(given({ reporter: { accountId: 'c-7' } })).toMatchObject([
+      { missing: { lookUp: { userId: 'c-7', ticketId: '10' } } },
+    ]);
+    expect(given({ reporter: undefined })).toMatchObject([{ missing: { lookUp: { ticketId: '10' } } }]);
+  });
+});
+
+const settings = {
+  signature: { header: 'X-Token', prefix: 'Bearer ' },
+  type: { pointer: '/what', map: { answer: 'ticket.replied' } },
+  ticket: { id: '/t/id', status: { value: 'open' }, updatedAt: '/t/at' },
+  requester: { email: '/t/who~1mail', kind: { value: 'guest' } },
+  participants: { each: '/cc', email: '/mail' },
+  message: {
+    id: '/m/0/id',
+    public: '/m/0/shown',
+    body: '/m/0/text',
+    attachments: { each: '/m/0/files', name: '/n', url: '/u', size: '/s' },
+  },
+};
+
+describe('a mapping', () => {
+  const source = (more: object = {}) => sourceOf('mapping', { mapping: mappingSchema.parse({ ...settings, ...more }) });
+  const body = (more: object = {}) => ({
+    what: 'answer',
+    t: { id: 8, at: 1_764_115_200, 'who/mail': 'siti@example.com' },
+    cc: [{ mail: 'budi@example.com' }, { mail: 'broken@' }, 5],
+    m: [{ id: 1, shown: true, text: 'Hello', files: [{ n: 'a.pdf', u: 'https://desk.example/a.pdf', s: '12' }] }],
+    ...more,
+  });
+
+  it('finds each field, numbers as ids and unix seconds as times', () => {
+    expect(read(source(), body())).toMatchObject([
+      {
+        event: {
+          type: 'ticket.replied',
+          data: {
+            ticket: { id: '8', number: '8', status: 'open', updatedAt: 1_764_115_200_000 },
+            requester: { email: { given: 'siti@example.com' } },
+            participants: [{ email: { given: 'budi@example.com' } }],
+            message: { id: '1', body: 'Hello', attachments: [{ name: 'a.pdf', size: 12 }] },
+          },
+        },
+      },
+    ]);
+  });
+
+  it('believes the secret in its header, with its prefix', () => {
+    const given = (value?: string) => () =>
+      read(source(), body(), value === undefined ? {} : { 'x-token': value }, false);
+    expect(told(given(`Bearer ${secret}`)())).toEqual(['ticket.replied']);
+    for (const value of [undefined, secret, `bearer ${secret}`, `Bearer ${secret}x`])
+      expect(given(value)).toThrow('bad-signature');
+  });
+
+  it.each(
+    ['sha1', 'sha256', 'sha512'].flatMap((algorithm) => ['hex', 'base64'].map((encoding) => [algorithm, encoding])),
+  )('believes %s in %s', (algorithm, encoding) => {
+    const mac = createHmac(algorithm!, secret)
+      .update(JSON.stringify(body()))
+      .digest(encoding as 'hex');
+    const of = source({ signature: { header: 'x-mac', algorithm, encoding } });
+    expect(told(read(of, body(), { 'x-mac': mac }, false))).toEqual(['ticket.replied']);
+    expect(() => read(of, { ...body(), x: 1 }, { 'x-mac': mac }, false)).toThrow('bad-signature');
+  });
+
+  it('a fault is named where their body has it', () => {
+    const wrong = body({ t: { id: {}, at: 'yesterday', 'who/mail': 'nobody' }, m: [{ id: 1, shown: true, files: [{ n: '', u: 'ftp:x' }] }] }); // prettier-ignore
+    expect(errorsOf(() => read(source(), wrong)).map(({ pointer }) => pointer)).toEqual(
+      expect.arrayContaining(['/t/id', '/t/at', '/t/who~1mail', '/m/0/files/0/u']),
+    );
+    expect(errorsOf(() => read(source(), {})).map(({ pointer }) => pointer)).toEqual(
+      expect.arrayContaining(['/what', '/t/id']),
+    );
+  });
+
+  it.each([
+    ['a pointer without its slash', { type: 'what' }],
+    ['a field that is none of the native event', { severity: '/x' }],
+    ['a message that does not say what is public', { message: { id: '/m/0/id' } }],
+    ['an unknown algorithm', { signature: { header: 'x', algorithm: 'md5' } }],
+    ['no signature', { signature: undefined }],
+  ])('is refused with %s', (_, more) => expect(mappingSchema.safeParse({ ...settings, ...more }).success).toBe(false));
+
+  it('cannot reach what every object inherits', () => {
+    const of = source({ ticket: { ...settings.ticket, subject: '/constructor/name', url: '/__proto__/x' } });
+    expect(read(of, body())).toMatchObject([{ event: { data: { ticket: { id: '8' } } } }]);
+    expect((read(of, body())[0] as { event: { data: { ticket: object } } }).event.data.ticket).not.toHaveProperty(
+      'subject',
+      'Object',
+    );
+  });
+});
+
+describe('a source in the settings', () => {
+  const problemsOf = (source: object) => {
+    const problems: string[] = [];
+    const limits = { defaultLocale: 'en', quietWindowSeconds: 30, allowPrivateHosts: [], allowHttp: false };
+    readSources({ raw: [{ name: 'desk', ...source }], place: 'sources.yaml', ...limits }, problems);
+    return problems;
+  };
+
+  it.each([
+    ['a mapping without its fields', { adapter: 'mapping', secrets: [secret] }, 'mapping of desk is missing'],
+    ['a mapping for another adapter', { adapter: 'zammad', secrets: [secret], mapping: settings }, 'is for adapter: mapping'],
+    ['a short secret', { adapter: 'freshdesk', secrets: ['short'] }, 'at least 16'],
+    ['a secret of another kind', { adapter: 'cloudevents', secrets: [secret] }, 'whsec_'],
+    ['a pointer without its slash', { adapter: 'mapping', secrets: [secret], mapping: { ...settings, type: 'what' } }, 'mapping.type must be a JSON pointer'],
+    ['an adapter that there is not', { adapter: 'otrs', secrets: [secret] }, 'must be one of standard, cloudevents'],
+  ])('with %s says so', (_, source, problem) => expect(problemsOf(source)).toEqual([expect.stringContaining(problem)])); // prettier-ignore
+});
+
+describe("Jira's look-ups", () => {
+  const native = {
+    type: 'ticket.replied',
+    timestamp: '2026-11-23T02:15:00Z',
+    data: {
+      ticket: { id: '10', number: 'DESK-10', status: 'open', updatedAt: '2026-11-23T02:15:00Z' },
+      requester: { kind: 'guest', email: 'unknown@jira.invalid' },
+    },
+  };
+  const ask = async (lookUp: LookUp, answers: Record<string, ApiAnswer>) => {
+    const found = await jira.complete!(native, lookUp, {
+      get: (path) => Promise.resolve(answers[path] ?? { ok: false, reason: 'gone', detail: 'status 404' }),
+    });
+    return found.ok ? found.native.data.requester : found.reason;
+  };
+  const user = '/rest/api/2/user?accountId=c%3A7';
+  const issue = '/rest/api/2/issue/10?fields=reporter';
+  const siti = {
+    accountId: 'c:7',
+    displayName: 'Siti',
+    emailAddress: 'siti@example.com',
+    locale: 'id_ID',
+    timeZone: 'Asia/Jakarta',
+  };
+  const person = { kind: 'guest', email: 'siti@example.com', name: 'Siti', locale: 'id_ID', timeZone: 'Asia/Jakarta' };
+
+  it.each<[string, LookUp, Record<string, ApiAnswer>, unknown]>([
+    ['by account', { userId: 'c:7' }, { [user]: { ok: true, body: siti } }, person],
+    ['by issue', { ticketId: '10' }, { [issue]: { ok: true, body: { fields: { reporter: siti } } } }, person],
+    ['by issue and account', { ticketId: '10' }, { [issue]: { ok: true, body: { fields: { reporter: { accountId: 'c:7' } } } }, [user]: { ok: true, body: siti } }, person],
+    ['who shows no address', { userId: 'c:7' }, { [user]: { ok: true, body: { accountId: 'c:7' } } }, 'ignored'],
+    ['of whom nothing is left', { userId: 'c:7' }, {}, 'ignored'],
+    ['of an issue without one', { ticketId: '10' }, { [issue]: { ok: true, body: { fields: {} } } }, 'ignored'],
+    ['while Jira is away', { userId: 'c:7' }, { [user]: { ok: false, reason: 'unavailable', detail: 'status 503' } }, 'unavailable'],
+    ['with a wrong token', { ticketId: '10' }, { [issue]: { ok: false, reason: 'refused', detail: 'status 401' } }, 'refused'],
+  ])('find a reporter %s', async (_, lookUp, answers, found) => expect(await ask(lookUp, answers)).toEqual(found)); // prettier-ignore
+});
+
+it('no text, however long and odd, keeps an adapter busy', () => {
+  const odd = ['<a', ' ', '\t ', '`', '[', '{from:', '+', '"', ',', '%', '\\', '**', '\n '].map((one) =>
+    `x${one.repeat(Math.floor(90_000 / one.length))}x`.slice(0, 90_000),
+  );
+  const from = performance.now();
+  for (const words of odd) {
+    const webhook = {
+      ticket_id: '1',
+      requester_email: 'siti@example.com',
+      note_type: 'public',
+      postern_event: 'replied',
+    };
+    read(sourceOf('freshdesk'), { freshdesk_webhook: { ...webhook, public_comment: words, triggered_event: words } });
+    read(sourceOf('freshdesk'), {
+      freshdesk_webhook: { ...webhook, public_comment: 'Hello', ticket_cc_emails: words },
+    });
+    const text = { type: 'text', text: words, marks: [{ type: 'strong' }, { type: 'link', attrs: { href: words } }] };
+    const cell = { type: 'tableCell', content: [{ type: 'paragraph', content: [text] }] };
+    const document = { type: 'doc', content: [{ type: 'table', content: [{ type: 'tableRow', content: [cell] }] }] };
+    read(sourceOf('jira'), {
+      timestamp: NOW,
+      webhookEvent: 'comment_created',
+      issue: {
+        id: '1',
+        key: 'D-1',
+        fields: { reporter: { emailAddress: 'siti@example.com' }, status: { name: words } },
+      },
+      comment: { id: '1', jsdPublic: true, body: { type: 'doc', content: [text] } },
+    });
+    adfAsMarkdown(document as unknown as JsonValue);
+    const event = { specversion: '1.0', id: '1', source: '/', type: `x.${words}`, datacontenttype: words };
+    expect(() => readWebhook(sourceOf('cloudevents'), { headers: {}, rawBody: Buffer.from(JSON.stringify(event)), mediaType: 'application/cloudevents+json', now: NOW }, true)).toThrow('invalid-event'); // prettier-ignore
+  }
+  // Some milliseconds for each; what looks back and forth takes half a minute for one.
+  expect(performance.now() - from).toBeLessThan(8000);
+});
+
+describe("a trigger of Zendesk's", () => {
+  const body = (event: string, comment: object | null) => ({
+    postern: 'zendesk-trigger',
+    event,
+    ticket: { id: '8', status: 'Open', updated_at: '2026-11-23T02:15Z' },
+    requester: { email: 'siti@example.com' },
+    comment,
+  });
+  const marked = (is_public: unknown, id = '91') => ({ id, body: 'SECRET NOTE', is_public });
+  const says = (event: string, comment: object | null) => told(read(sourceOf('zendesk'), body(event, comment)));
+
+  it('tells a reply that says that it is public, as a placeholder writes it or as JSON', () =>
+    expect([true, 'true'].map((mark) => says('replied', marked(mark)))).toEqual([
+      ['ticket.replied'],
+      ['ticket.replied'],
+    ]));
+
+  it.each([undefined, null, false, 'false', '', 'True', 'TRUE', ' true', 1, '1', 'yes', 'public', {}, [true]])(
+    'takes one marked %j for an internal note, with an id or without',
+    (mark) => {
+      for (const event of ['replied', 'info_requested'])
+        for (const id of ['91', '']) expect(says(event, marked(mark, id))).toEqual(['internal']);
+      expect(says('resolved', marked(mark))).toEqual(['internal']);
+      expect(says('resolved', marked(mark, ''))).toEqual(['ticket.resolved']);
+    },
+  );
+
+  it('takes a reply without a comment for an internal note, and a state without one for what it is', () =>
+    expect([says('replied', null), says('resolved', null)]).toEqual([['internal'], ['ticket.resolved']]));
+});
