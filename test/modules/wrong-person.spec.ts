@@ -65,7 +65,11 @@ describe.each(databases)('a person who got a mail by mistake, or too many, on $n
     expect(await told('requester.denied', ticket.id)).toEqual([
       expect.objectContaining({
         type: 'requester.denied',
-        data: { ticket: { id: ticket.id, number: ticket.number }, email: 'siti@example.com' },
+        data: {
+          ticket: { id: ticket.id, number: ticket.number },
+          email: 'siti@example.com',
+          at: expect.any(String),
+        },
       }),
     ]);
     // Other tickets of the address are none of its business.
@@ -181,7 +185,10 @@ describe.each(databases)('a person who got a mail by mistake, or too many, on $n
         expect((await fetch(`${test.url}${link}${end}?List-Unsubscribe=One-Click`, { method })).status).toBe(200);
     expect(await dump(test)).toBe(before);
     const guest = new Guest(test.url);
-    expect((await guest.get(`${link}/stop`)).forms.map(({ action }) => action)).toEqual([`${link}/stop`]);
+    expect((await guest.get(`${link}/stop`)).forms.map(({ action }) => action)).toEqual([
+      `${link}/stop`,
+      `${link}/language`,
+    ]);
   });
 
   it('needs the form of this browser for everything but the one click, and a genuine link for all of it', async () => {

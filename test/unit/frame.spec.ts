@@ -252,8 +252,13 @@ describe('development settings', () => {
 
 describe('sources.yaml', () => {
   const variables = () => {
-    const asked = new Set([...read('sources.example.yaml').matchAll(/\$\{([A-Z][A-Z_]+)\}/g)].map(([, name]) => name!));
-    asked.delete('NAME'); // the comment that explains the form
+    const asked = new Set(
+      [
+        ...read('sources.example.yaml')
+          .replace(/^ *#.*/gm, '')
+          .matchAll(/\$\{([A-Z][A-Z_]+)\}/g),
+      ].map(([, name]) => name!),
+    );
     return Object.fromEntries([...asked].map((name) => [name, generateWebhookSecret()]));
   };
 

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brandCss, loadAssets } from '../../src/portal/page-files.js';
-import type { PageName, PageViews, SharedView } from '../../src/portal/page-views.js';
+import type { SharedView } from '../../src/portal/page-views.js';
 import { GuestPages } from '../../src/portal/pages.js';
 import { argumentUses } from '../../src/portal/sentences.js';
 
@@ -12,7 +12,6 @@ import {
   landing,
   message,
   notices,
-  NOW,
   replyBox,
   samples,
   shared,
