@@ -152,6 +152,39 @@ export function openApi(publicUrl: string, version: string): Json {
             ),
           },
         },
+        options: {
+          tags: ['Sources'],
+          summary: 'The handshake of CloudEvents’ web hooks, for sources with that adapter',
+          security: [],
+          parameters: [
+            source,
+            {
+              name: 'WebHook-Request-Origin',
+              in: 'header',
+              required: true,
+              schema: string,
+              description: 'Who would post.',
+            },
+          ],
+          responses: {
+            '200': { description: 'It may post: see WebHook-Allowed-Origin and WebHook-Allowed-Rate.' },
+            ...problems('unknown-source', 'method-not-allowed', 'bad-request'),
+          },
+        },
+      },
+      '/v1/sources/{source}/events/dry-run': {
+        post: {
+          tags: ['Sources'],
+          summary: 'Says what an event would do: who would be told, in which language and why, with the whole mail',
+          description: 'The same body and signature as an event. Nothing is sent or stored; the link opens nothing.',
+          security: [],
+          parameters: [source, ...signature],
+          requestBody: { required: true, content: json(ref('Event'), eventExample) },
+          responses: {
+            '200': ok('What would happen.', { type: 'object' }),
+            ...problems('invalid-json', 'bad-signature', 'unknown-source', 'event-conflict', 'invalid-event'),
+          },
+        },
       },
       '/v1/sources/{source}/handoffs/redeem': {
         post: {
