@@ -168,9 +168,10 @@ export function sentenceFaults(sentence: unknown, standard: unknown): string[] {
   }
 }
 
-// A tag in a sentence is text like any other.
-export function parseSentence(sentence: string, locale: string): IntlMessageFormat {
-  return new IntlMessageFormat(sentence, locale, undefined, { ignoreTag: true });
+/** @param captureLocation its nodes say where they stand, in UTF-16 units */
+export function parseSentence(sentence: string, locale: string, captureLocation = false): IntlMessageFormat {
+  // A tag in a sentence is text like any other.
+  return new IntlMessageFormat(sentence, locale, undefined, { ignoreTag: true, captureLocation });
 }
 
 /**

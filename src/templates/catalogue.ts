@@ -68,7 +68,7 @@ export class TemplateProblems extends Error {
 }
 
 /** `templates/content/ticket-closed/en.hbs:2:10: what is wrong, and the fix` */
-export function problemLine({ file, line, column, message }: Problem): string {
+function problemLine({ file, line, column, message }: Problem): string {
   return `${file}${line ? `:${line}:${column}` : ''}: ${message}`;
 }
 

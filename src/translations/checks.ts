@@ -18,8 +18,8 @@ export interface CheckOptions {
 export const SOURCE_LOCALE = 'en';
 
 /** Longer ones are cut by the inboxes of phones. Characters, as people count them. */
-export const LONGEST_SUBJECT = 78;
-export const LONGEST_PREHEADER = 130;
+const LONGEST_SUBJECT = 78;
+const LONGEST_PREHEADER = 130;
 
 /** Checks all words and renders every mail with every sample. @returns what was found, file by file, top to bottom */
 export function checkWords({ templatesDir, shellsDir, locales }: CheckOptions): Finding[] {
