@@ -19,6 +19,9 @@ export const idPrefixes = {
   sup: 'suppression',
   slv: 'answer to whether it is solved',
   drf: 'draft of a reply',
+  rev: 'revision of words',
+  pub: 'publication of a revision',
+  wdr: 'draft of words',
   aud: 'entry of the audit log',
 } as const;
 

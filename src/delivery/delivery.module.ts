@@ -9,6 +9,7 @@ import { Guard } from './guard.js';
 import { DeliveryLedger } from './ledger.js';
 import { MailRenderer } from './mail-renderer.js';
 import { Suppressions } from './suppression.js';
+import { DeliveryWords } from './words.js';
 import { DeliveryWorker } from './worker.js';
 
 @Module({
@@ -17,6 +18,7 @@ import { DeliveryWorker } from './worker.js';
     Deliveries,
     DeliveryRows,
     Guard,
+    DeliveryWords,
     MailRenderer,
     DeliveryWorker,
     Suppressions,
