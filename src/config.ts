@@ -99,6 +99,11 @@ export abstract class Config {
   resendWebhookSecret: string | null;
   feedbackToken: string | null;
   adminToken: string | null;
+  studio: {
+    on: boolean;
+    /** Words are published by another person than the one who wrote them. */
+    secondPerson: boolean;
+  };
   /** Secrets that were made at this start because none were set: shown once, never outside development. */
   generated: { name: string; value: string }[];
 }
@@ -287,6 +292,16 @@ export const settings = {
     sentence: 'bearer token for bounce mails handed in at /v1/feedback/dsn, at least 32 signs; empty: off',
   },
   ADMIN_TOKEN: { schema: token, sentence: 'bearer token of the admin API, at least 32 signs; empty: off' },
+  STUDIO: {
+    schema: oneOf('on', 'off'),
+    default: 'on',
+    sentence: 'the studio at /studio, where the words of mails and pages are edited; off: nothing is there',
+  },
+  STUDIO_SECOND_PERSON: {
+    schema: oneOf('on', 'off'),
+    default: 'off',
+    sentence: 'on: words are published by another person than the one who wrote them',
+  },
 } as const satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof settings;
@@ -360,6 +375,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     resendWebhookSecret: values.RESEND_WEBHOOK_SECRET ?? null,
     feedbackToken: values.FEEDBACK_TOKEN ?? null,
     adminToken: values.ADMIN_TOKEN ?? null,
+    studio: { on: values.STUDIO === 'on', secondPerson: values.STUDIO_SECOND_PERSON === 'on' },
     generated,
   };
   if (production && !config.publicUrl.startsWith('https://') && !problems.some((p) => p.startsWith('PUBLIC_URL')))

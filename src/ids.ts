@@ -22,6 +22,7 @@ export const idPrefixes = {
   rev: 'revision of words',
   pub: 'publication of a revision',
   wdr: 'draft of words',
+  usr: 'person of the studio',
   aud: 'entry of the audit log',
 } as const;
 

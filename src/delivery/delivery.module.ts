@@ -8,7 +8,9 @@ import { FeedbackRecorder } from './feedback.js';
 import { Guard } from './guard.js';
 import { DeliveryLedger } from './ledger.js';
 import { MailRenderer } from './mail-renderer.js';
+import { SentMail } from './sent-mail.js';
 import { Suppressions } from './suppression.js';
+import { TestMail } from './test-mail.js';
 import { DeliveryWords } from './words.js';
 import { DeliveryWorker } from './worker.js';
 
@@ -25,7 +27,9 @@ import { DeliveryWorker } from './worker.js';
     FeedbackRecorder,
     DeliveryLedger,
     MailCheck,
+    SentMail,
+    TestMail,
   ],
-  exports: [Deliveries, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck],
+  exports: [Deliveries, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck, SentMail, TestMail],
 })
 export class DeliveryModule {}

@@ -62,6 +62,16 @@ export class WordsTexts {
     return this.edited.get(placeOf(key, locale))?.text ?? this.shipped(key, locale);
   }
 
+  /** The text that counts instead of the shipped one; null where that one counts. */
+  editedText(key: WordsKey, locale: string): string | null {
+    return this.edited.get(placeOf(key, locale))?.text ?? null;
+  }
+
+  editedLocales(key: WordsKey): string[] {
+    const places = [...this.edited.keys()].filter((place) => place.startsWith(`${key}/`));
+    return places.map((place) => place.slice(key.length + 1));
+  }
+
   /** Which text counts: a revision's id, or `shipped:` and its hash. */
   idOf(key: WordsKey, locale: string): string {
     const edited = this.edited.get(placeOf(key, locale));
