@@ -182,7 +182,7 @@ function pageSamples(now: number): PageSample[] {
     ...notices.map((kind): PageSample => ({
       about: `notice: ${kind}`,
       page: 'notice',
-      view: { kind, action: '#', errorId: 'err_sample' },
+      view: { kind, action: kind === 'expired' || kind === 'code-dead' ? '#' : null, errorId: 'err_sample' },
     })),
   ];
 }

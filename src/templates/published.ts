@@ -98,8 +98,9 @@ export class PublishedWords implements OnModuleInit, OnApplicationShutdown {
     const isFrame = ({ key }: CurrentWords) => (key === '_frame' ? 0 : 1);
     for (const row of rows.sort((a, b) => isFrame(a) - isFrame(b)))
       await this.takeOne(row, row.revisionId ? (byId.get(row.revisionId) ?? null) : null);
-    this.texts = this.texts.over(new Map(this.edited));
-    this.catalogue.use(this.edited);
+    const edited = new Map(this.edited);
+    this.texts = this.texts.over(edited);
+    this.catalogue.use(edited);
     for (const listener of this.listeners) listener();
   }
 
