@@ -13,6 +13,7 @@ import { sampleKinds } from '../templates/samples.js';
 import { templatesDir } from '../templates/templates.module.js';
 import type { MailValues, TemplateKey } from '../templates/values.js';
 import type { WordsKey } from '../templates/words-texts.js';
+import { lengthFault } from '../translations/check-text.js';
 import { problemsIn } from './problems.js';
 import { wordsRefused, type Place } from './words-desk.js';
 
@@ -66,16 +67,14 @@ export class Previews {
 
   private mail(request: PreviewRequest): Preview {
     const { key, locale } = request;
-    return this.guarded(request.text ?? '', () =>
-      this.catalogueFor(request).render(mailOf(key), locale, this.values(request)),
-    );
+    return this.guarded(request, () => this.catalogueFor(request).render(mailOf(key), locale, this.values(request)));
   }
 
   /** The mail as it would travel, of the same words and values. */
   encode(request: PreviewRequest): { mail: EncodedMail; brand: Brand } {
     const { key, locale, brand } = request;
     const values = this.values(request);
-    const mail = this.guarded(request.text ?? '', () => this.catalogueFor(request).encode(mailOf(key), locale, values));
+    const mail = this.guarded(request, () => this.catalogueFor(request).encode(mailOf(key), locale, values));
     return { mail, brand: this.brand(brand) };
   }
 
@@ -107,7 +106,9 @@ export class Previews {
     return { subject: '', preheader: '', html, text: '', dir: textDirection(locale), locale };
   }
 
-  private guarded<T>(text: string, work: () => T): T {
+  private guarded<T>({ key, text = '' }: PreviewRequest, work: () => T): T {
+    const tooLong = lengthFault(key, text);
+    if (tooLong) throw wordsRefused([{ line: 1, column: 1, severity: 'error', message: tooLong }]);
     try {
       return work();
     } catch (error) {

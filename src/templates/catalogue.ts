@@ -257,7 +257,12 @@ export class TemplateCatalogue {
     const problems = [...frame.problems, ...own.problems];
     if (problems.length) return problems;
     const words = new Map([...frame.words, ...own.words]);
-    return compileMail(this.shell(layout), words, locale, layoutVocabulary(layout, this.defaultBrand));
+    try {
+      return compileMail(this.shell(layout), words, locale, layoutVocabulary(layout, this.defaultBrand));
+    } catch (error) {
+      // Whatever one mail's words do to the compiler, it is that mail's trouble.
+      return [{ file, line: 1, column: 1, message: error instanceof Error ? error.message : String(error) }];
+    }
   }
 
   private frame(locale: string): WordsFile {

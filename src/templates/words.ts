@@ -1,6 +1,6 @@
 /** Reads `templates/content`: the words of one mail, or of the frame around all mails, in one locale. */
 import { parseDocument } from 'yaml';
-import { linkDestinations } from './markdown.js';
+import { linkDestinations, markdownToText } from './markdown.js';
 import {
   checkSyntax,
   isBlockTag,
@@ -179,7 +179,7 @@ function restoredOr(text: string, vault: Vault): string {
 }
 
 /** What looks like an address to a mail program: it would make a link of it, wherever it leads. */
-const BARE_ADDRESS = /(?:https?:\/\/|\bwww\.)[^\s<>)]*/i;
+const BARE_ADDRESS = /(?:https?:\/\/|\bwww\.|\b(?:javascript|vbscript|file):|\bdata:[\w-]+\/)[^\s<>)]*/i;
 // Control characters, and marks that turn the reading direction around: the engine sets those that are needed.
 const UNSEEN = /[^\P{Cc}\n]|[\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/u;
 
@@ -194,6 +194,8 @@ function fieldFault(field: Field, vocabulary: Vocabulary): { message: string; ne
   try {
     const [broken] = checkSyntax(vault.restore(source), '', vocabulary, frameParts);
     if (broken) return { message: `is not whole by itself: ${broken.message}` };
+    // Markdown makes braces of escapes and entities.
+    if (kind === 'markdown') vault.restore(markdownToText(source));
     const destinations = kind === 'line' ? [] : linkDestinations(source).map((href) => vault.restore(href));
     const away = destinations.find((href) => {
       const name = printedValue(href);

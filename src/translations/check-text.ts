@@ -8,6 +8,12 @@ import { checkLocale, lengthFindings, SOURCE_LOCALE } from './checks.js';
 import { Lock } from './lock.js';
 import { type Finding, type LocaleWords, readText } from './units.js';
 
+/** Why a text is not even looked at; null if it is. */
+export function lengthFault(key: WordsKey, text: string): string | null {
+  const most = key === 'pages' ? LONGEST_TEXT : LONGEST_MAIL;
+  return text.length > most ? `is longer than ${most} characters: say it shorter` : null;
+}
+
 export interface TextCheck {
   templatesDir: string;
   catalogue: TemplateCatalogue;
@@ -22,6 +28,8 @@ export interface TextCheck {
 
 /** A text larger than that is nobody's words. UTF-16 units. */
 export const LONGEST_TEXT = 200_000;
+/** The longest mail there is has 2,000; what Markdown does with deep nesting grows with its square. */
+const LONGEST_MAIL = 10_000;
 
 /**
  * Of what `checkText` found, what no draft may have: whatever could do harm or would lose the button with the link. What
@@ -30,19 +38,21 @@ export const LONGEST_TEXT = 200_000;
 export function refusalsIn(key: WordsKey, text: string, findings: readonly Finding[]): Finding[] {
   const errors = findings.filter(({ severity }) => severity === 'error');
   if (key === 'pages') return errors.filter(({ message }) => HARMFUL_SENTENCE.test(message));
+  if (text.length > LONGEST_MAIL) return errors;
   const structural = new Set(readText(key, text, '').findings.map(({ message }) => message));
-  return errors.filter(({ message }) => structural.has(message) && !message.endsWith(UNFINISHED));
+  const isUnfinished = (message: string) => message.startsWith(UNFINISHED) && !/\{\{[{&]|[^\P{Cc}\n\r\t]/u.test(text);
+  return errors.filter(({ message }) => structural.has(message) && !isUnfinished(message));
 }
 
-const UNFINISHED = 'each {{ needs its }}, each {{#if …}} its {{/if}}';
+const UNFINISHED = 'a mustache is not closed, or a block lacks its end';
 const HARMFUL_SENTENCE =
   /wants \{|takes \{|cannot be read|has the tag|invisible sign|must be a sentence|is not JSON|must be an object|stands here twice|is unknown|is longer than/;
 
 export function checkText(check: TextCheck): Finding[] {
   const { key, locale, text, templatesDir, texts } = check;
   const file = wordsFile(key, locale);
-  if (text.length > LONGEST_TEXT)
-    return [finding(key, file, `is longer than ${LONGEST_TEXT} characters: say it shorter`)];
+  const tooLong = lengthFault(key, text);
+  if (tooLong !== null) return [finding(key, file, tooLong)];
   const own = readText(key, text, file);
   const findings = checkLocale(locale, own, sourceOf(check, own), Lock.read(templatesDir)).filter(
     ({ about }) => about !== 'translations.json', // what it says is about files

@@ -155,12 +155,12 @@ const MUSTACHES: Record<string, string[]> = {
   'signs that are not seen': [
     '\u202eabc',
     'a\u200b\u2066b',
-    '\u2028',
+    'a\u2028b',
     'a\ufeffb',
-    '\u0000',
+    'a\u0000b',
     '\u001b[2J',
     'x\u202dy',
-    '\u2069',
+    'a\u2069b',
   ],
 };
 
@@ -222,7 +222,7 @@ const SENTENCES = [
     '{{{x}}}',
     "'{' {x}",
   ],
-  ...['{x, number, ::currency/USD}', '{ x , time , short }', ''],
+  ...['{x, number, ::currency/USD}', '{ x , time , short }'],
 ];
 
 async function isRefused(path: string, text: string, base: string): Promise<boolean> {
@@ -255,7 +255,8 @@ describe.each(Object.entries(MUSTACHES))('%s in the words of a mail', (_what, at
     const through: string[] = [];
     for (const attack of attacks) {
       const text = `${mail.text}\n\n${attack}\n`;
-      if (!(await isRefused('drafts/ticket-replied/en', text, mail.base))) through.push(`saved: ${attack}`);
+      if (!(await isRefused('drafts/ticket-replied/en', text, mail.base)))
+        through.push(`saved: ${JSON.stringify(attack)}`);
       if (!(await isHarmless('ticket-replied', text))) through.push(`shown: ${attack}`);
     }
     expect(through).toEqual([]);
@@ -279,7 +280,7 @@ it('sentences that want more than there is are refused at save and harmless in a
   const through: string[] = [];
   for (const attack of SENTENCES) {
     const text = pages.text.replace(/("help\.title"): ".*"/, (_, name) => `${name}: ${JSON.stringify(attack)}`);
-    if (!(await isRefused('drafts/pages/en', text, pages.base))) through.push(`saved: ${attack}`);
+    if (!(await isRefused('drafts/pages/en', text, pages.base))) through.push(`saved: ${JSON.stringify(attack)}`);
     if (!(await isHarmless('pages', text))) through.push(`shown: ${attack}`);
   }
   expect(through).toEqual([]);
@@ -288,10 +289,14 @@ it('sentences that want more than there is are refused at save and harmless in a
 
 it('a text of any size is answered soon', async () => {
   const large = [
-    '{{#if guest}}'.repeat(5000) + '{{/if}}'.repeat(5000),
-    '*'.repeat(100_000),
-    '['.repeat(60_000),
-    `${'{{ticketNumber}} '.repeat(9000)}`,
+    '{{#if guest}}'.repeat(300) + '{{/if}}'.repeat(300),
+    '*'.repeat(9000),
+    '*a_'.repeat(2500),
+    '`'.repeat(9000),
+    '> '.repeat(4000),
+    '['.repeat(9000),
+    '[a]('.repeat(2000),
+    '{{ticketNumber}} '.repeat(500),
   ];
   for (const attack of large) {
     const began = performance.now();
