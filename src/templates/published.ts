@@ -150,8 +150,13 @@ export class PublishedWords implements OnModuleInit, OnApplicationShutdown {
     if (wordsHash(text) !== hash) return 'the text is not the one that was published';
     if (key === 'pages') return faultOfPages(text);
     const edited = new Map(this.edited).set(placeOf(key, locale), { text, revision: revision.id });
-    const [problem] = this.catalogue.over(this.texts.over(edited)).faults(key, locale);
-    return problem ? `line ${problem.line}: ${problem.message}` : null;
+    try {
+      const [problem] = this.catalogue.over(this.texts.over(edited)).faults(key, locale);
+      return problem ? `line ${problem.line}: ${problem.message}` : null;
+    } catch (error) {
+      // Whatever is wrong with one text, the others still come into force.
+      return `cannot be read: ${(error as Error).message}`;
+    }
   }
 }
 

@@ -128,7 +128,7 @@ function readFront(front: string, file: string, vault: Vault, problems: Problem[
   }
   const fields = new Map<string, string>();
   if (problems.length) return fields;
-  for (const [name, value] of Object.entries((document.toJS() as Record<string, unknown> | null) ?? {})) {
+  for (const [name, value] of Object.entries(frontValues(document, file, problems))) {
     if (typeof value === 'string') fields.set(name, value);
     else
       problems.push({
@@ -138,6 +138,16 @@ function readFront(front: string, file: string, vault: Vault, problems: Problem[
       });
   }
   return fields;
+}
+
+/** Aliases of aliases could grow without end: the reader of YAML gives up on them, and so do we. */
+function frontValues(document: { toJS(): unknown }, file: string, problems: Problem[]): Record<string, unknown> {
+  try {
+    return (document.toJS() as Record<string, unknown> | null) ?? {};
+  } catch (error) {
+    problems.push({ file, line: 2, column: 1, message: `cannot be read: ${(error as Error).message}` });
+    return {};
+  }
 }
 
 interface FileOfWords {

@@ -167,6 +167,13 @@ const MUSTACHES: Record<string, string[]> = {
 /** In front matter: YAML that would be more than text. */
 const FRONT: Record<string, (text: string) => string> = {
   'an anchor that grows': (text) => text.replace('subject:', 'a: &a [x,x]\nb: &b [*a,*a]\nsubject:'),
+  'aliases of aliases': (text) =>
+    text.replace(
+      'subject:',
+      `a0: &a0 [x]\n${Array.from({ length: 12 }, (_, n) => `a${n + 1}: &a${n + 1} [${`*a${n},`.repeat(9)}*a${n}]\n`).join('')}subject:`,
+    ),
+  'an alias of itself': (text) => text.replace('subject:', 'a: &a [*a]\nsubject:'),
+  'an alias of nothing': (text) => text.replace(/^heading: .*$/m, 'heading: *nothing'),
   'a merge key': (text) => text.replace('subject:', '<<: {subject: x}\nsubject:'),
   'a tag': (text) => text.replace(/^heading: .*$/m, 'heading: !!js/function "function(){}"\nextra: 1'),
   'a list': (text) => text.replace(/^heading: .*$/m, 'heading: [a, b]'),
