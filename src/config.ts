@@ -99,6 +99,8 @@ export abstract class Config {
   resendWebhookSecret: string | null;
   feedbackToken: string | null;
   adminToken: string | null;
+  /** Null: metrics are for this machine alone. */
+  metricsToken: string | null;
   studio: {
     on: boolean;
     /** Words are published by another person than the one who wrote them. */
@@ -292,6 +294,10 @@ export const settings = {
     sentence: 'bearer token for bounce mails handed in at /v1/feedback/dsn, at least 32 signs; empty: off',
   },
   ADMIN_TOKEN: { schema: token, sentence: 'bearer token of the admin API, at least 32 signs; empty: off' },
+  METRICS_TOKEN: {
+    schema: token,
+    sentence: 'bearer token of /metrics, at least 32 signs; empty: from this machine alone',
+  },
   STUDIO: {
     schema: oneOf('on', 'off'),
     default: 'on',
@@ -375,6 +381,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     resendWebhookSecret: values.RESEND_WEBHOOK_SECRET ?? null,
     feedbackToken: values.FEEDBACK_TOKEN ?? null,
     adminToken: values.ADMIN_TOKEN ?? null,
+    metricsToken: values.METRICS_TOKEN ?? null,
     studio: { on: values.STUDIO === 'on', secondPerson: values.STUDIO_SECOND_PERSON === 'on' },
     generated,
   };

@@ -1,6 +1,7 @@
 import { Challenge, FailedTries, Handoff, Limit, Session } from './access/access.entity.js';
 import { Breaker } from './delivery/breaker.entity.js';
 import { Attempt, Delivery } from './delivery/delivery.entity.js';
+import { PausedSource } from './delivery/paused-source.entity.js';
 import { Feedback, Suppression } from './delivery/feedback.entity.js';
 import { Event } from './intake/event.entity.js';
 import { WaitingEvent } from './intake/waiting-event.entity.js';
@@ -26,6 +27,7 @@ export const entities = [
   Delivery,
   Attempt,
   Breaker,
+  PausedSource,
   Feedback,
   Suppression,
   Challenge,

@@ -6,6 +6,8 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { fastify } from 'fastify';
 import { mkdirSync } from 'node:fs';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { AppModule } from './app.module.js';
 import type { Config } from './config.js';
 import { entities } from './entities.js';
@@ -14,6 +16,7 @@ import { SystemClock, type Clock } from './platform/clock.js';
 import { Database } from './platform/database/database.js';
 import { HttpClient } from './platform/http-client.js';
 import { Logger } from './platform/logger.js';
+import { Metrics } from './platform/metrics.js';
 import type { Platform } from './platform/platform.module.js';
 import { prepareBroker } from './platform/queue/broker.js';
 import { Queue } from './platform/queue/queue.js';
@@ -27,6 +30,8 @@ const LONGEST_REQUEST_MS = 600_000;
 const LONGEST_PATH = 600;
 
 const HANG_UP_EVERY_MS = 50;
+/** How long a request that began to come in may take to its first answerable byte while we stop. */
+const LONGEST_HEAD_MS = 5000;
 const FOLLOW_CLOCK_EVERY_MS = 30_000;
 
 /** Parts that tests replace. */
@@ -55,8 +60,10 @@ export async function startGateway(config: Config, parts: GatewayParts = {}): Pr
   const database = await Database.open(config.database, entities, config.environment !== 'production');
   const stopFollowing = await followDatabase(clock, database, logger);
   const http = new HttpClient({ allowPrivateHosts: config.allowPrivateHosts });
-  const platform: Platform = { config, clock, logger, database, http, sweepEveryMs: parts.sweepEveryMs };
+  const metrics = new Metrics();
+  const platform: Platform = { config, clock, logger, database, http, metrics, sweepEveryMs: parts.sweepEveryMs };
   const app = await createApplication(platform);
+  const silent = silentConnections(app.getHttpServer());
   await app.listen(config.port, config.host);
   const queue = app.get(Queue);
   return {
@@ -69,7 +76,13 @@ export async function startGateway(config: Config, parts: GatewayParts = {}): Pr
       const server = app.getHttpServer();
       server.close();
       // Whoever was answered after that keeps the connection open for a next request (72 s) that nobody will answer.
-      const hangUp = setInterval(() => server.closeIdleConnections(), HANG_UP_EVERY_MS);
+      // Nor does it call those idle that never asked anything, which browsers open ahead: one such, beside a page's stream,
+      // held up a stop for ever (node stops its own timer for them in `close`). Who has begun to ask may finish.
+      const longest = performance.now() + LONGEST_HEAD_MS;
+      const hangUp = setInterval(() => {
+        server.closeIdleConnections();
+        for (const one of silent) if (one.bytesRead === 0 || performance.now() > longest) one.destroy();
+      }, HANG_UP_EVERY_MS);
       await queue.close();
       await app.close();
       clearInterval(hangUp);
@@ -78,6 +91,17 @@ export async function startGateway(config: Config, parts: GatewayParts = {}): Pr
       await database.close();
     },
   };
+}
+
+/** Connections on which no whole request has come yet. */
+function silentConnections(server: Server): Set<Socket> {
+  const silent = new Set<Socket>();
+  server.on('connection', (one: Socket) => {
+    silent.add(one);
+    one.once('close', () => silent.delete(one));
+  });
+  server.on('request', ({ socket }: IncomingMessage) => silent.delete(socket));
+  return silent;
 }
 
 /** Keeps our clock to that of the database which several processes share. */
@@ -97,7 +121,7 @@ async function followDatabase(clock: Clock, database: Database, logger: Logger):
 }
 
 async function createApplication(platform: Platform): Promise<NestFastifyApplication> {
-  const { config, logger } = platform;
+  const { config, logger, metrics } = platform;
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     requestTimeout: LONGEST_REQUEST_MS,
@@ -128,6 +152,13 @@ async function createApplication(platform: Platform): Promise<NestFastifyApplica
     void reply.headers(headers);
     // The last answer on this connection, or a busy client would keep us from stopping.
     if (!server.server.listening) void reply.header('connection', 'close');
+    done();
+  });
+  server.addHook('onResponse', (request, reply, done) => {
+    const { method, routeOptions } = request;
+    // The route's pattern: the paths themselves are links, and there is no end of them.
+    const labels = { method, route: routeOptions.url ?? 'none', status: reply.statusCode };
+    metrics.requests.observe(labels, reply.elapsedTime / 1000);
     done();
   });
   await app.init();

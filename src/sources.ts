@@ -10,6 +10,10 @@ import { parseUrl } from './platform/url.js';
 export const adapterNames = ['standard', 'zendesk', 'zammad'] as const;
 export type AdapterName = (typeof adapterNames)[number];
 
+/** Systems whose API takes a guest's reply; each is a file of `outbound/writers`. */
+export const writerNames = ['zendesk', 'zammad', 'freshdesk', 'jira'] as const;
+export type WriterName = (typeof writerNames)[number];
+
 /** One upstream ticket system. */
 export interface Source {
   name: string;
@@ -23,6 +27,8 @@ export interface Source {
   defaultLocale: string;
   /** What follows a mail about the same ticket to the same person within it is gathered into one mail; 0: never. */
   quietWindowSeconds: number;
+  /** Genuine events a minute, of each process that takes them; null: no limit. */
+  eventsPerMinute: number | null;
   /** Where guests go after the code; null: the built-in page. */
   ticketPage: PageAddress | null;
   /** What they bring along. */
@@ -33,6 +39,8 @@ export interface Source {
   accountHosts: string[];
   /** Where news goes; `events` are types or patterns such as `notification.*`. */
   outbound: { url: string; secret: string; events: string[] } | null;
+  /** Writes guests' replies into the ticket system through `api`, instead of a webhook; null: nobody does. */
+  writer: WriterName | null;
 }
 
 export interface SourceApiSettings {
@@ -64,6 +72,7 @@ const sourceSchema = z.strictObject({
     .refine((tag) => canonicalLocale(tag) !== null, { message: 'must be a BCP 47 tag' })
     .optional(),
   quietWindowSeconds: z.int().min(0).max(3600, 'must be at most 3600').optional(),
+  eventsPerMinute: z.int().min(1, 'must be at least 1').optional(),
   ticketPage: z
     .string()
     .transform((template, context) => {
@@ -93,6 +102,7 @@ const sourceSchema = z.strictObject({
         .default(EVERY_TYPE),
     })
     .optional(),
+  writer: z.enum(writerNames, { error: `must be one of ${writerNames.join(', ')}` }).optional(),
 });
 
 export interface SourcesInput {
@@ -132,6 +142,9 @@ export function readSources(
     if (api && !isReachable(api.url, allowPrivateHosts))
       problems.push(`${place}: api url of ${name} must be https (plain http only to a host of ALLOW_PRIVATE_HOSTS)`);
   }
+  for (const { name, api, writer } of parsed.data)
+    if (writer && !api)
+      problems.push(`${place}: writer of ${name} needs its api: add url and authorization, or leave writer out`);
   for (const { name, accountTicketPage = 'https:' } of parsed.data)
     if (!allowHttp && !accountTicketPage.startsWith('https:'))
       problems.push(`${place}: accountTicketPage of ${name} must be https, as PUBLIC_URL is`);
@@ -150,10 +163,12 @@ export function readSources(
     accountHosts,
     defaultLocale: rest.defaultLocale ?? defaultLocale,
     quietWindowSeconds: rest.quietWindowSeconds ?? quietWindowSeconds,
+    eventsPerMinute: rest.eventsPerMinute ?? null,
     ticketPage: rest.ticketPage ?? null,
     handoff: rest.handoff ?? 'token',
     accountTicketPage: rest.accountTicketPage ?? null,
     outbound: rest.outbound ?? null,
+    writer: rest.writer ?? null,
   }));
 }
 

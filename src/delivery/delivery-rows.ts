@@ -9,6 +9,7 @@ import { scrub } from '../platform/logger.js';
 import { Renditions } from '../templates/renditions.js';
 import { Attempt, Delivery } from './delivery.entity.js';
 import { recordSigns, type Sign } from './breaker.js';
+import { Receipts, type Turn } from './receipts.js';
 import { isEnd, statesBefore, type DeliveryState, type EndState } from './states.js';
 import type { Transport } from './transports/transport.js';
 
@@ -71,6 +72,7 @@ export class DeliveryRows {
     private readonly clock: Clock,
     private readonly codes: Codes,
     private readonly renditions: Renditions,
+    private readonly receipts: Receipts,
   ) {}
 
   /** When a lease taken or extended now runs out. */
@@ -96,11 +98,11 @@ export class DeliveryRows {
     judge: (tx: Transaction, claimed: Delivery[]) => Promise<Judged>,
   ): Promise<Pick<Judged, 'admitted' | 'verdicts'>> {
     if (ids.length === 0) return { admitted: [], verdicts: [] };
-    return this.database.write(async (tx) => {
+    const { admitted, verdicts, news } = await this.database.write(async (tx) => {
       const now = this.clock.now();
       const values = [now, this.leaseEnd(), ids, now, ids, now];
       const claimed = asEntities(tx, Delivery, await run(tx, claimText(this.database.kind), values));
-      if (claimed.length === 0) return { admitted: [], verdicts: [] };
+      if (claimed.length === 0) return { admitted: [], verdicts: [], news: [] };
       const isFatal = ({ deaths }: Delivery) => deaths >= DEATHS_TO_QUARANTINE;
       const judged = await judge(
         tx,
@@ -111,9 +113,10 @@ export class DeliveryRows {
         by: ['id', 'attempts'],
         set: ['templateKey', 'templateRevision', 'locale', 'localeReason', 'inputs'],
       });
-      await this.write(tx, verdicts);
-      return { admitted: judged.admitted, verdicts };
+      return { admitted: judged.admitted, verdicts, news: await this.write(tx, verdicts) };
     });
+    this.receipts.wake(news);
+    return { admitted, verdicts };
   }
 
   /** Keeps the leases of what is still worked on. Returns the ids of the rows that are still ours. */
@@ -156,23 +159,27 @@ export class DeliveryRows {
   }
 
   /** Writes verdicts and what was tried. A verdict over a row that was taken over meanwhile leaves only its attempts. */
-  record(verdicts: readonly Verdict[]): Promise<void> {
-    return this.database.write((tx) => this.write(tx, verdicts));
+  async record(verdicts: readonly Verdict[]): Promise<void> {
+    this.receipts.wake(await this.database.write((tx) => this.write(tx, verdicts)));
   }
 
-  private async write(tx: Transaction, verdicts: readonly Verdict[]): Promise<void> {
+  /** Returns the ids of what the sources are to be told of it. */
+  private async write(tx: Transaction, verdicts: readonly Verdict[]): Promise<Id<'out'>[]> {
     const endedAt = this.clock.now();
     await insertRows(
       tx,
       Attempt,
       verdicts.flatMap((verdict) => attemptsOf(verdict, endedAt)),
     );
+    const turns: Turn[] = [];
     for (const [state, group] of byState(verdicts)) {
       const rows = group.map((verdict) => rowAfter(verdict, endedAt));
       const set = ['state', 'nextAttemptAt', 'endedAt', 'providerId', 'uncertainAt'] as const;
-      await updateRows(tx, Delivery, rows, { by: ['id', 'attempts'], set, where: 'row.state IN ?' }, [
+      const where = 'row.state IN ?';
+      const changed = await updateRows(tx, Delivery, rows, { by: ['id', 'attempts'], set, where }, [
         statesBefore(state),
       ]);
+      turns.push(...group.filter(({ delivery }) => changed.has(delivery.id)).map(turnOf));
     }
     const signs = verdicts.flatMap((verdict) => verdict.signs);
     if (signs.length > 0) await recordSigns(tx, signs, endedAt);
@@ -181,7 +188,13 @@ export class DeliveryRows {
       tx,
       spent.map(({ delivery }) => delivery.challengeId!),
     );
+    return this.receipts.write(tx, turns);
   }
+}
+
+function turnOf({ delivery, state, tried }: Verdict): Turn {
+  const last = tried.at(-1);
+  return { delivery, state, ...(state === 'failed' && last && { detail: scrub(last.detail) }) };
 }
 
 function claimText(kind: Database['kind']): string {

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AccessModule } from '../access/access.module.js';
+import { OutboundModule } from '../outbound/outbound.module.js';
 import { TemplatesModule } from '../templates/templates.module.js';
 import { MailCheck } from './check.js';
 import { Deliveries } from './delivery.js';
@@ -8,6 +9,8 @@ import { FeedbackRecorder } from './feedback.js';
 import { Guard } from './guard.js';
 import { DeliveryLedger } from './ledger.js';
 import { MailRenderer } from './mail-renderer.js';
+import { Pauses } from './pauses.js';
+import { Receipts } from './receipts.js';
 import { SentMail } from './sent-mail.js';
 import { Suppressions } from './suppression.js';
 import { TestMail } from './test-mail.js';
@@ -15,13 +18,15 @@ import { DeliveryWords } from './words.js';
 import { DeliveryWorker } from './worker.js';
 
 @Module({
-  imports: [AccessModule, TemplatesModule],
+  imports: [AccessModule, TemplatesModule, OutboundModule],
   providers: [
     Deliveries,
     DeliveryRows,
     Guard,
     DeliveryWords,
     MailRenderer,
+    Receipts,
+    Pauses,
     DeliveryWorker,
     Suppressions,
     FeedbackRecorder,
@@ -30,6 +35,6 @@ import { DeliveryWorker } from './worker.js';
     SentMail,
     TestMail,
   ],
-  exports: [Deliveries, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck, SentMail, TestMail],
+  exports: [Deliveries, Pauses, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck, SentMail, TestMail],
 })
 export class DeliveryModule {}

@@ -8,6 +8,7 @@ import { insertNew, run } from '../platform/database/rows.js';
 import { scrub } from '../platform/logger.js';
 import { Delivery } from './delivery.entity.js';
 import { Feedback, type FeedbackKind } from './feedback.entity.js';
+import { Receipts } from './receipts.js';
 import { statesBefore } from './states.js';
 import { Suppressions } from './suppression.js';
 
@@ -40,6 +41,7 @@ const HAS_LEFT = `(state IN ('sent', 'submitting', 'uncertain') OR uncertain_at 
 export class FeedbackRecorder {
   constructor(
     private readonly suppressions: Suppressions,
+    private readonly receipts: Receipts,
     private readonly clock: Clock,
   ) {}
 
@@ -52,7 +54,7 @@ export class FeedbackRecorder {
     if (!hasLeft(delivery)) return { ok: false, reason: 'not-sent' };
     const deliveryId = delivery.id;
     if (!(await this.keep(tx, delivery, report))) return { ok: true, deliveryId, isNew: false };
-    await this.settle(tx, deliveryId, report.kind);
+    await this.settle(tx, delivery, report);
     await this.judgeAddress(tx, recipient, report.kind);
     return { ok: true, deliveryId, isNew: true };
   }
@@ -75,13 +77,16 @@ export class FeedbackRecorder {
    * A mail that came back ends as `bounced`. Any other word proves that it has left, so one whose answer was lost is
    * `sent` and is not tried again. A worker that holds the row finds it ended and leaves it so.
    */
-  private async settle(tx: Transaction, id: Id<'dlv'>, kind: FeedbackKind): Promise<void> {
+  private async settle(tx: Transaction, delivery: Delivery, { kind, detail }: FeedbackReport): Promise<void> {
     const state = ends.includes(kind) ? 'bounced' : 'sent';
     // What the worker is submitting now it will itself write down as sent.
     const from = statesBefore(state).filter((before) => state === 'bounced' || before !== 'submitting');
     const hasLeft = state === 'bounced' ? HAS_LEFT : 'uncertain_at IS NOT NULL';
-    const text = `UPDATE deliveries SET state = ?, ended_at = ? WHERE id = ? AND state IN ? AND ${hasLeft}`;
-    await run(tx, text, [state, this.clock.now(), id, from]);
+    const text = `UPDATE deliveries SET state = ?, ended_at = ? WHERE id = ? AND state IN ? AND ${hasLeft} RETURNING id`;
+    const changed = await run(tx, text, [state, this.clock.now(), delivery.id, from]);
+    // The next sweep finds what is to be told: nobody waits for it.
+    if (changed.length > 0)
+      await this.receipts.write(tx, [{ delivery, state, ...(state === 'bounced' && { detail: plain(detail) }) }]);
   }
 
   private async judgeAddress(tx: Transaction, recipient: string, kind: FeedbackKind): Promise<void> {

@@ -6,7 +6,8 @@ import { TemplateCatalogue } from '../templates/catalogue.js';
 import { whatStands } from '../tickets/standing.js';
 import { askBreakers, domainKey, transportKey, type Gate } from './breaker.js';
 import type { Delivery, Update } from './delivery.entity.js';
-import { ended, type Judged } from './delivery-rows.js';
+import { ended, type Judged, type Verdict } from './delivery-rows.js';
+import { Pauses } from './pauses.js';
 import { Suppressions } from './suppression.js';
 import { tellOnly } from './telling.js';
 import type { Transport } from './transports/transport.js';
@@ -17,6 +18,7 @@ export class Guard {
   constructor(
     private readonly suppressions: Suppressions,
     private readonly catalogue: TemplateCatalogue,
+    private readonly pauses: Pauses,
     private readonly clock: Clock,
   ) {}
 
@@ -30,12 +32,14 @@ export class Guard {
       ...transports.map(({ name }) => transportKey(name)),
       ...deliveries.map(({ recipient }) => domainKey(recipient)),
     ];
+    const paused = await this.pauses.waiting(tx, deliveries);
     const gate = await askBreakers(tx, keys, this.clock.now());
     const judged: Judged = { admitted: [], verdicts: [], shrunk: [] };
     deliveries.forEach((delivery, i) => {
       const news = standing[i];
       if (news == null) judged.verdicts.push(ended(delivery, 'cancelled'));
       else if (suppressed.has(addressKey(delivery.recipient))) judged.verdicts.push(ended(delivery, 'suppressed'));
+      else if (paused.has(delivery.id)) judged.verdicts.push(later(delivery, this.pauses.lookAgainAt()));
       else this.admit(judged, gate, transports, this.shrink(judged, delivery, news));
     });
     return judged;
@@ -66,7 +70,7 @@ export class Guard {
     const wait = gate.enter(domainKey(delivery.recipient)) ?? waitForAny(ways, gate);
     if (wait === null)
       judged.admitted.push({ delivery, transports: ways.filter(({ name }) => gate.isPassable(transportKey(name))) });
-    else judged.verdicts.push({ delivery, state: stateBefore(delivery), tried: [], signs: [], nextAttemptAt: wait });
+    else judged.verdicts.push(later(delivery, wait));
   }
 }
 
@@ -83,6 +87,10 @@ function waysOf({ uncertainAt, transport }: Delivery, transports: readonly Trans
 function waitForAny(transports: readonly Transport[], gate: Gate): number | null {
   const waits = transports.map(({ name }) => gate.enter(transportKey(name)));
   return waits.includes(null) ? null : Math.min(...waits.map(Number));
+}
+
+function later(delivery: Delivery, nextAttemptAt: number): Verdict {
+  return { delivery, state: stateBefore(delivery), tried: [], signs: [], nextAttemptAt };
 }
 
 /** As it was before it was claimed. */

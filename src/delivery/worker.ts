@@ -6,6 +6,7 @@ import { Clock } from '../platform/clock.js';
 import { Database, isDatabaseUnavailable } from '../platform/database/database.js';
 import { Grouped } from '../platform/grouped.js';
 import { Logger } from '../platform/logger.js';
+import { Metrics } from '../platform/metrics.js';
 import { Queue } from '../platform/queue/queue.js';
 import type { Delivery } from './delivery.entity.js';
 import { signsOf, type Sign } from './breaker.js';
@@ -109,6 +110,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     private readonly words: DeliveryWords,
     private readonly renderer: MailRenderer,
     private readonly logger: Logger,
+    private readonly metrics: Metrics,
   ) {
     const limits = { most: 100, atOnce: database.kind === 'postgres' ? 2 : 1, concernsAll: isDatabaseUnavailable };
     this.marks = new Grouped({
@@ -271,7 +273,9 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     }
   }
 
-  private tell({ delivery: { id, templateKey, attempts }, state, tried }: Verdict): void {
+  private tell({ delivery: { id, lane, templateKey, attempts }, state, tried }: Verdict): void {
+    for (const { transport, outcome } of tried) this.metrics.attempts.inc({ transport, outcome });
+    this.metrics.deliveries.inc({ lane, state });
     const fields = { id, template: templateKey, attempt: attempts, state, detail: tried.at(-1)?.detail };
     if (state === 'sent') this.logger.debug('mail sent', fields);
     else if (state === 'failed') this.logger.error('a mail failed for good', fields);

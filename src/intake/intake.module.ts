@@ -2,6 +2,8 @@ import { Module } from '@nestjs/common';
 import { DeliveryModule } from '../delivery/delivery.module.js';
 import { NotificationsModule } from '../notifications/notifications.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
+import { DiskSpace } from '../platform/disk-space.js';
+import { Admission } from './admission.js';
 import { EventsController } from './events.controller.js';
 import { FeedbackController } from './feedback/feedback.controller.js';
 import { Enricher } from './enricher.js';
@@ -11,6 +13,6 @@ import { SourceApis } from './source-api.js';
 @Module({
   imports: [TicketsModule, NotificationsModule, DeliveryModule],
   controllers: [EventsController, FeedbackController],
-  providers: [Intake, Enricher, SourceApis],
+  providers: [Intake, Admission, DiskSpace, Enricher, SourceApis],
 })
 export class IntakeModule {}

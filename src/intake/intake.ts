@@ -10,10 +10,12 @@ import { Database, isDatabaseUnavailable, type Transaction } from '../platform/d
 import { insertNew, insertRows, selectRows } from '../platform/database/rows.js';
 import { Grouped } from '../platform/grouped.js';
 import { Logger } from '../platform/logger.js';
+import { Metrics } from '../platform/metrics.js';
 import { Queue } from '../platform/queue/queue.js';
 import type { Source } from '../sources.js';
 import { FileStore } from '../tickets/file-store.js';
 import { Projection } from '../tickets/projection.js';
+import { Admission } from './admission.js';
 import { Event } from './event.entity.js';
 import type { IgnoredReason, IncomingWebhook, LookUp, NativeEvent } from './sources/adapter.js';
 import { readWebhook, type Happening } from './sources/read.js';
@@ -59,6 +61,8 @@ export class Intake {
     private readonly files: FileStore,
     private readonly queue: Queue,
     private readonly logger: Logger,
+    private readonly metrics: Metrics,
+    private readonly admission: Admission,
   ) {
     this.arrivals = new Grouped({
       most: MOST_EVENTS_OF_A_GROUP,
@@ -76,8 +80,17 @@ export class Intake {
   async receive(sourceName: string, webhook: Omit<IncomingWebhook, 'now'>): Promise<Receipt[]> {
     const source = this.config.sources.find(({ name }) => name === sourceName);
     if (!source) throw new PosternError('unknown-source', 'Check the source in the address of the webhook.');
-    const happenings = readWebhook(source, { ...webhook, now: this.clock.now() });
-    return Promise.all(happenings.map((one) => this.take(source, one)));
+    try {
+      return await this.admission.run(webhook.rawBody.length, () => {
+        const happenings = readWebhook(source, { ...webhook, now: this.clock.now() });
+        this.admission.count(source, happenings.length);
+        return Promise.all(happenings.map((one) => this.take(source, one)));
+      });
+    } catch (error) {
+      const reason = error instanceof PosternError ? error.code : 'unavailable';
+      this.metrics.events.inc({ source: source.name, outcome: 'refused', reason });
+      throw error;
+    }
   }
 
   /** What an event lacked was found: it counts from now on, once however often this is said. */
@@ -94,6 +107,7 @@ export class Intake {
   private async take(source: Source, happening: Happening): Promise<Receipt> {
     if (happening.kind === 'ignored') {
       this.logger.info('an event tells nobody', { source: source.name, reason: happening.reason });
+      this.metrics.events.inc({ source: source.name, outcome: 'ignored', reason: happening.reason });
       return { ignored: happening.reason };
     }
     const recorded = await this.arrivals.add({ ...happening, source });
@@ -104,6 +118,7 @@ export class Intake {
       );
     const { eventId, duplicate, orphanedFiles } = recorded;
     for (const file of orphanedFiles) await this.files.remove(file);
+    this.metrics.events.inc({ source: source.name, outcome: duplicate ? 'duplicate' : 'accepted', reason: '' });
     this.logger.debug('event received', { eventId, source: source.name, type: happening.event.type, duplicate });
     return { eventId, duplicate };
   }

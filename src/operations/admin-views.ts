@@ -35,6 +35,10 @@ export function suppressionView({ id, addressKey, reason, softCount, softAt, sin
   };
 }
 
+export function sourceView(name: string, adapter: string, pausedAt: number | null): object {
+  return { name, adapter, paused: pausedAt !== null, pausedAt: time(pausedAt) };
+}
+
 export function auditView({ id, at, actor, action, subject, detail }: AuditEntry): object {
   return { id, at: time(at), actor, action, subject, detail };
 }

@@ -1,8 +1,10 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { LessThan } from 'typeorm';
+import { Config } from '../config.js';
 import { Deliveries } from '../delivery/delivery.js';
 import { DeliveryLedger, isDeliveryState, type Resent } from '../delivery/ledger.js';
+import { Pauses } from '../delivery/pauses.js';
 import { Suppressions } from '../delivery/suppression.js';
 import { PosternError } from '../errors.js';
 import { isId, type IdPrefix } from '../ids.js';
@@ -13,7 +15,7 @@ import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { parseStrictJson } from '../platform/strict-json.js';
 import { revokeLinks } from '../tickets/ways-out.js';
-import { auditView, deliveryRecordView, deliveryView, suppressionView } from './admin-views.js';
+import { auditView, deliveryRecordView, deliveryView, sourceView, suppressionView } from './admin-views.js';
 import { AdminGuard } from './admin.guard.js';
 
 /** The one there is: the name of the token. */
@@ -32,11 +34,13 @@ interface Page {
 @UseGuards(AdminGuard)
 export class AdminController {
   constructor(
+    private readonly config: Config,
     private readonly database: Database,
     private readonly clock: Clock,
     private readonly suppressions: Suppressions,
     private readonly ledger: DeliveryLedger,
     private readonly deliveries: Deliveries,
+    private readonly pauses: Pauses,
   ) {}
 
   @Get('suppressions')
@@ -106,6 +110,50 @@ export class AdminController {
     if (!resent.ok) throw refusal(resent.reason);
     this.deliveries.wake([resent.planned]);
     return { id, state: 'queued' };
+  }
+
+  /** The sources of the settings, and since when one is paused. */
+  @Get('sources')
+  async listSources(): Promise<{ items: object[] }> {
+    const paused = new Map(
+      (await this.database.read((manager) => this.pauses.list(manager))).map(({ name, pausedAt }) => [name, pausedAt]),
+    );
+    return {
+      items: this.config.sources.map(({ name, adapter }) => sourceView(name, adapter, paused.get(name) ?? null)),
+    };
+  }
+
+  /** Its events go on to be taken and recorded; its mails wait. Said twice it is done once. */
+  @Post('sources/:name/pause')
+  @HttpCode(200)
+  pause(
+    @Param('name') name: string,
+    @Query('reason') reason: string | undefined,
+    @Req() request: FastifyRequest,
+  ): Promise<{ name: string; paused: boolean }> {
+    return this.setPaused(name, true, reasonOf(reason, request));
+  }
+
+  /** What has waited leaves at once. */
+  @Post('sources/:name/resume')
+  @HttpCode(200)
+  resume(
+    @Param('name') name: string,
+    @Query('reason') reason: string | undefined,
+    @Req() request: FastifyRequest,
+  ): Promise<{ name: string; paused: boolean }> {
+    return this.setPaused(name, false, reasonOf(reason, request));
+  }
+
+  private async setPaused(name: string, paused: boolean, why: string): Promise<{ name: string; paused: boolean }> {
+    if (!this.config.sources.some((source) => source.name === name))
+      throw new PosternError('unknown-source', 'Check the name of the source.');
+    await this.database.write(async (tx) => {
+      const isNew = paused ? await this.pauses.pause(tx, name) : await this.pauses.resume(tx, name);
+      const entry = { actor: ACTOR, action: paused ? 'source.paused' : 'source.resumed', subject: name, detail: why };
+      if (isNew) await audit(tx, entry, this.clock.now());
+    });
+    return { name, paused };
   }
 
   /** For a link that got into wrong hands: `address` of one person of the ticket, without it all of them. */

@@ -4,12 +4,15 @@ import { TemplatesModule } from '../templates/templates.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { AdminController } from './admin.controller.js';
 import { AdminGuard } from './admin.guard.js';
+import { Backlog } from './backlog.js';
+import { DocsController } from './docs.controller.js';
 import { HealthController } from './health.controller.js';
 import { Health } from './health.js';
+import { MetricsController } from './metrics.controller.js';
 
 @Module({
   imports: [DeliveryModule, TicketsModule, TemplatesModule],
-  controllers: [HealthController, AdminController],
-  providers: [Health, AdminGuard],
+  controllers: [HealthController, MetricsController, DocsController, AdminController],
+  providers: [Health, Backlog, AdminGuard],
 })
 export class OperationsModule {}

@@ -1,16 +1,26 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { buffer } from 'node:stream/consumers';
 import { In, IsNull, LessThanOrEqual } from 'typeorm';
 import { Config } from '../config.js';
 import type { Source } from '../sources.js';
 import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
+import type { Blobs } from '../platform/files/blobs.js';
+import { insertRows } from '../platform/database/rows.js';
+import { openBlobs } from '../platform/files/open-blobs.js';
 import { HttpClient, type HttpOutcome } from '../platform/http-client.js';
 import { Logger } from '../platform/logger.js';
+import { Metrics } from '../platform/metrics.js';
 import { Queue } from '../platform/queue/queue.js';
+import { retryAfterMs } from '../platform/retry-after.js';
+import { Slots } from '../platform/slots.js';
 import { signWebhook } from '../platform/webhook-signature.js';
 import { attachmentUrl } from './attachment-url.js';
 import { OutboundAttempt, OutboundMessage, type OutboundState } from './outbound.entity.js';
+import { ApiFailure, LeaseLost, TicketApi } from './ticket-api.js';
+import type { OutgoingReply, ReplyWriter } from './writers/writer.js';
+import { writers } from './writers/writers.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -28,22 +38,50 @@ const RETRY_AFTER_MS = [
   24 * HOUR,
 ];
 const JITTER = 0.1;
-const LONGEST_RETRY_AFTER_MS = 24 * HOUR;
-/** Longer than a call may take (15 s), so that nobody takes a message that is on its way. */
+/** Longer than a call may take (15 s; 45 s of a ticket system's API), so that nobody takes a message that is on its way. */
 const LEASE_MS = 60 * SECOND;
 const CONCURRENCY = 10;
+/** Replies with files that are in memory at once, each with up to 25 MB, and half as much again as base64. */
+const MOST_WRITING = 2;
 
-/** What is told to a source. A file is named by its attachment; its URL is signed anew at each try, never stored. */
+/** What is told to a source. */
 export interface OutboundNews {
   source: string;
   type: string;
   subjectId?: string;
-  data: object & { reply?: { attachments: { attachmentId: Id<'att'> }[] } };
+  data: object & { reply?: NewsOfReply };
 }
 
-/** The signed webhook messages to the sources: kept, tried until acknowledged, parked when nothing helps. */
+export interface NewsOfReply {
+  id: Id<'rpl'>;
+  email: string;
+  body: string;
+  createdAt: string;
+  attachments: NewsOfFile[];
+}
+
+/** `attachmentId` and `file` (its name in our store) stay here; the source gets a URL, signed anew at each try. */
+export interface NewsOfFile {
+  attachmentId: Id<'att'>;
+  file: string | null;
+  name: string;
+  contentType: string;
+  size: number | null;
+  sha256: string | null;
+}
+
+/** Happenings that a source's `writer` brings into the ticket system. */
+const WRITTEN = ['ticket.guest_replied', 'ticket.guest_solved', 'ticket.guest_unsolved'];
+
+/**
+ * What the sources are told, by signed webhooks, and what is written into their ticket systems: kept, tried until
+ * acknowledged, parked when nothing helps.
+ */
 @Injectable()
 export class Outbound implements OnApplicationBootstrap {
+  private readonly blobs: Blobs;
+  private readonly writing = new Slots(MOST_WRITING, Infinity);
+
   constructor(
     private readonly config: Config,
     private readonly database: Database,
@@ -51,7 +89,10 @@ export class Outbound implements OnApplicationBootstrap {
     private readonly http: HttpClient,
     private readonly clock: Clock,
     private readonly logger: Logger,
-  ) {}
+    private readonly metrics: Metrics,
+  ) {
+    this.blobs = openBlobs(config.files);
+  }
 
   onApplicationBootstrap(): void {
     if (!this.config.roles.worker) return;
@@ -64,28 +105,41 @@ export class Outbound implements OnApplicationBootstrap {
   }
 
   /** True if the source wants to hear of this type. */
-  listens(source: string, type: string): boolean {
-    return this.endpoint(source)?.events.some((pattern) => matches(pattern, type)) ?? false;
+  listens(name: string, type: string): boolean {
+    const source = this.source(name);
+    if (!source) return false;
+    return writerOf(source, type) !== null || (source.outbound?.events.some((one) => matches(one, type)) ?? false);
+  }
+
+  /** True if some source wants to hear of this type. */
+  isHeard(type: string): boolean {
+    return this.config.sources.some(({ name }) => this.listens(name, type));
   }
 
   /** Keeps news in the caller's transaction; hand the ids to `wake` after its commit. Empty if the source does not listen. */
-  async enqueue(tx: Transaction, news: OutboundNews): Promise<Id<'out'>[]> {
-    if (!this.listens(news.source, news.type)) return [];
+  enqueue(tx: Transaction, news: OutboundNews): Promise<Id<'out'>[]> {
+    return this.enqueueAll(tx, [news]);
+  }
+
+  /** The same for many, in one statement; without those that their sources do not listen to. */
+  async enqueueAll(tx: Transaction, news: readonly OutboundNews[]): Promise<Id<'out'>[]> {
     const now = this.clock.now();
-    const id = newId('out', now);
-    await tx.insert(OutboundMessage, {
-      id,
-      source: news.source,
-      type: news.type,
-      subjectId: news.subjectId ?? null,
-      data: news.data,
-      state: 'queued',
-      attempts: 0,
-      createdAt: now,
-      nextAttemptAt: now,
-      endedAt: null,
-    });
-    return [id];
+    const messages = news
+      .filter(({ source, type }) => this.listens(source, type))
+      .map(({ source, type, subjectId, data }): OutboundMessage => ({
+        id: newId('out', now),
+        source,
+        type,
+        subjectId: subjectId ?? null,
+        data,
+        state: 'queued',
+        attempts: 0,
+        createdAt: now,
+        nextAttemptAt: now,
+        endedAt: null,
+      }));
+    await insertRows(tx, OutboundMessage, messages);
+    return messages.map(({ id }) => id);
   }
 
   wake(ids: Id<'out'>[]): void {
@@ -99,8 +153,8 @@ export class Outbound implements OnApplicationBootstrap {
     return new Map(rows.map((row) => [row.subjectId!, row.state]));
   }
 
-  private endpoint(source: string): Source['outbound'] {
-    return this.config.sources.find(({ name }) => name === source)?.outbound ?? null;
+  private source(name: string): Source | undefined {
+    return this.config.sources.find((source) => source.name === name);
   }
 
   private async due(limit: number): Promise<string[]> {
@@ -119,10 +173,18 @@ export class Outbound implements OnApplicationBootstrap {
     const message = await this.claim(id);
     if (message === null) return;
     const startedAt = this.clock.now();
-    const endpoint = this.endpoint(message.source);
-    // A source that was taken out of the settings waits, visible, for somebody to decide.
-    const outcome = endpoint ? await this.post(message, endpoint, startedAt) : null;
-    await this.record(message, startedAt, judge(outcome, message, startedAt));
+    const source = this.source(message.source);
+    const writer = source ? writerOf(source, message.type) : null;
+    try {
+      // A source that was taken out of the settings waits, visible, for somebody to decide.
+      const verdict = writer
+        ? await this.write(message, writer, source!)
+        : judge(source?.outbound ? await this.post(message, source.outbound, startedAt) : null, message, startedAt);
+      await this.record(message, startedAt, verdict);
+    } catch (error) {
+      if (!(error instanceof LeaseLost)) throw error;
+      this.logger.warn('an outbound message took longer than its lease; another worker has it', { id });
+    }
   }
 
   /** Takes the message for the length of a lease; null if another worker did, or it is not due. */
@@ -138,6 +200,69 @@ export class Outbound implements OnApplicationBootstrap {
     });
   }
 
+  /** The end of the lease is also its name: whoever takes the message over gives it a later one. */
+  private async extendLease(message: OutboundMessage): Promise<void> {
+    const { id, nextAttemptAt } = message;
+    const until = Math.max(this.clock.now() + LEASE_MS, nextAttemptAt);
+    const kept = await this.database.write((tx) =>
+      tx.update(OutboundMessage, { id, state: 'leased', nextAttemptAt }, { nextAttemptAt: until }),
+    );
+    if (kept.affected !== 1) throw new LeaseLost();
+    message.nextAttemptAt = until;
+  }
+
+  /** Into the ticket system itself. What came of it is known by its mark, whoever died in between. */
+  private async write(message: OutboundMessage, writer: ReplyWriter, { api }: Source): Promise<Verdict> {
+    const ticketApi = new TicketApi(
+      this.http,
+      api!,
+      () => this.clock.now(),
+      () => this.extendLease(message),
+    );
+    try {
+      const outcome = await this.writing.run(() => this.writeInto(ticketApi, writer, message));
+      return { state: 'delivered', status: 200, outcome: outcome!, nextAttemptAt: this.clock.now() };
+    } catch (error) {
+      if (error instanceof LeaseLost) throw error;
+      const now = this.clock.now();
+      // Not what its documents say: an operator sees it, and the next try may meet a system that was mended.
+      const failure =
+        error instanceof ApiFailure
+          ? error
+          : new ApiFailure('again', 0, `unreadable answer (${(error as Error).name})`);
+      if (failure.kind === 'refused')
+        return { state: 'parked', status: failure.status, outcome: refusal(failure), nextAttemptAt: now };
+      return { status: failure.status, outcome: failure.reason, ...later(message, now, failure.waitMs) };
+    }
+  }
+
+  private async writeInto(api: TicketApi, writer: ReplyWriter, message: OutboundMessage): Promise<string> {
+    const { ticket, reply } = message.data as { ticket: { id: string }; reply?: NewsOfReply };
+    if (reply) {
+      const { wasThere, left } = await writer.write(api, this.outgoing(ticket.id, reply, message));
+      return wasThere ? 'was there' : left > 0 ? `written, ${left} files as links` : 'written';
+    }
+    if (message.type === 'ticket.guest_unsolved') await writer.reopen!(api, ticket.id);
+    return 'written';
+  }
+
+  private outgoing(
+    ticketId: string,
+    { id, email, body, attachments }: NewsOfReply,
+    message: OutboundMessage,
+  ): OutgoingReply {
+    const files = attachments.map(({ name, contentType, file, attachmentId }) => ({
+      name,
+      contentType,
+      read: async () => {
+        const stream = file === null ? null : await this.blobs.read(file);
+        return stream && buffer(stream);
+      },
+      url: this.fileUrl(attachmentId, message),
+    }));
+    return { id, ticketId, email, body, files };
+  }
+
   private post(
     message: OutboundMessage,
     { url, secret }: NonNullable<Source['outbound']>,
@@ -149,14 +274,22 @@ export class Outbound implements OnApplicationBootstrap {
     return this.http.post(url, body, { 'content-type': 'application/json', 'user-agent': 'Postern', ...headers });
   }
 
-  private withSignedFiles({ data, createdAt }: OutboundMessage): object {
+  private withSignedFiles(message: OutboundMessage): object {
+    const { data } = message;
     const { reply } = data as OutboundNews['data'];
     if (!reply) return data;
-    const attachments = reply.attachments.map(({ attachmentId, ...rest }) => ({
-      ...rest,
-      url: attachmentUrl(this.config.linkKeys, this.config.publicUrl, attachmentId, createdAt),
+    const attachments = reply.attachments.map(({ attachmentId, name, contentType, size, sha256 }) => ({
+      name,
+      contentType,
+      size,
+      sha256,
+      url: this.fileUrl(attachmentId, message),
     }));
     return { ...data, reply: { ...reply, attachments } };
+  }
+
+  private fileUrl(id: Id<'att'>, { createdAt }: OutboundMessage): string {
+    return attachmentUrl(this.config.linkKeys, this.config.publicUrl, id, createdAt);
   }
 
   private async record(message: OutboundMessage, startedAt: number, verdict: Verdict): Promise<void> {
@@ -174,7 +307,11 @@ export class Outbound implements OnApplicationBootstrap {
       });
       const ended = verdict.state === 'queued' ? {} : { endedAt };
       const next = { state: verdict.state, attempts: number, nextAttemptAt: verdict.nextAttemptAt, ...ended };
-      await tx.update(OutboundMessage, { id: message.id, state: 'leased' }, next);
+      await tx.update(OutboundMessage, { id: message.id, state: 'leased', nextAttemptAt: message.nextAttemptAt }, next);
+    });
+    this.metrics.outbound.inc({
+      source: message.source,
+      outcome: verdict.state === 'queued' ? 'retried' : verdict.state,
     });
     const fields = {
       id: message.id,
@@ -201,24 +338,35 @@ interface Verdict {
 }
 
 /** Any 2xx is an acknowledgement; 410 means never again; everything else is tried again while the schedule lasts. */
-function judge(outcome: HttpOutcome | null, { attempts }: OutboundMessage, now: number): Verdict {
+function judge(outcome: HttpOutcome | null, message: OutboundMessage, now: number): Verdict {
   const status = outcome?.status ?? 0;
   const told = outcome === null ? 'no endpoint' : outcome.ok ? String(status) : outcome.reason;
   const verdict = { status, outcome: told, nextAttemptAt: now };
   // Also when its body was too long to read: the status is the acknowledgement.
   if (status >= 200 && status < 300) return { ...verdict, state: 'delivered' };
-  const wait = RETRY_AFTER_MS[attempts];
-  if (outcome === null || status === 410 || wait === undefined) return { ...verdict, state: 'parked' };
-  const jittered = wait * (1 + JITTER * Math.random());
-  const asked = outcome.ok ? retryAfterMs(outcome.headers['retry-after'], now) : 0;
-  return { ...verdict, state: 'queued', nextAttemptAt: Math.ceil(now + Math.max(jittered, asked)) };
+  if (outcome === null || status === 410) return { ...verdict, state: 'parked' };
+  return { ...verdict, ...later(message, now, outcome.ok ? retryAfterMs(outcome.headers['retry-after'], now) : 0) };
 }
 
-/** `Retry-After` in seconds or as a date (RFC 9110 10.2.3), at most a day. */
-function retryAfterMs(header: string | undefined, now: number): number {
-  if (header === undefined) return 0;
-  const wait = /^\d+$/.test(header) ? Number(header) * SECOND : Date.parse(header) - now;
-  return Number.isFinite(wait) ? Math.min(Math.max(wait, 0), LONGEST_RETRY_AFTER_MS) : 0;
+/** The next try, not before what was asked for; parked where the schedule is at its end. */
+function later({ attempts }: OutboundMessage, now: number, askedMs: number): Pick<Verdict, 'state' | 'nextAttemptAt'> {
+  const wait = RETRY_AFTER_MS[attempts];
+  if (wait === undefined) return { state: 'parked', nextAttemptAt: now };
+  const jittered = wait * (1 + JITTER * Math.random());
+  return { state: 'queued', nextAttemptAt: Math.ceil(now + Math.max(jittered, askedMs)) };
+}
+
+/** Why a ticket system will not take it, in words for an operator. */
+function refusal({ status, said }: ApiFailure): string {
+  if (/closed/i.test(said)) return `${status}: the ticket is closed`;
+  if (status === 404 || status === 410) return `${status}: the ticket is gone`;
+  return `${status}: refused`;
+}
+
+/** Who brings this into the source's ticket system, if that is set and can be. */
+function writerOf({ writer }: Source, type: string): ReplyWriter | null {
+  const found = writer === null || !WRITTEN.includes(type) ? null : writers[writer];
+  return found && (type === 'ticket.guest_replied' || found.reopen) ? found : null;
 }
 
 function matches(pattern: string, type: string): boolean {

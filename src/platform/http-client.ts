@@ -20,6 +20,8 @@ export interface HttpFailure {
   status?: number;
   /** False if the request has surely not arrived: repeating it cannot double anything. */
   mayHaveArrived: boolean;
+  /** Of a `redirect`, as it was given. Not for an operator: it may open something. */
+  location?: string;
 }
 
 export type HttpHeaders = IncomingMessage['headers'];
@@ -67,7 +69,7 @@ interface Target {
 }
 
 interface Call {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PUT';
   headers: Record<string, string>;
   body?: Buffer;
   signal?: AbortSignal;
@@ -109,6 +111,12 @@ export class HttpClient {
   ): Promise<HttpOutcome> {
     const call: Call = { method: 'POST', headers, body: Buffer.from(body), timeoutMs: this.#timeoutMs, ...options };
     return this.#whole(url, call, this.#maxAnswerBytes);
+  }
+
+  /** Sends `body` and reads an answer of at most `maxBytes` whole, whatever its status but 3xx. */
+  send(method: 'POST' | 'PUT', url: string, body: Buffer, options: StreamOptions): Promise<HttpOutcome> {
+    const { headers = {}, signal, timeoutMs = this.#timeoutMs, maxBytes } = options;
+    return this.#whole(url, { method, headers, body, signal, timeoutMs }, maxBytes);
   }
 
   /** Gets an answer of at most `maxBytes` whole, whatever its status but 3xx. */
@@ -239,7 +247,7 @@ class Exchange<T> {
       const status = answer.statusCode ?? 0;
       this.#status = status;
       answer.on('error', (error) => this.#failBy(error));
-      if (status >= 300 && status < 400) this.fail('redirect', `status ${status}`);
+      if (status >= 300 && status < 400) this.fail('redirect', `status ${status}`, answer.headers.location);
       else handle(answer, status);
     });
   }
@@ -263,11 +271,12 @@ class Exchange<T> {
     return stream;
   }
 
-  fail(reason: HttpFailureReason, detail: string): void {
+  fail(reason: HttpFailureReason, detail: string, location?: string): void {
     if (this.#done) return;
     const mayHaveArrived = this.#phase === 'sent';
     this.#stream?.destroy(new HttpStreamError(reason));
-    this.settle({ ok: false, reason, detail, mayHaveArrived, ...(this.#status && { status: this.#status }) });
+    const more = { ...(this.#status && { status: this.#status }), ...(location !== undefined && { location }) };
+    this.settle({ ok: false, reason, detail, mayHaveArrived, ...more });
     this.#clean();
     this.request.destroy();
   }

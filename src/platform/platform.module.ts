@@ -4,6 +4,7 @@ import { Clock } from './clock.js';
 import { Database } from './database/database.js';
 import { HttpClient } from './http-client.js';
 import { Logger } from './logger.js';
+import { Metrics } from './metrics.js';
 import { QueueModule } from './queue/queue.module.js';
 
 /** What was opened before the application and is closed after it. */
@@ -13,6 +14,7 @@ export interface Platform {
   logger: Logger;
   database: Database;
   http: HttpClient;
+  metrics: Metrics;
   /** How often due work is looked for; 0: never by itself, for tests that own the clock. */
   sweepEveryMs?: number;
 }
@@ -21,13 +23,14 @@ export interface Platform {
 @Global()
 @Module({})
 export class PlatformModule {
-  static with({ config, clock, logger, database, http, sweepEveryMs }: Platform): DynamicModule {
+  static with({ config, clock, logger, database, http, metrics, sweepEveryMs }: Platform): DynamicModule {
     const providers = [
       { provide: Config, useValue: config },
       { provide: Clock, useValue: clock },
       { provide: Logger, useValue: logger },
       { provide: Database, useValue: database },
       { provide: HttpClient, useValue: http },
+      { provide: Metrics, useValue: metrics },
     ];
     return {
       module: PlatformModule,

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { Readable } from 'node:stream';
-import { HttpClient, HttpStreamError } from '../platform/http-client.js';
+import { HttpClient, HttpStreamError, type HttpStreamOutcome } from '../platform/http-client.js';
+import type { SourceApiSettings } from '../sources.js';
 import { attachmentDisposition, cleanName } from '../tickets/file-rules.js';
 import { FileStore } from '../tickets/file-store.js';
 import { Previews } from '../tickets/previews.js';
@@ -27,9 +28,16 @@ export class AttachmentSender {
     private readonly http: HttpClient,
   ) {}
 
-  /** Nothing was answered unless it was `sent`; `gone`: there is no such file, or the source does not give it. */
-  async send(reply: FastifyReply, attachment: Attachment | null): Promise<Sending> {
-    const stream = attachment && (await this.open(attachment));
+  /**
+   * Nothing was answered unless it was `sent`; `gone`: there is no such file, or the source does not give it.
+   * @param api of the source, for a file that it alone gives out
+   */
+  async send(
+    reply: FastifyReply,
+    attachment: Attachment | null,
+    api: SourceApiSettings | null = null,
+  ): Promise<Sending> {
+    const stream = attachment && (await this.open(attachment, api));
     if (!stream) return 'gone';
     if (typeof stream === 'string') return stream;
     await reply
@@ -57,14 +65,28 @@ export class AttachmentSender {
   }
 
   /** Ours from the store; the source's through the client that reaches public addresses only. */
-  private async open({ file, url }: Attachment): Promise<Readable | 'unsafe' | 'unchecked' | null> {
+  private async open(
+    { file, url }: Attachment,
+    api: SourceApiSettings | null,
+  ): Promise<Readable | 'unsafe' | 'unchecked' | null> {
     if (file !== null) return this.files.read(file);
-    if (url === null) return null;
-    const fetched = await this.http.getStream(url, { maxBytes: MOST_FETCHED_BYTES, timeoutMs: FETCH_TIMEOUT_MS });
-    if (!fetched.ok) return null;
+    const fetched = url === null ? null : await this.fetch(url, api);
+    if (!fetched?.ok) return null;
     if (fetched.status === 200) return this.scanner.isConfigured ? this.scanned(fetched.stream) : fetched.stream;
     fetched.stream.destroy();
     return null;
+  }
+
+  /**
+   * Systems keep their files at a CDN and send us there, so one redirect is followed: to an address that is checked like
+   * the first one, and without the credential.
+   */
+  private async fetch(url: string, api: SourceApiSettings | null): Promise<HttpStreamOutcome> {
+    const limits = { maxBytes: MOST_FETCHED_BYTES, timeoutMs: FETCH_TIMEOUT_MS };
+    const headers = api && isFileOf(api, url) ? { authorization: api.authorization } : undefined;
+    const first = await this.http.getStream(url, { ...limits, headers });
+    if (first.ok || first.location === undefined || !URL.canParse(first.location, url)) return first;
+    return this.http.getStream(new URL(first.location, url).href, limits);
   }
 
   /** With a scanner nothing that it has not seen is handed out, whoever wrote it. */
@@ -76,4 +98,14 @@ export class AttachmentSender {
       throw error;
     }
   }
+}
+
+/**
+ * Whether the source's credential goes along: to its API's own origin, and to files alone. Whoever wrote the event must
+ * not have other things fetched by it.
+ */
+function isFileOf({ url: root }: SourceApiSettings, url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { origin, pathname } = new URL(url);
+  return origin === new URL(root).origin && /\/(ticket_)?attachments?\//.test(pathname);
 }

@@ -41,9 +41,10 @@ export class Doors {
   }
 }
 
-/** What the source is told of a guest's step: which ticket, and who. */
-export function newsOf({ ticket, participant }: Conversation): object {
-  return { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email: participant.email };
+/** What the source is told of a guest's step: which ticket, who, and when (ms since 1970). */
+export function newsOf({ ticket, participant }: Conversation, now: number): object {
+  const { email } = participant;
+  return { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email, at: new Date(now).toISOString() };
 }
 
 /** After a form: the page that shows what it did, so that a reload repeats nothing. */

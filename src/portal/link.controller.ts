@@ -11,6 +11,7 @@ import { Outbound } from '../outbound/outbound.js';
 import { maskAddress } from '../platform/address.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
+import { Metrics } from '../platform/metrics.js';
 import { takeBackDenial } from '../tickets/ways-out.js';
 import { canonicalIp } from './client-network.js';
 import { Doors, newsOf, seeOther, type Door } from './doors.js';
@@ -39,6 +40,7 @@ export class LinkController {
     private readonly deliveries: Deliveries,
     private readonly suppressions: Suppressions,
     private readonly outbound: Outbound,
+    private readonly metrics: Metrics,
     private readonly visitors: Visitors,
     private readonly writer: PageWriter,
   ) {}
@@ -89,9 +91,14 @@ export class LinkController {
       const mails = await this.deliveries.plan(tx, [
         { ticket, participant, templateKey: 'access-code', occurredAt, challenge },
       ]);
-      const news = await this.outbound.enqueue(tx, { source: source.name, type: 'link.opened', data: newsOf(door) });
+      const news = await this.outbound.enqueue(tx, {
+        source: source.name,
+        type: 'link.opened',
+        data: newsOf(door, this.clock.now()),
+      });
       return { ok: true as const, mails, news };
     });
+    this.metrics.codes.inc({ outcome: result.ok ? 'sent' : 'limited' });
     if (result.ok) {
       this.deliveries.wake(result.mails);
       this.outbound.wake(result.news);
@@ -139,12 +146,17 @@ export class LinkController {
         // Whoever reads the mailbox is in again, whatever somebody said who only had the link.
         await takeBackDenial(tx, holder, this.clock.now());
         return {
-          news: await this.outbound.enqueue(tx, { source: source.name, type: 'guest.verified', data: newsOf(door) }),
+          news: await this.outbound.enqueue(tx, {
+            source: source.name,
+            type: 'guest.verified',
+            data: newsOf(door, this.clock.now()),
+          }),
           handedTo: target && (await this.handoffs.issue(tx, holder, { source, target, ticket: { ...ticket, email } })),
         };
       },
       { opensSession: target === null },
     );
+    this.metrics.codes.inc({ outcome: verdict.ok ? 'right' : verdict.reason });
     if (verdict.ok) {
       const { news, handedTo } = verdict.also;
       this.outbound.wake(news);

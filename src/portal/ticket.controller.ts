@@ -92,8 +92,6 @@ export class TicketController {
       .header('content-type', 'text/event-stream; charset=utf-8')
       .header('cache-control', 'no-store')
       .header('x-accel-buffering', 'no')
-      // Nobody asks again on a connection that a stream had: it must not hold up a stop.
-      .header('connection', 'close')
       .send(out);
   }
 
@@ -193,13 +191,14 @@ export class TicketController {
   @Post('files/remove')
   async removeFile(
     @Param('id') id: string,
-    @Body() form: { formToken?: string; sha256?: string } | undefined,
+    @Body() form: { formToken?: string; name?: string; sha256?: string } | undefined,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const room = await this.enterByForm(id, form, request, reply);
     if (!room) return;
-    await this.drafts.remove(room.session, String(form?.sha256 ?? ''));
+    const { name = '', sha256 = '' } = form ?? {};
+    await this.drafts.remove(room.session, { name, sha256 });
     await reply.status(204).header('cache-control', 'no-store').send();
   }
 
@@ -213,7 +212,7 @@ export class TicketController {
     const room = await this.enter(id, request, reply);
     if (!room) return;
     const file = await this.database.read((manager) => findAttachment(manager, room.ticket.id, attachment));
-    const sending = await this.sender.send(reply, file);
+    const sending = await this.sender.send(reply, file, room.source.api);
     if (sending === 'sent') return;
     const { status, kind } = notSent[sending];
     await this.writer.notice(request, reply, status, { kind, href: `/tickets/${id}` }, room);
@@ -464,8 +463,9 @@ function replyNews({ ticket, participant }: Conversation, reply: Reply, attachme
         email: participant.email,
         body,
         createdAt: new Date(createdAt).toISOString(),
-        attachments: attachments.map(({ id: attachmentId, name, contentType, size, sha256 }) => ({
+        attachments: attachments.map(({ id: attachmentId, file, name, contentType, size, sha256 }) => ({
           attachmentId,
+          file,
           name,
           contentType,
           size,

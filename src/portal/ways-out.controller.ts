@@ -110,7 +110,7 @@ export class WaysOutController {
   private async tell(door: Door, type: string, change: (tx: Transaction, now: number) => Promise<boolean>) {
     const news = await this.database.write(async (tx) => {
       if (!(await change(tx, this.clock.now()))) return [];
-      return this.outbound.enqueue(tx, { source: door.source.name, type, data: newsOf(door) });
+      return this.outbound.enqueue(tx, { source: door.source.name, type, data: newsOf(door, this.clock.now()) });
     });
     this.outbound.wake(news);
   }

@@ -159,29 +159,34 @@ function withDefaults(own: Record<string, unknown>, templatesDir: string, key: s
 }
 
 function unreadable(brand: z.infer<typeof brandShape>): string[] {
-  return (['light', 'dark'] as const).flatMap((mode) =>
-    READABLE.flatMap(([front, back]) => {
-      const palette = brand[mode];
+  return (['light', 'dark'] as const).flatMap((mode) => {
+    const palette = brand[mode];
+    const better = readable(palette);
+    return READABLE.flatMap(([front, back]) => {
       const ratio = contrast(palette[front], palette[back]);
       if (ratio >= CONTRAST) return [];
       const pair = `${mode}.${front} on ${mode}.${back} has a contrast of ${ratio.toFixed(2)}, and needs ${CONTRAST}`;
-      const better = readableColour(palette, front);
-      const fix = better ? `${mode}.${front} ${better} would pass` : `change ${mode}.${back}`;
+      const changed = ([front, back] as const).find((name) => better[name] !== palette[name]);
+      const fix = changed
+        ? `${mode}.${changed} ${better[changed]} would pass`
+        : 'no colour is readable on all it is on';
       return [`${pair} (${palette[front]} on ${palette[back]}): ${fix}`];
-    }),
-  );
+    });
+  });
 }
 
-/** The nearest shade or tint of a palette's colour that is readable on all that it stands on; null if there is none. */
-function readableColour(palette: Palette, front: keyof Palette): string | null {
-  const backs = READABLE.filter(([one]) => one === front).map(([, back]) => palette[back]);
-  for (let percent = 1; percent <= 100; percent++) {
-    for (const end of [0, 255]) {
-      const colour = mix(palette[front], end, percent / 100);
-      if (backs.every((back) => contrast(colour, back) >= CONTRAST)) return colour;
-    }
+/** A palette whose letters are all readable, each colour moved no further than it must be towards black or white. */
+function readable(palette: Palette): Palette {
+  const better = { ...palette };
+  // In the order of the pairs, so that what stands on the accent is held to the new one.
+  for (const front of new Set(READABLE.map(([one]) => one))) {
+    const backs = READABLE.filter(([one]) => one === front).map(([, back]) => better[back]);
+    const passes = (colour: string) => backs.every((back) => contrast(colour, back) >= CONTRAST);
+    const steps = Array.from({ length: 101 }, (_, percent) => percent / 100);
+    const shades = steps.flatMap((part) => [0, 255].map((end) => mix(palette[front], end, part)));
+    better[front] = shades.find(passes) ?? palette[front];
   }
-  return null;
+  return better;
 }
 
 /** `colour` moved by `part` (0 to 1) towards the grey of that value: 0 is black, 255 white. */

@@ -76,7 +76,7 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
       const before = await tx.findOneBy(Draft, { participantId });
       const wanted = this.filesOf(before).filter((one) => isKept(one, pick));
       // Sent twice, by a script and by the browser after it, a file is one.
-      const fresh = files.filter(({ sha256 }) => !wanted.some((one) => one.sha256 === sha256));
+      const fresh = files.filter((file) => !wanted.some((one) => isSame(one, file)));
       const kept = withinLimits([...wanted, ...fresh]);
       await this.put(tx, access, { body, files: kept, expiresAt: this.clock.now() + LIFETIME_MS });
       return [...(before?.files ?? []), ...files].filter((one) => !kept.includes(one));
@@ -85,8 +85,8 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /**
-   * Keeps one stored file for the reply that is being written, as long as a session can last. Bytes that are there already
-   * are kept once, so an upload whose answer was lost can be repeated. What is not kept is removed from the store.
+   * Keeps one stored file for the reply that is being written, as long as a session can last. What is there already is
+   * kept once, so an upload whose answer was lost can be repeated. What is not kept is removed from the store.
    */
   async add(access: Access, received: ReceivedFile): Promise<Added> {
     const { ticketId, participantId } = access;
@@ -94,7 +94,7 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
       await lockTicket(tx, ticketId);
       const before = await tx.findOneBy(Draft, { participantId });
       const files = this.filesOf(before);
-      const same = files.find(({ sha256 }) => sha256 === received.sha256);
+      const same = files.find((one) => isSame(one, received));
       if (same) return { added: { ok: true as const, file: same }, unwanted: [received] };
       const all = [...files, received];
       const reason = limitFault(all) ?? ((await hasRoom(tx, ticketId, all)) ? null : ('ticket-full' as const));
@@ -110,12 +110,12 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** Takes one file away again. Nothing happens if it is gone already. */
-  async remove(access: Access, sha256: string): Promise<void> {
+  async remove(access: Access, given: FileSign): Promise<void> {
     const { ticketId, participantId } = access;
     const gone = await this.database.write(async (tx) => {
       await lockTicket(tx, ticketId);
       const draft = await tx.findOneBy(Draft, { participantId });
-      const unwanted = draft?.files.find((one) => one.sha256 === sha256);
+      const unwanted = draft?.files.find((one) => isSame(one, given));
       if (!draft || !unwanted) return null;
       const files = draft.files.filter((one) => one !== unwanted);
       if (files.length > 0 || this.bodyOf(draft) !== '') await tx.update(Draft, { id: draft.id }, { files });
@@ -181,6 +181,10 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
     await tx.insert(Draft, { id, ticketId, participantId, sealed, files, expiresAt });
   }
 }
+
+type FileSign = Pick<ReceivedFile, 'name' | 'sha256'>;
+
+const isSame = (one: FileSign, other: FileSign) => one.sha256 === other.sha256 && one.name === other.name;
 
 const isKept = ({ sha256 }: ReceivedFile, { keep, offered }: DraftPick) =>
   keep.includes(sha256) || !offered.includes(sha256);

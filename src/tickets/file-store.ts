@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Config } from '../config.js';
 import type { Blobs } from '../platform/files/blobs.js';
-import { BucketBlobs } from '../platform/files/bucket-blobs.js';
-import { FolderBlobs } from '../platform/files/folder-blobs.js';
+import { openBlobs } from '../platform/files/open-blobs.js';
 import { checkFile, cleanName, type FileFault } from './file-rules.js';
 import { Scanner } from './scanner.js';
 
@@ -49,7 +48,7 @@ export class FileStore {
     config: Config,
     private readonly scanner: Scanner,
   ) {
-    this.blobs = config.files.kind === 'folder' ? new FolderBlobs(config.files.path) : new BucketBlobs(config.files);
+    this.blobs = openBlobs(config.files);
     this.incoming = join(config.dataDir, 'incoming');
   }
 

@@ -35,7 +35,7 @@ function main(): number {
     say(`${locale}: accepted ${accepted}${refused ? `, refused ${refused} that are wrong` : ''}\n`, 0);
   }
   const findings = checkWords({ templatesDir, shellsDir, ...(named.length ? { locales: named } : {}) });
-  const isColoured = Boolean(process.stdout.isTTY) && !process.env['NO_COLOR'];
+  const isColoured = process.stdout.isTTY && process.stdout.hasColors();
   const seconds = (performance.now() - from) / 1000;
   return say(report(findings, named.length || there.length, seconds, isColoured), findings.some(isError) ? 1 : 0);
 }

@@ -60,8 +60,9 @@ function forms(text: string, format: string, locale: PseudoLocale): string {
     return text.replace(/\{\{plural ([\w.]+)[^}]*?other="([^"]*)"\}\}/g, (_, name: string, other: string) => {
       return `{{plural ${name} ${[...wanted, 'other'].map((form) => `${form}="${other}"`).join(' ')}}}`;
     });
-  return text.replace(/(?:\bone \{[^{}]*\} )?other (\{[^{}]*\})/g, (whole, other: string) =>
-    whole.startsWith('one') ? `${wanted.map((form) => `${form} ${other}`).join(' ')} other ${other}` : whole,
+  return text.replace(
+    /(?:\bone \{[^{}]*\} )?other (\{[^{}]*\})/g,
+    (_, other: string) => `${wanted.map((form) => `${form} ${other}`).join(' ')} other ${other}`,
   );
 }
 

@@ -16,13 +16,14 @@ import {
 import { Sink } from './sink.js';
 import { BACKLOGS } from './backlog.js';
 import { MEMORY } from './memory.js';
+import { WORDS } from './words.js';
 import type { Part, PartResult, Sizes } from './part.js';
 import { OURS } from './postern.js';
 import { REFERENCES } from './references.js';
 import { type Figures, type System, missing } from './system.js';
 
 const SYSTEMS = [...REFERENCES, ...OURS];
-const PARTS = [...BACKLOGS, MEMORY];
+const PARTS = [WORDS, ...BACKLOGS, MEMORY];
 const NAMES = [...SYSTEMS, ...PARTS].map(({ name }) => name);
 const titles = (named: readonly { name: string; title: string }[]) =>
   named.map(({ name, title }) => `  ${name.padEnd(24)}${title}`).join('\n');

@@ -76,7 +76,7 @@ describe.each(databases)('every ticket system, on $name', (database) => {
       expect(mails()).toHaveLength(1);
       const [mail] = mails();
       expect(mail!.to).toEqual([email]);
-      expect(mail!.text).toContain('Tim bantuan kami sudah membalas');
+      expect(mail!.text).toContain('Tim dukungan kami sudah membalas');
       expect(linkOf(mail!)).toMatch(/^\/t\//);
       expect(await rows(test, 'messages')).toContainEqual(expect.objectContaining({ author_kind: 'agent' }));
     });

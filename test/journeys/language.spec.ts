@@ -17,7 +17,12 @@ describeInBrowser('the language', () => {
     );
     const send = (locale: string) => page.getByRole('button', { name: say(locale, 'reply.action'), exact: true });
     expect(await send('id').count()).toBe(1);
-    await page.getByRole('link', { name: 'English' }).click();
+    const choose = async (from: string, language: string) => {
+      await page.getByLabel(say(from, 'layout.language')).selectOption({ label: language });
+      await page.getByRole('button', { name: say(from, 'layout.languageAction') }).click();
+    };
+    await choose('id', 'English');
+    await page.getByText(say('en', 'layout.languageKept')).waitFor();
     await send('en').waitFor();
     expect(await page.locator('html').getAttribute('lang')).toBe('en');
 
@@ -26,7 +31,7 @@ describeInBrowser('the language', () => {
     expect(await send('en').count()).toBe(1);
     await page.goto(`${stage.test.url}/help`);
     expect(await page.locator('h1').innerText()).toBe(say('en', 'help.title'));
-    await page.getByRole('link', { name: 'Bahasa Indonesia' }).click();
+    await choose('en', 'Bahasa Indonesia');
     await page
       .getByRole('heading', { name: say('id', 'help.title') })
       .first()

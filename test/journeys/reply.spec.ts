@@ -63,6 +63,84 @@ describeInBrowser('a reply', () => {
     expect(await newest(page).locator('.file__name').allInnerTexts()).toEqual([note.name]);
   });
 
+  it('has each file uploaded as soon as it is picked, and tells how it stands with each', async () => {
+    const { page, ticketPath } = await arrive(stage);
+    const chip = (name: string) => page.locator('.chip', { has: page.getByText(name, { exact: true }) });
+    const state = (name: string) => chip(name).locator('.chip__state').innerText();
+    const files = page.locator('input[name=files]');
+    const uploaded = say('en', 'reply.file.sent');
+    await files.setInputFiles([note, { ...note, name: 'b.txt', buffer: Buffer.from('b') }]);
+    await chip('b.txt').getByText(uploaded).waitFor();
+    expect(await state(note.name)).toBe(uploaded);
+    expect(await page.locator('.picker [role=status]').innerText()).toBe(`b.txt: ${uploaded}`);
+
+    // What only the bytes tell is told before the reply is sent.
+    await files.setInputFiles({ ...drawing, name: 'photo.png', mimeType: 'image/png' });
+    await page.getByRole('alert').filter({ hasText: 'photo.png' }).waitFor();
+    expect(await state('photo.png')).toBe(say('en', 'reply.file.failed'));
+    await page.getByRole('button', { name: say('en', 'reply.remove', { name: 'photo.png' }) }).tap();
+
+    // The network goes and comes back.
+    await page.route('**/files', (route) => route.abort('connectionreset'), { times: 1 });
+    await files.setInputFiles({ ...note, name: 'c.txt', buffer: Buffer.from('c') });
+    await chip('c.txt').getByText(say('en', 'reply.file.failed')).waitFor();
+    await chip('c.txt')
+      .getByRole('button', { name: `${say('en', 'reply.file.retry')}: c.txt` })
+      .tap();
+    await chip('c.txt').getByText(uploaded).waitFor();
+
+    const taken = page.waitForResponse((response) => response.url().endsWith('/files/remove'));
+    await page.getByRole('button', { name: say('en', 'reply.remove', { name: 'b.txt' }) }).tap();
+    expect((await taken).status()).toBe(204);
+    await page.reload();
+    await chip('c.txt').waitFor();
+    expect(await page.locator('.chip__name').allInnerTexts()).toEqual([note.name, 'c.txt']);
+    expect(await page.locator('.kept').count()).toBe(0);
+    expect(await send(page)).toBe(303);
+    expect(await newest(page).locator('.file__name').allInnerTexts()).toEqual([note.name, 'c.txt']);
+    await page.goto(stage.test.url + ticketPath);
+    expect(await page.locator('.chip').count()).toBe(0);
+  });
+
+  it('takes along by itself what could not be uploaded before, and what is still under way', async () => {
+    const { page } = await arrive(stage);
+    await page.route('**/files', (route) => route.abort('connectionreset'), { times: 1 });
+    await page.locator('input[name=files]').setInputFiles([note, { ...note, name: 'b.txt', buffer: Buffer.from('b') }]);
+    expect(await send(page)).toBe(303);
+    expect((await newest(page).locator('.file__name').allInnerTexts()).toSorted()).toEqual(['b.txt', note.name]);
+  });
+
+  it('keeps everything in its place while there is no network, and goes once when there is', async () => {
+    const { page, context } = await arrive(stage);
+    await page.locator('input[name=files]').setInputFiles(note);
+    await page.locator('.chip--sent').waitFor();
+    await box(page).fill('From the tunnel');
+    await context.setOffline(true);
+    const button = page.getByRole('button', { name: say('en', 'reply.action') });
+    await button.click();
+    await page.getByText(say('en', 'reply.notSent')).waitFor();
+    expect(await box(page).inputValue()).toBe('From the tunnel');
+    await context.setOffline(false);
+    expect(await send(page)).toBe(303);
+    expect(await page.locator('.message--mine').count()).toBe(1);
+    expect(await newest(page).locator('.file__name').allInnerTexts()).toEqual([note.name]);
+  });
+
+  it('whose file another tab took away says so, and takes it along again', async () => {
+    const { page, context, ticketPath } = await arrive(stage);
+    await page.locator('input[name=files]').setInputFiles(note);
+    await page.locator('.chip--sent').waitFor();
+    const other = await context.newPage();
+    await other.goto(stage.test.url + ticketPath);
+    const taken = other.waitForResponse((response) => response.url().endsWith('/files/remove'));
+    await other.getByRole('button', { name: say('en', 'reply.remove', { name: note.name }) }).tap();
+    await taken;
+    await page.getByRole('button', { name: say('en', 'reply.action') }).click();
+    await page.getByText(say('en', 'notice.file-gone.title')).waitFor();
+    expect(await send(page)).toBe(303);
+    expect(await newest(page).locator('.file__name').allInnerTexts()).toEqual([note.name]);
+  });
+
   it('without words and files is asked for them', async () => {
     const { page } = await arrive(stage);
     await box(page).fill('  \n ');

@@ -300,6 +300,51 @@ export const scenes: Scene[] = [
       })),
   },
   {
+    name: 'ticket-language-kept',
+    show: async (stage, visitor, language) => {
+      await enter(stage, visitor, language);
+      await post(visitor.page, 'form.languages');
+    },
+  },
+  {
+    name: 'landing-language-kept',
+    show: async (stage, { page }, language) => {
+      await page.goto((await tell(stage, language)).link);
+      await post(page, 'form.languages');
+    },
+  },
+  {
+    name: 'ticket-print',
+    show: async (stage, { page, ...rest }, language) => {
+      const message = { attachments: [file('faktur.pdf', 88), file('tangkapan layar.png', 1432)] };
+      await enter(stage, { page, ...rest }, language, { earlier: 9, message });
+      await page.goto(`${new URL('?print=1', page.url())}`);
+    },
+  },
+  {
+    name: 'reply-with-files-under-way',
+    show: async (stage, { page, ...rest }, language) => {
+      await enter(stage, { page, ...rest }, language);
+      await page.locator('textarea[name=body]').fill(answers[language]);
+      let files = 0;
+      // The second does not come through, and the third stays on its way.
+      await page.route('**/files', (route) => {
+        if (++files === 1) return route.continue();
+        return files === 2 ? route.abort('connectionreset') : undefined;
+      });
+      await page
+        .locator('input[name=files]')
+        .setInputFiles([
+          picture('riwayat.txt', 3),
+          picture('log.txt', 1500),
+          picture('foto.txt', 412),
+          picture('a.txt', 1),
+        ]);
+      await page.locator('.chip--failed').waitFor();
+      await page.locator('.chip--sending').waitFor();
+    },
+  },
+  {
     name: 'reply-with-files',
     show: async (stage, { page, ...rest }, language) => {
       await enter(stage, { page, ...rest }, language);

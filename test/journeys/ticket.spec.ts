@@ -31,7 +31,7 @@ describeInBrowser('the ticket page', () => {
     await page.getByText('A new one.').waitFor({ state: 'attached' });
     expect(Math.abs((await place()) - before)).toBeLessThan(2);
     expect(await box(page).inputValue()).toBe('Half a sentence');
-    const jump = page.getByRole('button', { name: say('en', 'ticket.newOne') });
+    const jump = page.getByRole('button', { name: say('en', 'ticket.new', { count: 1 }) });
     await jump.tap();
     await jump.waitFor({ state: 'hidden' });
     expect(await page.locator('#newest').innerText()).toContain('A new one.');
@@ -110,6 +110,39 @@ describeInBrowser('the ticket page', () => {
     await plain.page.getByText('No. 11.').waitFor();
     await plain.page.getByRole('link', { name: say('en', 'ticket.showNewest') }).tap();
     await plain.page.locator('#newest').waitFor();
+  });
+
+  it('is printed by one press, without what only a screen has, and leads back', async () => {
+    const visitor = await stage.open();
+    await visitor.context.addInitScript(() => {
+      window.print = () => sessionStorage.setItem('printed', location.search);
+    });
+    const { page } = await arrive(stage, { message: { body: 'On paper' } }, visitor);
+    await page.getByRole('link', { name: say('en', 'ticket.print') }).tap();
+    await page.waitForURL(/print=1/);
+    await page.waitForFunction(() => sessionStorage.getItem('printed') === '?print=1');
+    const back = page.getByRole('link', { name: say('en', 'notice.ticket-closed.action') });
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    expect(await back.isVisible()).toBe(false);
+    expect(await page.getByText('On paper').isVisible()).toBe(true);
+    const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    expect(ground).toBe('rgb(255, 255, 255)');
+    await page.emulateMedia({ media: 'screen' });
+    await back.tap();
+    await page.getByRole('button', { name: say('en', 'reply.action') }).waitFor();
+  });
+
+  it('leads on to the brand’s contact once it is closed', async () => {
+    const ticket = { id: 'closed', number: '50009' };
+    const { page, email, ticketPath } = await arrive(stage, { ticket });
+    const contact = page.getByRole('link', { name: say('en', 'closed.action') });
+    expect(await contact.count()).toBe(0);
+    await stage.test.source.send('ticket.closed', {
+      ticket: { ...ticket, status: 'closed' },
+      requester: { email, locale: 'en' },
+    });
+    await page.goto(stage.test.url + ticketPath);
+    expect(await contact.getAttribute('href')).toMatch(/^mailto:/);
   });
 
   it('weighs at most 80 KB with all that it loads, uncompressed', async () => {

@@ -73,5 +73,6 @@ describe('a source with a brand of its own', () => {
     test = await gatewayWith({ desk: 'sample' });
     const { mail } = await mailAndPage('desk', 'id-ID');
     expect(mail.text.trimEnd().split('\n').at(-1)).toBe('PT Sample, Jalan Sample 1, Jakarta');
+    expect(mail.html).toContain('>PT Sample, Jalan Sample 1, Jakarta</p>');
   });
 });

@@ -119,7 +119,7 @@ function contactSheet(): string {
 <title>Mails: ${keys.length} in ${locales.length} languages</title><style>
 body{margin:0;background:#eceef0;color:#1a1f24;font:14px/20px system-ui,sans-serif}
 form{position:sticky;top:0;display:flex;flex-wrap:wrap;gap:16px;align-items:center;padding:12px 16px;background:#fff;border-bottom:1px solid #d5d9de}
-select{font:inherit;padding:8px;min-height:44px}main{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,640px),1fr));gap:16px;padding:16px}
+select{font:inherit;padding:8px;min-height:44px}main{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,480px),1fr));gap:16px;padding:16px}
 figure{margin:0}figcaption{padding-bottom:4px}img{display:block;width:100%;min-height:200px}[hidden]{display:none}</style>
 <form>${list('language', locales)}${list('mail', keys)}<output></output></form><main>${figures.join('\n')}</main><script>
 const form = document.forms[0];
@@ -131,7 +131,8 @@ const choose = () => {
   document.querySelector('output').value = figures.filter((figure) => !figure.hidden).length + ' mails';
   history.replaceState(null, '', '#' + new URLSearchParams({ language, mail }));
 };
-for (const [name, value] of new URLSearchParams(location.hash.slice(1))) if (form.elements[name]) form.elements[name].value = value;
+for (const [name, value] of new URLSearchParams(location.hash.slice(1)))
+  for (const option of form.elements[name]?.options ?? []) if (option.value === value) option.selected = true;
 form.addEventListener('input', choose);
 choose();</script></html>`;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { writeShells } from '../support/shells.js';
 import { addressFor, type RawMail, rawMails } from './raw.js';
 import { openCatalogue } from './variants.js';
+import { someLocales } from '../support/some-locales.js';
 
 const SPAMASSASSIN = '/usr/bin/spamassassin';
 /** Five is spam as SpamAssassin comes. */
@@ -20,7 +21,7 @@ afterAll(() => rmSync(workspace, { recursive: true }));
     const shellsDir = join(workspace, 'shells');
     await writeShells(shellsDir);
     const catalogue = openCatalogue({ shellsDir });
-    const mails = catalogue.availableLocales.flatMap((locale) => rawMails(catalogue, locale));
+    const mails = someLocales(catalogue.availableLocales).flatMap((locale) => rawMails(catalogue, locale));
     const scores = judge(mails);
     expect([...scores.keys()].sort()).toEqual(mails.map(({ key, locale }) => addressFor(key, locale)).sort());
     expect([...scores].filter(([, { score }]) => !(score <= HIGHEST))).toEqual([]);

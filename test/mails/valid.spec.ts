@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeShells } from '../support/shells.js';
 import { htmlFaults } from '../support/valid-html.js';
-import { mailsIn, openCatalogue } from './variants.js';
+import { isMailOfItsOwn, mailsIn, openCatalogue } from './variants.js';
+import { someLocales } from '../support/some-locales.js';
 
 const workspace = mkdtempSync(join(tmpdir(), 'postern-mails-'));
 const shellsDir = join(workspace, 'shells');
@@ -14,10 +15,12 @@ afterAll(() => rmSync(workspace, { recursive: true }));
 describe('the HTML of every mail', () => {
   it('is valid, in every language and variant', () => {
     const catalogue = openCatalogue({ shellsDir });
-    const faults = catalogue.availableLocales.flatMap((locale) =>
-      mailsIn(catalogue, locale).flatMap(({ key, variant, mail }) =>
-        htmlFaults(mail.html, 'mail').map((fault) => `${key}/${locale} ${variant.name} ${fault}`),
-      ),
+    const faults = someLocales(catalogue.availableLocales).flatMap((locale) =>
+      mailsIn(catalogue, locale)
+        .filter(isMailOfItsOwn)
+        .flatMap(({ key, variant, mail }) =>
+          htmlFaults(mail.html, 'mail').map((fault) => `${key}/${locale} ${variant.name} ${fault}`),
+        ),
     );
     expect(faults).toEqual([]);
   });

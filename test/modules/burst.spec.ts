@@ -88,7 +88,7 @@ describe.each(databases)('a burst of events on $name', (database) => {
     await send('ticket.resolved', { ticket: { status: 'resolved' } });
     test.clock.advance({ seconds: 30 });
     await test.drain();
-    expect(subjects()).toEqual(['Your support ticket 12345 was updated', 'Your support ticket 12345 was resolved']);
+    expect(subjects()).toEqual(['New reply to your support ticket 12345', 'Your support ticket 12345 was resolved']);
   });
 
   it('keeps the updates in their order, and what each of them rests on', async () => {

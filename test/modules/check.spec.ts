@@ -75,7 +75,7 @@ describe.each(databases)('"is this mail really from you?" on $name', (database) 
     const bare = reference.replaceAll('-', '');
     const plain = ({ status, text }: Page) => `${status} ${text}`;
     const unknown = plain(await check('0000-0000-00000'));
-    expect(unknown).toContain('We do not know this reference');
+    expect(unknown).toContain('We do not know this ID number');
     for (const state of ['queued', 'leased', 'deferred', 'failed', 'suppressed', 'cancelled', 'expired', 'parked']) {
       await change(test, `UPDATE deliveries SET state = '${state}' WHERE check_reference = '${bare}'`);
       expect([state, plain(await check(reference))]).toEqual([state, unknown]);

@@ -49,7 +49,7 @@ describe.each(databases)('a reply whose session was over on $name', (database) =
     const late = await comeTooLate();
     expect(late.page.status).toBe(404);
     expect(late.page.text).toContain(WORDS);
-    expect(late.page.text).toContain('We kept your text and files for an hour');
+    expect(late.page.text).toContain('We keep your text and files for one hour');
     expect(await dump(test)).not.toContain(WORDS);
 
     const { guest, page } = await comeBack(late);

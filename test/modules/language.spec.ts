@@ -92,27 +92,51 @@ describe.each(databases)('the language that a reader chooses on $name', (databas
     expect(await rows(test, 'language_choices')).toEqual([]);
   });
 
-  it.each([
-    'https://evil.example/',
-    '//evil.example/',
-    '/\\evil.example/',
-    '/.//evil.example/',
-    '/t/../..//evil.example',
-    '@evil.example/',
-    '.evil.example/',
-    '\t//evil.example',
-    'javascript:alert(1)',
-    '',
-  ])('leads nobody to %j', async (path) => {
-    const guest = new Guest(test.url);
-    const help = await guest.get('/help');
-    const answer = await guest.submit(help, '/language', { language: 'id', path }, { follow: false });
-    const target = new URL(answer.headers.get('location')!, test.url);
-    expect(target.origin).toBe(test.url);
+  it('leads nobody to another place than a page of ours', async () => {
     const link = await invite(test);
+    const guest = new Guest(test.url);
+    const [help, landing] = [await guest.get('/help'), await guest.get(link)];
+    const paths = [
+      'https://evil.example/',
+      '//evil.example/',
+      '/\\evil.example/',
+      '/.//evil.example/',
+      '/t/../..//evil.example',
+      '@evil.example/',
+      '.evil.example/',
+      '\t//evil.example',
+      'javascript:alert(1)',
+      '',
+    ];
+    for (const path of paths) {
+      const answer = await guest.submit(help, '/language', { language: 'id', path }, { follow: false });
+      expect([path, new URL(answer.headers.get('location')!, test.url).origin]).toEqual([path, test.url]);
+      const byLink = await guest.submit(landing, '/language', { language: 'id', path }, { follow: false });
+      expect([path, byLink.headers.get('location')]).toEqual([path, `${link}?language=kept`]);
+    }
+  });
+
+  it('at one gateway holds at another', async () => {
+    if (database.name === 'SQLite') return; // a file has one gateway
+    const link = await invite(test);
+    const other = await test.beside();
+    const guest = new Guest(test.url);
     const page = await guest.get(link);
-    const byLink = await guest.submit(page, '/language', { language: 'id', path }, { follow: false });
-    expect(byLink.headers.get('location')).toBe(`${link}?language=kept`);
+    const { fields } = page.forms.find(({ action }) => action === `${link}/language`)!;
+    const choose = async (url: string, language: string) => {
+      const body = new URLSearchParams({ ...fields, language });
+      const cookie = [...guest.cookies].map((pair) => pair.join('=')).join('; ');
+      const headers = { cookie, origin: test.url };
+      return (await fetch(`${url}${link}/language`, { method: 'POST', body, headers, redirect: 'manual' })).status;
+    };
+    const many = Array.from({ length: 20 }, (_, at) => choose(at % 2 ? test.url : other.url, at % 3 ? 'id' : 'en'));
+    expect(new Set(await Promise.all(many))).toEqual(new Set([303]));
+    await choose(test.url, 'en');
+    await choose(other.url, 'id');
+    expect(await rows(test, 'language_choices')).toMatchObject([{ locale: 'id' }]);
+    await other.close();
+    await tell('of-old');
+    expect(await mailed()).toMatchObject({ locale: 'id' });
   });
 
   it('chosen many times at once is kept once, and the last choice holds', async () => {

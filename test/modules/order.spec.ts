@@ -41,7 +41,7 @@ describe.each(databases)('the order of events on $name', (database) => {
     await test.drain();
     expect(relay.handedOver.slice(2).map(({ to }) => to[0])).toEqual(['siti@example.com', 'siti@example.com']);
     expect(told().slice(2)).toEqual([
-      'Your support ticket 12345 was updated',
+      'New reply to your support ticket 12345',
       'Your support ticket 12345 was resolved',
     ]);
   });

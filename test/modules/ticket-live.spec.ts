@@ -1,7 +1,9 @@
+import { connect } from 'node:net';
+import { once } from 'node:events';
 import { TicketStreams } from '../../src/portal/ticket-streams.js';
 import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
-import type { Guest } from '../support/guest.js';
+import { Guest } from '../support/guest.js';
 import { visit, type Visit } from '../support/visit.js';
 
 /** A page's stream as its browser has it open. */
@@ -99,6 +101,42 @@ describe.each(databases)('an open ticket page on $name', (database) => {
     expect(await listener.until(NEWS)).not.toBeNull(); // by its own look, every two seconds
     await listener.close();
   });
+
+  it('hears at one gateway what comes in at another, and shows it', async () => {
+    if (database.name === 'SQLite') return; // a file has one gateway
+    const one = await visit(test, { ticket });
+    const other = await test.beside();
+    const there = new Guest(other.url);
+    for (const [name, value] of one.guest.cookies) there.cookies.set(name, value);
+    const path = await href({ guest: there, ticketId: one.ticketId });
+    const cookie = [...there.cookies].map((pair) => pair.join('=')).join('; ');
+    const listener = new Listener(await fetch(other.url + path, { headers: { cookie } }));
+    await listener.until(/retry: \d+\n\n/);
+    expect([streams().count, other.app.get(TicketStreams).count]).toEqual([0, 1]);
+    await say('Came in at the other one');
+    expect(await listener.until(NEWS)).not.toBeNull();
+    expect((await there.get(`/tickets/${one.ticketId}`)).text).toContain('Came in at the other one');
+    await other.close();
+    expect(await listener.until(NEWS)).toBeNull();
+  });
+
+  it('ends with its gateway, at once, whatever else is connected; who has begun to ask is answered', async () => {
+    const one = await visit(test, { ticket });
+    const { listener } = await listen(one);
+    const { hostname, port } = new URL(test.url);
+    // As browsers open them ahead: nothing is ever asked on it.
+    const silent = connect(Number(port), hostname);
+    const begun = connect(Number(port), hostname);
+    await Promise.all([once(silent, 'connect'), once(begun, 'connect')]);
+    begun.write('GET /help HTTP/1.1\r\nhost: x\r\n');
+    await fetch(`${test.url}/help`); // what was written before has come in
+    const closing = test.restart();
+    const answer = once(begun.setEncoding('utf8'), 'data');
+    setImmediate(() => begun.write('\r\n'));
+    expect((await answer)[0]).toContain('HTTP/1.1 200');
+    await Promise.all([once(silent.resume(), 'close'), closing]);
+    expect(await listener.until(NEWS)).toBeNull();
+  }, 5000);
 
   it.each([
     ['logged out', async ({ guest, page }: Visit) => void (await guest.submit(page, '/logout'))],

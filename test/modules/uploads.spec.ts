@@ -40,7 +40,8 @@ describe.each(databases)('files that are uploaded one by one on $name', (databas
     const { files = [], faults = [] } = isJson ? JSON.parse(answer.html) : {};
     return { status: answer.status, files, faults };
   };
-  const remove = (sha256: string) => one.guest.post(`${path()}/files/remove`, { formToken: form().formToken!, sha256 });
+  const remove = (sha256: string, name: string) =>
+    one.guest.post(`${path()}/files/remove`, { formToken: form().formToken!, sha256, name });
   /** The reply form as the page's script sends it. */
   const reply = (
     keep: string[],
@@ -70,7 +71,7 @@ describe.each(databases)('files that are uploaded one by one on $name', (databas
     expect((await upload(b)).status).toBe(200);
     const page = await one.guest.get(path());
     expect(page.html.match(/name="keep"/g)).toHaveLength(2);
-    expect(page.text).not.toContain('We kept what you wrote');
+    expect(page.text).not.toContain('we kept what you wrote');
     const answers = await Promise.all(Array.from({ length: 8 }, () => reply([hashOf(a), hashOf(b)])));
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([303]));
     expect(await names()).toEqual(['a.txt', 'b.png']);
@@ -104,7 +105,7 @@ describe.each(databases)('files that are uploaded one by one on $name', (databas
     const tooMany = await reply(kept, { files: [note('one more.txt')] });
     expect(tooMany.status).toBe(422);
     expect(tooMany.text).toContain('up to 5 files');
-    await Promise.all(kept.map(remove));
+    await Promise.all(answers.flatMap(({ files }) => files).map(({ sha256, name }) => remove(sha256, name)));
     expect(stored()).toBe(0);
     const heavy = await Promise.all(['a', 'b', 'c'].map((letter) => upload(big(letter))));
     expect(heavy.map(({ status }) => status).toSorted()).toEqual([200, 200, 422]);
@@ -121,10 +122,21 @@ describe.each(databases)('files that are uploaded one by one on $name', (databas
     const answers = await Promise.all(Array.from({ length: 6 }, () => upload(a)));
     expect(answers.map(({ files }) => files[0].sha256)).toEqual(Array(6).fill(hashOf(a)));
     expect(stored()).toBe(1);
-    const gone = await Promise.all([1, 2, 3].map(() => remove(hashOf(a))));
+    const gone = await Promise.all([1, 2, 3].map(() => remove(hashOf(a), a.name)));
     expect(gone.map(({ status }) => status)).toEqual([204, 204, 204]);
     expect(await rows(test, 'drafts')).toEqual([]);
     expect(stored()).toBe(0);
+  });
+
+  it('of the same bytes under two names are two, and either can be taken away', async () => {
+    const [a, b] = [note('a.txt', 'same'), note('b.txt', 'same')];
+    await upload(a);
+    await upload(b);
+    expect(stored()).toBe(2);
+    await remove(hashOf(a), a.name);
+    expect((await reply([hashOf(b)])).status).toBe(303);
+    expect(await names()).toEqual(['b.txt']);
+    expect(stored()).toBe(1);
   });
 
   it('of two tabs do not get into each other’s replies, and none is lost', async () => {
@@ -143,7 +155,7 @@ describe.each(databases)('files that are uploaded one by one on $name', (databas
   it('that another tab has taken away stop the reply, and its text is given back', async () => {
     const a = note('a.txt');
     await upload(a);
-    await remove(hashOf(a));
+    await remove(hashOf(a), a.name);
     const refused = await reply([hashOf(a)], { body: 'Words that took a while' });
     expect(refused.status).toBe(422);
     expect(refused.text).toContain('This file is no longer here');
@@ -194,7 +206,7 @@ describe.each(databases)('files that are uploaded one by one on $name', (databas
     // Whoever knows the hash of somebody's file gets neither the file nor it taken away.
     const { formToken } = form(other.page);
     const theirs = `/tickets/${other.ticketId}`;
-    await other.guest.post(`${theirs}/files/remove`, { formToken: formToken!, sha256: hashOf(a) });
+    await other.guest.post(`${theirs}/files/remove`, { formToken: formToken!, sha256: hashOf(a), name: a.name });
     const stolen = await other.guest.post(`${theirs}/replies`, { ...form(other.page), body: 'x', keep: hashOf(a) });
     expect(stolen.status).toBe(422);
     expect(stored()).toBe(1);

@@ -40,6 +40,8 @@ export interface TestGateway {
   drain(): Promise<void>;
   /** Stops it, as SIGTERM does, and starts it anew on the same data; with these settings over the former, if given. */
   restart(settings?: Record<string, string>): Promise<void>;
+  /** A second gateway on the same data, as another process would be: at a port of its own. Whoever starts it closes it. */
+  beside(): Promise<Gateway>;
   close(): Promise<void>;
 }
 
@@ -69,8 +71,8 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
     LOG_LEVEL: 'debug',
     ...options.settings,
   };
-  const start = () => {
-    const config = loadConfig(settings);
+  const start = (more: Record<string, string> = {}) => {
+    const config = loadConfig({ ...settings, ...more });
     return startGateway(config, {
       clock,
       logger: new Logger(config.logLevel, { write: (line) => logs.push(line) }),
@@ -93,6 +95,7 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
       Object.assign(settings, changed);
       test.gateway = await start();
     },
+    beside: async () => start({ PORT: String(await freePort()) }),
     close: async () => {
       await test.gateway.close();
       await inbox.close();

@@ -1,12 +1,14 @@
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 
 export interface HttpRequest {
   method: string;
   url: string;
   headers: IncomingHttpHeaders;
   /** As it came, byte for byte. */
+  bytes: Buffer;
+  /** The same as a text. */
   body: string;
 }
 
@@ -21,15 +23,17 @@ export interface ScriptedHttp {
   requests: HttpRequest[];
   scripts: Script[];
   otherwise: Script;
+  /** Hangs up on everybody. */
+  drop(): void;
   close(): Promise<void>;
 }
 
 export async function startScriptedHttp(otherwise: Script): Promise<ScriptedHttp> {
   const server = createServer((request, response) => {
-    text(request).then(
-      (body) => {
+    buffer(request).then(
+      (bytes) => {
         const { method = '', url = '', headers } = request;
-        const whole = { method, url, headers, body };
+        const whole = { method, url, headers, bytes, body: bytes.toString() };
         scripted.requests.push(whole);
         (scripted.scripts.shift() ?? scripted.otherwise)(response, whole);
       },
@@ -43,6 +47,7 @@ export async function startScriptedHttp(otherwise: Script): Promise<ScriptedHttp
     requests: [],
     scripts: [],
     otherwise,
+    drop: () => server.closeAllConnections(),
     close: () => stop(server),
   };
   return scripted;

@@ -29,6 +29,7 @@ const tables = [
   'template_drafts',
   'template_renditions',
   'audit_log',
+  'paused_sources',
 ] as const;
 export type TableName = (typeof tables)[number];
 
@@ -41,11 +42,13 @@ export function rows(
   const key =
     table === 'language_choices'
       ? 'email_key'
-      : table === 'failed_tries'
-        ? 'participant_id'
-        : table === 'limits' || table === 'breakers'
-          ? 'key'
-          : 'id';
+      : table === 'paused_sources'
+        ? 'name'
+        : table === 'failed_tries'
+          ? 'participant_id'
+          : table === 'limits' || table === 'breakers'
+            ? 'key'
+            : 'id';
   return gateway.database.read((manager) => manager.query(`SELECT * FROM ${table} WHERE ${where} ORDER BY ${key}`));
 }
 

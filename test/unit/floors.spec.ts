@@ -27,6 +27,7 @@ const floors: Record<string, number> = {
   templates: 1,
   access: 1,
   outbound: 1,
+  client: 1,
   platform: 0,
   'config.ts': 0,
   'sources.ts': 0,

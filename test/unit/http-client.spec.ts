@@ -223,6 +223,7 @@ describe('posting', () => {
         detail: `status ${status}`,
         status,
         mayHaveArrived: true,
+        location: '/secret-place',
       });
       expect(paths).toEqual(['/']);
     },

@@ -91,8 +91,8 @@ describe('every mail in every language', () => {
     ),
   );
 
-  it('is there in English and Indonesian', () => {
-    expect(new Set(cases.map(({ key, locale }) => `${key}/${locale}`)).size).toBe(templateKeys.length * 2);
+  it('is there in 24 languages', () => {
+    expect(new Set(cases.map(({ key, locale }) => `${key}/${locale}`)).size).toBe(templateKeys.length * 24);
   });
 
   it.each(cases)('$key in $locale reads whole for $about', ({ key, locale, values }) => {
@@ -200,7 +200,7 @@ describe('values', () => {
         const clean = (value: string) =>
           value.replace(/[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]+/gu, ' ').trim();
         expect(subject).not.toMatch(/[\p{Cc}\u2028\u2029\u202a-\u202e]/u);
-        expect(subject).toBe(`Your support ticket ${clean(ticketNumber)} was updated`.replace(/\s+/g, ' '));
+        expect(subject).toBe(`New reply to your support ticket ${clean(ticketNumber)}`.replace(/\s+/g, ' ').trim());
         expect(text.split('\n')).toHaveLength(plain.text.split('\n').length - (clean(name) ? 0 : 2));
         expect(text.split('\n')[0]).toBe(`New reply to your ticket ${clean(ticketNumber)}`.trimEnd());
         expect(tags(html)).toEqual(tags(plain.html));
@@ -293,13 +293,13 @@ describe('languages', () => {
     const english = readFileSync(join(TEMPLATES, 'content/ticket-replied/en.hbs'), 'utf8');
     const frame = readFileSync(join(TEMPLATES, 'content/_frame/en.hbs'), 'utf8');
     const more = load(
-      templatesWith({ 'content/ticket-replied/zh-Hant.hbs': english, 'content/_frame/zh-Hant.hbs': frame }),
+      templatesWith({ 'content/ticket-replied/sr-Latn.hbs': english, 'content/_frame/sr-Latn.hbs': frame }),
     );
-    expect(more.availableLocales).toEqual(['en', 'id', 'zh-Hant']);
-    expect(more.resolveLocale('zh-TW', 'ticket-replied')).toEqual({ locale: 'zh-Hant', reason: 'script' });
-    expect(more.resolveLocale('zh-CN', 'ticket-replied').reason).toBe('default');
-    expect(more.resolveLocale('zh-TW', 'ticket-closed')).toEqual({ locale: 'en', reason: 'default' });
-    expect(more.resolveLocale('zh-TW').reason).toBe('default');
+    expect(more.availableLocales).toEqual([...catalogue.availableLocales, 'sr-Latn'].sort());
+    expect(more.resolveLocale('sr-ME', 'ticket-replied')).toEqual({ locale: 'sr-Latn', reason: 'script' });
+    expect(more.resolveLocale('sr-RS', 'ticket-replied').reason).toBe('default');
+    expect(more.resolveLocale('sr-ME', 'ticket-closed')).toEqual({ locale: 'en', reason: 'default' });
+    expect(more.resolveLocale('sr-ME').reason).toBe('default');
   });
 
   it('a translation that does not compile is passed over for the default, and check says why', () => {
@@ -496,14 +496,14 @@ describe('loading', () => {
       values,
     );
     expect(hrefs(html)).toContain('https://support.example/check');
-    expect(text).toContain('Check its reference 7QK3 right here <https://support.example/check>');
+    expect(text).toContain('Check its ID number 7QK3 right here <https://support.example/check>');
   });
 
   it('says by which reference and at which address a mail is checked, in both parts', () => {
     const values = { ...ticket, checkUrl: 'https://support.example/check', checkReference: '7QK3' };
     const { html, text } = catalogue.render('ticket-replied', 'en', values);
     for (const part of [html.replace(/<[^>]+>/g, ''), text])
-      expect(unescape(part)).toContain('Check its reference 7QK3 at https://support.example/check');
+      expect(unescape(part)).toContain('Check its ID number 7QK3 at https://support.example/check');
   });
 
   it('shapes whole paragraphs by blocks on lines of their own, and leaves no empty ones', () => {
@@ -550,12 +550,29 @@ describe('brands', () => {
       '{ "name": "A", "light": { "accent": "#ffee00" } }',
       /light\.accent on light\.surface has a contrast of 1\.\d+, and needs 4\.5 \(#ffee00 on #ffffff\): light\.accent #\w{6} would pass/,
     ],
+    ['{ "name": "A", "light": { "ground": "#000000" } }', /light\.text on light\.ground .*: no colour is readable/],
+    [
+      '{ "name": "A", "light": { "accent": "#ff9a1f" } }',
+      /light\.onAccent on light\.accent .*: light\.accent #\w{6} would pass/,
+    ],
     ['{ "name": "A", "sender": "A <a@>" }', /sender: must be a name and an address like/],
     ['{ "name": "A", "footer": { "en": "" } }', /footer/],
     ['{ "name": "A", "dark": { "soft": "#808080" } }', /dark\.quiet on dark\.soft has a contrast/],
     ['{ "name": "A", "light": { "accent": "red;}" } }', /light\.accent: must be a colour/],
     ['{ "name": "A", "logo": { "file": "../x.png", "width": 9, "height": 9 } }', /logo\.file/],
     ['{ "name": "A", "logo": { "file": "x.png", "width": 9, "height": 9 } }', /x\.png is not there/],
+    ...[
+      'http://acme.example/',
+      'javascript:alert(1)',
+      'https://user:secret@acme.example/',
+      'mailto:a@acme.example,b@acme.example',
+      'mailto:help@acme.example?bcc=eve@evil.example',
+      'mailto:',
+      '/contact',
+    ].map((contact): [string, RegExp] => [
+      JSON.stringify({ name: 'A', contact }),
+      /contact: must be an https: or mailto:/,
+    ]),
     ['{', /is not a JSON object/],
   ])('%s is refused with a reason', (json, reason) => {
     expect(() => loadBrand(templatesWith({ 'brands/bad/brand.json': json }), 'bad')).toThrow(reason);
@@ -595,6 +612,16 @@ describe('brands', () => {
     expect(read('id', { de: 'Acme GmbH', en: 'Acme' }).text).toContain('\nAcme GmbH\n');
     expect(read('id', 'Acme\r\nBcc: x').text).toContain('\nAcme Bcc: x\n');
     expect(read('en', undefined).text).toBe(catalogue.render('ticket-replied', 'en', ticket).text);
+  });
+
+  it('may name a page or a mailbox to go on to, and it is nobody else’s', () => {
+    for (const contact of ['https://acme.example/contact?from=ticket', 'mailto:help@acme.example'])
+      expect(
+        loadBrand(templatesWith({ 'brands/acme/brand.json': JSON.stringify({ name: 'Acme', contact }) }), 'acme')
+          .contact,
+      ).toBe(contact);
+    const silent = templatesWith({ 'brands/acme/brand.json': '{ "name": "Acme" }' });
+    expect(loadBrand(silent, 'acme').contact).toBeUndefined();
   });
 
   it.each(['nobody', '../default', ''])('there is none called %j', (key) => {

@@ -10,6 +10,7 @@ import { piecesOf } from '../../src/translations/placeholders.js';
 import { localesOf, mailFiles, mailPath, pagesPath, readLocale, type Unit } from '../../src/translations/units.js';
 import { type ExportedUnit, readXliff, writeXliff } from '../../src/translations/xliff.js';
 import { writeShells } from '../support/shells.js';
+import { someLocales } from '../support/some-locales.js';
 
 const TEMPLATES = join(process.cwd(), 'templates');
 const workspace = mkdtempSync(join(tmpdir(), 'postern-xliff-'));
@@ -108,7 +109,7 @@ describe('a round trip', () => {
   });
 
   it('of every language there is changes no word, and no file', () => {
-    for (const locale of localesOf(TEMPLATES).filter((each) => each !== 'en')) {
+    for (const locale of someLocales(localesOf(TEMPLATES)).filter((each) => each !== 'en')) {
       const dir = copyOfTemplates();
       const before = texts(dir, locale);
       const files = [...mailFiles.map(({ key }) => mailPath(key, locale)), pagesPath(locale)];
@@ -141,7 +142,7 @@ describe('an export', () => {
       /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<xliff xmlns="urn:oasis:names:tc:xliff:document:2\.0" version="2\.1" srcLang="en" trgLang="id"/,
     );
     expect(xliff).toMatch(
-      /<source>Your support ticket <ph id="1" dataRef="d1" canCopy="no" canDelete="no" disp="\{\{ticketNumber\}\}"\/> was updated<\/source>/,
+      /<source>New reply to your support ticket <ph id="1" dataRef="d1" canCopy="no" canDelete="no" disp="\{\{ticketNumber\}\}"\/><\/source>/,
     );
     expect(xliff).toMatch(/<data id="d1">\{\{ticketNumber\}\}<\/data>/);
     expect(xliff).toContain('<note category="ticketNumber">the ticket’s number, like 12345</note>');

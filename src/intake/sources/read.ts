@@ -1,5 +1,6 @@
 import { PosternError } from '../../errors.js';
-import { parseEvent, type TicketEvent } from '../../events.js';
+import { parseEvent, type EventMessage, type TicketEvent } from '../../events.js';
+import { markedReply } from '../../outbound/reply-mark.js';
 import { sha256 } from '../../platform/crypto.js';
 import { parseStrictJson, type StrictJson } from '../../platform/strict-json.js';
 import type { Source } from '../../sources.js';
@@ -60,10 +61,20 @@ function checked(one: Normalised, source: Source, adapter: SourceAdapter, rawBod
 /** @throws PosternError `invalid-event` with pointers into the sender's own body, where the adapter knows them */
 export function eventOf(native: NativeEvent, { origins = {} }: SourceAdapter): TicketEvent {
   const parsed = parseEvent(native);
-  if (parsed.ok) return parsed.event;
+  if (parsed.ok) return withEchoes(parsed.event);
   throw new PosternError('invalid-event', 'The event does not fit the schema; see errors.', {
     errors: parsed.errors.map(({ pointer, detail }) => ({ pointer: origins[pointer] ?? pointer, detail })),
   });
+}
+
+/** Replies that we wrote into the ticket system ourselves, and that only the mark in their text tells. */
+function withEchoes({ data, ...event }: TicketEvent): TicketEvent {
+  const named = (message: EventMessage): EventMessage => {
+    const marked = message.replyId === undefined ? markedReply(message.body ?? '') : undefined;
+    return marked ? { ...message, replyId: marked } : message;
+  };
+  const { message, history } = data;
+  return { ...event, data: { ...data, message: message && named(message), history: history.map(named) } };
 }
 
 function jsonError({ reason, detail }: Extract<StrictJson, { ok: false }>): PosternError {

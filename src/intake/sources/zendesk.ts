@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ZENDESK_MARK } from '../../outbound/writers/zendesk.js';
 import { decodeBase64 } from '../../platform/crypto.js';
 import type { JsonValue } from '../../platform/strict-json.js';
 import {
@@ -58,7 +59,9 @@ const triggerBody = z.looseObject({
   event: z.enum(['created', 'replied', 'info_requested', 'resolved', 'reopened', 'closed', 'updated']),
   ticket: z.looseObject({ id, subject: text, status: z.string(), created_at: text, updated_at: z.string().min(1) }),
   requester: z.looseObject({ email: text, name: text, locale: text, time_zone: text }),
-  comment: z.looseObject({ id: text, body: text, is_public: z.unknown().optional(), author: text, author_role: text }).nullish(),
+  comment: z
+    .looseObject({ id: text, body: text, is_public: z.unknown().optional(), author: text, author_role: text })
+    .nullish(),
 });
 
 const STATUSES: Readonly<Record<string, 'open' | 'pending' | 'resolved' | 'closed'>> = {
@@ -238,6 +241,7 @@ const comments = z.object({
       plain_body: text,
       public: z.unknown().optional(),
       created_at: text,
+      metadata: z.looseObject({ custom: z.record(z.string(), z.unknown()).nullish() }).nullish(),
       attachments: z
         .array(z.looseObject({ file_name: text, content_type: text, size: z.number().nullish(), content_url: text }))
         .nullish(),
@@ -264,6 +268,12 @@ async function complete(native: NativeEvent, { userId, ticketId }: LookUp, api: 
   return { ok: true, native: { ...native, data: said.ok ? withComments(data, said.body, userId!) : data } };
 }
 
+/** Of a reply that we wrote there ourselves. */
+function markOf(custom: Record<string, unknown> | null | undefined): string | undefined {
+  const mark = custom?.[ZENDESK_MARK];
+  return typeof mark === 'string' && mark.length <= 64 ? mark : undefined;
+}
+
 const noAddress: Completed = { ok: false, reason: 'ignored', detail: 'no-address' };
 
 /** The event's own comment with its files, and the others as history. What does not say that it is public stays there. */
@@ -286,6 +296,7 @@ function withComments(data: NativeEvent['data'], body: JsonValue, requesterId: s
         format: 'text',
         createdAt: moment(one.created_at),
         visibility: 'public',
+        replyId: markOf(one.metadata?.custom),
         attachments: (one.attachments ?? []).flatMap(({ file_name, content_type, size, content_url }) =>
           file_name && content_url ? [{ name: file_name, contentType: content_type, size, url: content_url }] : [],
         ),

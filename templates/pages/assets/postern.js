@@ -190,14 +190,15 @@
     }
 
     function update({ item, bar, state, percent = 0, sha256, ...one }) {
-      item.className = faultOf(one) ? 'chip chip--bad' : `chip chip--${state}`;
+      const look = faultOf(one) ? 'bad' : state;
+      item.className = `chip chip--${look}`;
       bar.hidden = state !== 'sending';
       bar.value = percent;
       const words = {
         sending: new Intl.NumberFormat(lang, { style: 'percent' }).format(percent / 100),
-        refused: limits.failed,
+        bad: limits.failed,
       };
-      item.querySelector('.chip__state').textContent = limits.files ? (words[state] ?? limits[state]) : '';
+      item.querySelector('.chip__state').textContent = limits.files ? (words[look] ?? limits[look]) : '';
       item.querySelector('.chip__retry').hidden = state !== 'failed';
       // Beside the others that wait it goes along with the form.
       let field = item.querySelector('input');
@@ -213,15 +214,16 @@
       one.dropped = true;
       const hadFocus = one.item.contains(document.activeElement);
       one.item.remove();
-      if (one.sha256 && !isWanted) forget(one.sha256);
+      if (one.sha256 && !isWanted) forget(one);
       show();
       if (hadFocus) (picked[Math.min(index, picked.length - 1)]?.item.querySelector('.chip__remove') ?? input).focus();
       pump();
     }
 
     const token = () => reply.querySelector('[name=formToken]').value;
-    function forget(sha256) {
-      const body = new URLSearchParams({ formToken: token(), sha256 });
+    function forget({ sha256, key }) {
+      const name = key.slice(sha256.length + 1);
+      const body = new URLSearchParams({ formToken: token(), sha256, name });
       // Left there, it is shown once more when the page is.
       void fetch(`${limits.files}/remove`, { method: 'POST', body, keepalive: true }).catch(() => {});
     }
@@ -249,10 +251,10 @@
         current = null;
         const { dropped } = next;
         settle(next, request);
-        // The same bytes under two names are one file.
-        const twin = next.sha256 && picked.find((one) => one !== next && one.sha256 === next.sha256);
+        // Picked twice, a file is one.
+        const twin = next.sha256 && picked.find((one) => one !== next && one.key === next.key);
         if (twin && !dropped) drop(next, true);
-        else if (dropped && !twin && next.sha256) forget(next.sha256);
+        else if (dropped && !twin && next.sha256) forget(next);
         if (!next.dropped) {
           show();
           told.textContent = `${next.name}: ${next.state === 'sent' ? limits.sent : limits.failed}`;
@@ -272,7 +274,9 @@
       if (status !== 200 && status !== 422) return;
       const { files, faults } = JSON.parse(responseText);
       if (status === 422) return Object.assign(one, { state: 'refused', fault: faults.join(' ') });
-      Object.assign(one, { state: 'sent', sha256: files[0].sha256 });
+      const { sha256, name } = files[0];
+      // The server may have cleaned the name.
+      Object.assign(one, { state: 'sent', sha256, key: `${sha256} ${name}` });
     }
 
     function add(more) {
@@ -286,7 +290,8 @@
     // What waits since before becomes chips like the others.
     for (const field of all('.kept input', reply)) {
       const name = field.parentElement.querySelector('bdi').textContent;
-      put({ name, size: Number(field.dataset.size), sha256: field.value, state: 'sent' });
+      const { value: sha256, dataset } = field;
+      put({ name, size: Number(dataset.size), sha256, key: `${sha256} ${name}`, state: 'sent' });
     }
     reply.querySelector('.kept')?.remove();
     show();

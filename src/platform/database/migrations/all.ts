@@ -9,6 +9,7 @@ import { ChecksAndPreviews1795630000000 } from './1795630000000-checks-and-previ
 import { Handoffs1795640000000 } from './1795640000000-handoffs.js';
 import { LanguageChoices1795650000000 } from './1795650000000-language-choices.js';
 import { WaitingEvents1795680000000 } from './1795680000000-waiting-events.js';
+import { PausedSources1795700000000 } from './1795700000000-paused-sources.js';
 import { WordsInTheStudio1795710000000 } from './1795710000000-words-in-the-studio.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
@@ -24,5 +25,6 @@ export const migrations = [
   Handoffs1795640000000,
   LanguageChoices1795650000000,
   WaitingEvents1795680000000,
+  PausedSources1795700000000,
   WordsInTheStudio1795710000000,
 ];

@@ -1,0 +1,328 @@
+import { z } from 'zod';
+import { errorCodes, type ErrorCode } from '../errors.js';
+import { eventSchema } from '../events.js';
+
+type Json = Record<string, unknown>;
+
+/** An example of every kind of event, that each gateway takes as it is. */
+const eventExample = {
+  type: 'ticket.replied',
+  timestamp: '2026-11-23T02:15:00Z',
+  data: {
+    ticket: {
+      id: '8f2c',
+      number: '12345',
+      subject: 'Penarikan tertunda',
+      status: 'open',
+      version: 7,
+      createdAt: '2026-11-22T10:00:00Z',
+      updatedAt: '2026-11-23T02:15:00Z',
+    },
+    requester: {
+      kind: 'guest',
+      email: 'siti@example.com',
+      name: 'Siti',
+      locale: 'id-ID',
+      timeZone: 'Asia/Jakarta',
+    },
+    message: {
+      id: 'm-91',
+      author: { kind: 'agent', name: 'Rina' },
+      body: 'Mohon kirim ID transaksi.',
+      format: 'text',
+      createdAt: '2026-11-23T02:15:00Z',
+      visibility: 'public',
+    },
+  },
+};
+
+const string = { type: 'string' };
+const time = { type: 'string', format: 'date-time' };
+const source = { name: 'source', in: 'path', required: true, schema: string, description: 'The name of the source.' };
+const signature = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
+  name,
+  in: 'header',
+  required: true,
+  schema: string,
+  description: 'Standard Webhooks 1.0; sources with an adapter of their own sign as their system does.',
+}));
+const id = { name: 'id', in: 'path', required: true, schema: string };
+const cursor = { name: 'cursor', in: 'query', schema: string, description: '`nextCursor` of the page before.' };
+const reason = { name: 'reason', in: 'query', schema: string, description: 'Why, for the audit log.' };
+const admin = [{ adminToken: [] }];
+const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+const json = (schema: Json, example?: unknown) => ({
+  'application/json': { schema, ...(example === undefined ? {} : { example }) },
+});
+const ok = (description: string, schema: Json, example?: unknown) => ({ description, content: json(schema, example) });
+
+/** The answers with these codes, as problems. */
+function problems(...codes: ErrorCode[]): Json {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of codes) {
+    const { status } = errorCodes[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, ofStatus]) => [
+      String(status),
+      {
+        description: ofStatus.map((code) => `\`${code}\`: ${errorCodes[code].title}`).join('; '),
+        ...(status === 429 || status === 503 ? { headers: { 'Retry-After': { schema: { type: 'integer' } } } } : {}),
+        content: { 'application/problem+json': { schema: ref('Problem') } },
+      },
+    ]),
+  );
+}
+
+const adminProblems = problems('unauthorized', 'not-found', 'invalid-request');
+const decision = (summary: string, answer: Json, more: Json = {}) => ({
+  post: {
+    tags: ['Admin'],
+    summary,
+    security: admin,
+    parameters: [id, reason],
+    responses: { ...answer, ...adminProblems, ...more },
+  },
+});
+const list = (summary: string, ...parameters: Json[]) => ({
+  get: {
+    tags: ['Admin'],
+    summary,
+    security: admin,
+    parameters: [...parameters, cursor],
+    responses: { '200': ok('A page, the newest first.', ref('Page')), ...adminProblems },
+  },
+});
+const one = (summary: string, parameter: Json) => ({
+  get: {
+    tags: ['Admin'],
+    summary,
+    security: admin,
+    parameters: [parameter],
+    responses: { '200': ok('What is known of it.', { type: 'object' }), ...adminProblems },
+  },
+});
+
+const pausing = (summary: string) => ({
+  post: {
+    tags: ['Admin'],
+    summary,
+    security: admin,
+    parameters: [{ ...id, name: 'name' }, reason],
+    responses: { '200': ok('How it is now.', { type: 'object' }, { name: 'acme', paused: true }), ...adminProblems },
+  },
+});
+
+/** The public HTTP API of Postern, as OpenAPI 3.1. Guest pages are for people and not in it. */
+export function openApi(publicUrl: string, version: string): Json {
+  const event = z.toJSONSchema(eventSchema, { io: 'input', unrepresentable: 'any' }) as Json;
+  delete event.$schema;
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Postern',
+      version,
+      description: 'Tickets in, mails out, guests let in by a code, replies back.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: publicUrl }],
+    tags: [
+      { name: 'Sources', description: 'For ticket systems: signed requests.' },
+      { name: 'Feedback', description: 'What mail servers and providers say of mails.' },
+      { name: 'Admin', description: 'For operators, by `ADMIN_TOKEN`.' },
+      { name: 'Operation', description: 'For whoever keeps it running.' },
+    ],
+    paths: {
+      '/v1/sources/{source}/events': {
+        post: {
+          tags: ['Sources'],
+          summary: 'Says what happened to a ticket',
+          description: 'Answered only after it is durable. The same id again is taken once: repeat on any 5xx.',
+          security: [],
+          parameters: [source, ...signature],
+          requestBody: { required: true, content: json(ref('Event'), eventExample) },
+          responses: {
+            '202': ok('Taken.', ref('Receipt'), { eventId: 'evt_01kaq2g8w0f4x5y6z7a8b9c0d1', duplicate: false }),
+            '200': ok('Taken before.', ref('Receipt'), { eventId: 'evt_01kaq2g8w0f4x5y6z7a8b9c0d1', duplicate: true }),
+            ...problems(
+              ...(['invalid-json', 'duplicate-key', 'forbidden-key', 'too-deep', 'bad-signature'] as const),
+              ...(['unknown-source', 'event-conflict', 'body-too-large', 'unsupported-media-type'] as const),
+              ...(['invalid-event', 'too-many-requests', 'unavailable'] as const),
+            ),
+          },
+        },
+      },
+      '/v1/sources/{source}/handoffs/redeem': {
+        post: {
+          tags: ['Sources'],
+          summary: 'Redeems the token that a guest brought to the source’s own ticket page',
+          security: [],
+          parameters: [source, ...signature],
+          requestBody: {
+            required: true,
+            content: json({ type: 'object', required: ['token'], properties: { token: string } }, { token: 'hof_…' }),
+          },
+          responses: {
+            '200': ok('Who came.', ref('HandedOver')),
+            ...problems('bad-signature', 'unknown-source', 'handoff-unusable', 'invalid-request'),
+          },
+        },
+      },
+      '/v1/files/{token}': {
+        get: {
+          tags: ['Sources'],
+          summary: 'A file of a reply, by the URL of the outbound webhook',
+          security: [],
+          parameters: [{ name: 'token', in: 'path', required: true, schema: string }],
+          responses: {
+            '200': { description: 'The file, as a download.', content: { 'application/octet-stream': {} } },
+            ...problems('not-found'),
+          },
+        },
+      },
+      '/v1/feedback/resend': {
+        post: {
+          tags: ['Feedback'],
+          summary: 'Webhooks of Resend, by its own signature',
+          security: [],
+          requestBody: { required: true, content: json({ type: 'object' }) },
+          responses: {
+            '200': ok('What was new.', ref('Feedback')),
+            ...problems('invalid-json', 'bad-signature', 'not-found'),
+          },
+        },
+      },
+      '/v1/feedback/dsn': {
+        post: {
+          tags: ['Feedback'],
+          summary: 'A bounce or complaint as a whole mail',
+          security: [{ feedbackToken: [] }],
+          requestBody: { required: true, content: { 'message/rfc822': { schema: string } } },
+          responses: { '200': ok('What was new.', ref('Feedback')), ...problems('unauthorized', 'not-found') },
+        },
+      },
+      '/v1/admin/suppressions': list('Addresses that get no mail'),
+      '/v1/admin/suppressions/{address}': {
+        ...one('What is known of one address', { ...id, name: 'address' }),
+        delete: {
+          tags: ['Admin'],
+          summary: 'Releases an address',
+          security: admin,
+          parameters: [{ ...id, name: 'address' }, reason],
+          responses: { '200': ok('As it was.', { type: 'object' }), ...adminProblems },
+        },
+      },
+      '/v1/admin/deliveries': list('Deliveries, of one state or all', { name: 'state', in: 'query', schema: string }),
+      '/v1/admin/deliveries/{id}': one('A delivery with every attempt', id),
+      '/v1/admin/deliveries/{id}/resend': decision(
+        'Queues an ended delivery again',
+        { '202': ok('Queued.', { type: 'object' }) },
+        problems('not-resendable'),
+      ),
+      '/v1/admin/tickets/{id}/revoke-links': decision('Ends the links, codes and sessions of a ticket', {
+        '200': ok('How many people it met.', { type: 'object' }),
+      }),
+      '/v1/admin/sources': {
+        get: {
+          tags: ['Admin'],
+          summary: 'The sources, and which of them are paused',
+          security: admin,
+          responses: { '200': ok('All of them.', { type: 'object' }), ...adminProblems },
+        },
+      },
+      '/v1/admin/sources/{name}/pause': pausing('Takes a source’s events, and lets its mails wait'),
+      '/v1/admin/sources/{name}/resume': pausing('Lets them go'),
+      '/v1/admin/audit': list('Who did what, when and why', { name: 'subject', in: 'query', schema: string }),
+      '/health/live': {
+        get: {
+          tags: ['Operation'],
+          summary: 'The process answers',
+          security: [],
+          responses: { '200': ok('It does.', { type: 'object' }, { status: 'ok' }) },
+        },
+      },
+      '/health/ready': {
+        get: {
+          tags: ['Operation'],
+          summary: 'Work can be done',
+          security: [],
+          responses: { '200': ok('It can.', { type: 'object' }), '503': ok('What is missing.', { type: 'object' }) },
+        },
+      },
+      '/metrics': {
+        get: {
+          tags: ['Operation'],
+          summary: 'Figures for Prometheus',
+          security: [{ metricsToken: [] }, {}],
+          responses: {
+            '200': { description: 'Prometheus text format.', content: { 'text/plain': { schema: string } } },
+            ...problems('unauthorized', 'not-found'),
+          },
+        },
+      },
+      '/.well-known/jwks.json': {
+        get: {
+          tags: ['Sources'],
+          summary: 'Public keys of `handoff: jwt`',
+          security: [],
+          responses: { '200': { description: 'RFC 7517.', content: { 'application/jwk-set+json': {} } } },
+        },
+      },
+    },
+    components: {
+      schemas: {
+        Event: event,
+        Receipt: {
+          type: 'object',
+          required: ['eventId', 'duplicate'],
+          properties: { eventId: string, duplicate: { type: 'boolean' } },
+        },
+        HandedOver: {
+          type: 'object',
+          required: ['ticket', 'email', 'verifiedAt'],
+          properties: {
+            ticket: { type: 'object', required: ['id', 'number'], properties: { id: string, number: string } },
+            email: string,
+            verifiedAt: time,
+          },
+        },
+        Feedback: {
+          type: 'object',
+          required: ['recorded', 'duplicate'],
+          properties: { recorded: { type: 'integer' }, duplicate: { type: 'integer' } },
+        },
+        Page: {
+          type: 'object',
+          required: ['items', 'nextCursor'],
+          properties: { items: { type: 'array', items: { type: 'object' } }, nextCursor: { type: ['string', 'null'] } },
+        },
+        Problem: {
+          type: 'object',
+          description: 'RFC 9457. `code` is stable.',
+          required: ['type', 'title', 'status', 'code', 'detail'],
+          properties: {
+            type: string,
+            title: string,
+            status: { type: 'integer' },
+            code: { type: 'string', enum: Object.keys(errorCodes) },
+            detail: string,
+            errors: {
+              type: 'array',
+              items: {
+                type: 'object',
+                required: ['pointer', 'detail'],
+                properties: { pointer: string, detail: string },
+              },
+            },
+          },
+        },
+      },
+      securitySchemes: {
+        adminToken: { type: 'http', scheme: 'bearer' },
+        feedbackToken: { type: 'http', scheme: 'bearer' },
+        metricsToken: { type: 'http', scheme: 'bearer' },
+      },
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import { databases } from '../support/databases.js';
+import { createGateway, type TestGateway } from '../support/gateway.js';
+import { startReceiver, type Receiver } from '../support/receiver.js';
+import { change } from '../support/tables.js';
+import { askForCode, invite } from '../support/visit.js';
+import { Guest } from '../support/guest.js';
+import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
+
+const token = 'metrics-token-of-at-least-32-signs-00001';
+
+describe.each(databases)('GET /metrics on $name', (database) => {
+  let test: TestGateway;
+  let source: Receiver;
+  beforeAll(async () => {
+    source = await startReceiver();
+    const outbound = { OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() };
+    test = await createGateway({ database, settings: { METRICS_TOKEN: token, ...outbound } });
+  });
+  afterAll(async () => {
+    await test.close();
+    await source.close();
+  });
+
+  const scrape = async () => {
+    const answer = await fetch(`${test.url}/metrics`, { headers: { authorization: `Bearer ${token}` } });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+      200,
+      'text/plain; version=0.0.4; charset=utf-8',
+    ]);
+    return answer.text();
+  };
+  /** The value of a series; labels in the order of the text. */
+  const value = (text: string, series: string) =>
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${series} `))
+        ?.split(' ')[1] ?? NaN,
+    );
+
+  it('counts what happened, without a person, an id or a link', async () => {
+    source.answer = (_post, response) => void response.writeHead(410).end();
+    const event = test.source.event('ticket.replied', {
+      ticket: { id: 'm-1', number: '77001' },
+      requester: { email: 'metric@example.com', locale: 'en' },
+      message: {},
+    });
+    await test.source.post(event, { id: 'evt-metric' });
+    await test.source.post(event, { id: 'evt-metric' });
+    await test.source.post(event, { secret: generateWebhookSecret() });
+    await test.drain();
+    const guest = new Guest(test.url);
+    const link = await invite(test, { email: 'metric@example.com' });
+    const { page, code } = await askForCode(test, guest, link, 'metric@example.com');
+    const wrong = await guest.submit(page, '/verify', {
+      code: code === '00000000' ? '11111111' : '0'.repeat(code.length),
+    });
+    expect(wrong.status).toBe(422);
+    await guest.submit(page, '/verify', { code });
+    await test.drain();
+    const text = await scrape();
+    const series: [string, number][] = [
+      ['postern_events_total{source="default",outcome="accepted",reason=""}', 2],
+      ['postern_events_total{source="default",outcome="duplicate",reason=""}', 1],
+      ['postern_events_total{source="default",outcome="refused",reason="bad-signature"}', 1],
+      ['postern_attempts_total{transport="smtp",outcome="accepted"}', 3],
+      ['postern_deliveries_total{lane="mail",state="sent"}', 2],
+      ['postern_deliveries_total{lane="codes",state="sent"}', 1],
+      ['postern_codes_total{outcome="sent"}', 1],
+      ['postern_codes_total{outcome="wrong"}', 1],
+      ['postern_codes_total{outcome="right"}', 1],
+      ['postern_outbound_total{source="default",outcome="parked"}', 4],
+      ['postern_parked{kind="outbound"}', 4],
+      ['postern_lag_seconds{lane="mail"}', 0],
+      ['postern_http_request_duration_seconds_count{method="POST",route="/v1/sources/:source/events",status="202"}', 2],
+      ['postern_http_request_duration_seconds_count{method="POST",route="/t/:token/code",status="303"}', 1],
+    ];
+    for (const [name, expected] of series) expect([name, value(text, name)]).toEqual([name, expected]);
+    expect(text).toContain('process_cpu_seconds_total');
+    for (const secret of ['metric@example.com', 'example.com', link, '77001', 'tkt_', 'evt_', code])
+      expect(text).not.toContain(secret);
+  });
+
+  it('says how long the first has waited, and how many do', async () => {
+    for (const n of [1, 2, 3])
+      await test.source.send('ticket.replied', {
+        ticket: { id: `w-${n}`, number: `${n}` },
+        requester: { email: `wait${n}@example.com` },
+        message: {},
+      });
+    await test.drain();
+    const due = test.clock.now();
+    await change(
+      test,
+      `UPDATE deliveries SET state = 'queued', ended_at = NULL, next_attempt_at = ${due} WHERE recipient LIKE 'wait%'`,
+    );
+    test.clock.advance({ seconds: 42 });
+    const text = await scrape();
+    expect(value(text, 'postern_waiting{lane="mail",state="queued"}')).toBe(3);
+    expect(value(text, 'postern_lag_seconds{lane="mail"}')).toBe(42);
+    await test.drain();
+    expect(value(await scrape(), 'postern_waiting{lane="mail",state="queued"}')).toBeNaN();
+  });
+
+  it('opens with its token alone', async () => {
+    const status = async (headers: Record<string, string> = {}) =>
+      (await fetch(`${test.url}/metrics`, { headers })).status;
+    expect(await status()).toBe(401);
+    expect(await status({ authorization: `Bearer ${token}x` })).toBe(401);
+    await test.restart({ METRICS_TOKEN: '' });
+    expect(await status()).toBe(200);
+    for (const name of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'])
+      expect([name, await status({ [name]: '127.0.0.1' })]).toEqual([name, 404]);
+  });
+});
