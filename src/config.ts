@@ -101,6 +101,11 @@ export abstract class Config {
   adminToken: string | null;
   /** Null: metrics are for this machine alone. */
   metricsToken: string | null;
+  studio: {
+    on: boolean;
+    /** Words are published by another person than the one who wrote them. */
+    secondPerson: boolean;
+  };
   /** Secrets that were made at this start because none were set: shown once, never outside development. */
   generated: { name: string; value: string }[];
 }
@@ -293,6 +298,16 @@ export const settings = {
     schema: token,
     sentence: 'bearer token of /metrics, at least 32 signs; empty: from this machine alone',
   },
+  STUDIO: {
+    schema: oneOf('on', 'off'),
+    default: 'on',
+    sentence: 'the studio at /studio, where the words of mails and pages are edited; off: nothing is there',
+  },
+  STUDIO_SECOND_PERSON: {
+    schema: oneOf('on', 'off'),
+    default: 'off',
+    sentence: 'on: words are published by another person than the one who wrote them',
+  },
 } as const satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof settings;
@@ -367,6 +382,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     feedbackToken: values.FEEDBACK_TOKEN ?? null,
     adminToken: values.ADMIN_TOKEN ?? null,
     metricsToken: values.METRICS_TOKEN ?? null,
+    studio: { on: values.STUDIO === 'on', secondPerson: values.STUDIO_SECOND_PERSON === 'on' },
     generated,
   };
   if (production && !config.publicUrl.startsWith('https://') && !problems.some((p) => p.startsWith('PUBLIC_URL')))

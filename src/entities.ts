@@ -7,6 +7,7 @@ import { Event } from './intake/event.entity.js';
 import { WaitingEvent } from './intake/waiting-event.entity.js';
 import { OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
 import { AuditEntry } from './platform/audit.entity.js';
+import { CurrentWords, Publication, Rendition, TemplateRevision, WordsDraft } from './templates/words.entity.js';
 import { Attachment, Message, Participant, Reply, Ticket } from './tickets/ticket.entity.js';
 import { Draft, LanguageChoice, Reading, SolvedAnswer } from './tickets/visit.entity.js';
 
@@ -36,5 +37,10 @@ export const entities = [
   Limit,
   OutboundMessage,
   OutboundAttempt,
+  TemplateRevision,
+  Publication,
+  CurrentWords,
+  WordsDraft,
+  Rendition,
   AuditEntry,
 ];

@@ -17,11 +17,14 @@ export const errorCodes = {
   'method-not-allowed': { status: 405, title: 'Method not allowed', log: 'debug', retry: false },
   'event-conflict': { status: 409, title: 'The id was used for another body', log: 'warn', retry: false },
   'not-resendable': { status: 409, title: 'The delivery cannot be sent again', log: 'info', retry: false },
+  'draft-conflict': { status: 409, title: 'The draft was changed by somebody else', log: 'info', retry: false },
+  'second-person': { status: 409, title: 'Somebody else has to publish it', log: 'info', retry: false },
   'handoff-unusable': { status: 410, title: 'The handoff cannot be used', log: 'info', retry: false },
   'body-too-large': { status: 413, title: 'The body is too large', log: 'info', retry: false },
   'unsupported-media-type': { status: 415, title: 'The content type is not supported', log: 'info', retry: false },
   'invalid-event': { status: 422, title: 'The event does not fit the schema', log: 'info', retry: false },
   'invalid-request': { status: 422, title: 'The request does not fit', log: 'info', retry: false },
+  'words-refused': { status: 422, title: 'The words cannot be used', log: 'info', retry: false },
   'too-many-requests': { status: 429, title: 'Too many requests', log: 'info', retry: true },
   internal: { status: 500, title: 'Something went wrong here', log: 'error', retry: true },
   unavailable: { status: 503, title: 'Not available right now', log: 'error', retry: true },
@@ -40,7 +43,12 @@ export class PosternError extends Error {
   constructor(
     readonly code: ErrorCode,
     readonly detail: string,
-    readonly extra: { errors?: FieldError[]; retryAfterSeconds?: number } = {},
+    readonly extra: {
+      errors?: FieldError[];
+      problems?: readonly object[];
+      conflict?: object;
+      retryAfterSeconds?: number;
+    } = {},
     options?: ErrorOptions,
   ) {
     super(`${code}: ${detail}`, options);

@@ -19,6 +19,10 @@ export const idPrefixes = {
   sup: 'suppression',
   slv: 'answer to whether it is solved',
   drf: 'draft of a reply',
+  rev: 'revision of words',
+  pub: 'publication of a revision',
+  wdr: 'draft of words',
+  usr: 'person of the studio',
   aud: 'entry of the audit log',
 } as const;
 

@@ -8,7 +8,7 @@ const HOUR = 3600;
 const DAY = 86_400;
 
 /** What is counted. */
-type LimitName = 'code' | 'mail' | 'address' | 'ip' | 'guess' | 'renew' | 'resume' | 'check';
+type LimitName = 'code' | 'mail' | 'address' | 'ip' | 'guess' | 'renew' | 'resume' | 'check' | 'test-mail';
 
 /** At most `max` within any stretch of `seconds`. */
 interface Window {
@@ -63,6 +63,11 @@ export function guessLimit(ring: KeyRing, participantId: string): LimitRule {
 /** Enough for a person with a mailbox full of doubts; a reference has 65 bits. */
 export function checkLimit(ring: KeyRing, ip: string): LimitRule {
   return rule(ring, 'check', ip, [{ max: 30, seconds: HOUR }]);
+}
+
+/** Test mails of one person of the studio: enough to look at words in several programs. */
+export function testMailLimit(ring: KeyRing, personId: string): LimitRule {
+  return rule(ring, 'test-mail', personId, [{ max: 20, seconds: HOUR }]);
 }
 
 /** Each "no more mails" tells the source, and comes after a "mails again": nobody changes their mind more often. */

@@ -6,6 +6,7 @@ import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { asEntities, insertRows, run, updateRows } from '../platform/database/rows.js';
 import { scrub } from '../platform/logger.js';
+import { Renditions } from '../templates/renditions.js';
 import { Attempt, Delivery } from './delivery.entity.js';
 import { recordSigns, type Sign } from './breaker.js';
 import { Receipts, type Turn } from './receipts.js';
@@ -70,6 +71,7 @@ export class DeliveryRows {
     private readonly database: Database,
     private readonly clock: Clock,
     private readonly codes: Codes,
+    private readonly renditions: Renditions,
     private readonly receipts: Receipts,
   ) {}
 
@@ -128,24 +130,32 @@ export class DeliveryRows {
   }
 
   /**
-   * Durable before the network call: after a crash it is known that the mail may have left, and by which transport.
-   * Returns the ids of the rows that are still ours: only those may be sent.
+   * Durable before the network call: after a crash it is known that the mail may have left, by which transport and in
+   * which words. Returns the ids of the rows that are still ours: only those may be sent.
    */
-  markSubmitting(deliveries: readonly Delivery[]): Promise<Set<string>> {
-    const rows = deliveries.map(({ id, attempts, transport }) => ({
+  async markSubmitting(deliveries: readonly Delivery[]): Promise<Set<string>> {
+    const rows = deliveries.map(({ id, attempts, transport, ...words }) => ({
       id,
       attempts,
       transport,
       state: 'submitting' as const,
+      locale: words.locale,
+      localeReason: words.localeReason,
+      templateRevision: words.templateRevision,
+      revisionFixedAt: words.revisionFixedAt,
     }));
-    return this.database.write((tx) =>
-      updateRows(tx, Delivery, rows, {
+    const revisions = deliveries.map(({ templateRevision }) => templateRevision);
+    const ours = await this.database.write(async (tx) => {
+      await this.renditions.keep(tx, revisions);
+      return updateRows(tx, Delivery, rows, {
         by: ['id', 'attempts'],
-        set: ['state', 'transport'],
+        set: ['state', 'transport', 'locale', 'localeReason', 'templateRevision', 'revisionFixedAt'],
         // A second transport after the first could not: submitting already.
         where: `row.state IN ('leased', 'submitting')`,
-      }),
-    );
+      });
+    });
+    this.renditions.wereKept(revisions);
+    return ours;
   }
 
   /** Writes verdicts and what was tried. A verdict over a row that was taken over meanwhile leaves only its attempts. */

@@ -65,6 +65,7 @@ export class Delivery {
   /** The code it carries: in the lane `codes`. Null for all that goes by the lane `mail`. */
   @OptionalTextColumn() challengeId: Id<'chl'> | null;
   @TextColumn() templateKey: TemplateKey;
+  /** Of the words when it was planned; of those that it was first tried with, once it was: see `Renditions`. */
   @TextColumn() templateRevision: string;
   @TextColumn() locale: string;
   @TextColumn() localeReason: string;
@@ -89,6 +90,8 @@ export class Delivery {
   /** Due from then on; a lease's end while it is leased. */
   @TimeColumn() nextAttemptAt: number;
   @OptionalTimeColumn() endedAt: number | null;
+  /** When its first try settled on the revision: every later one has the same words. Null in rows of a version that kept none. */
+  @OptionalTimeColumn() revisionFixedAt: number | null;
 }
 
 /** One try of a delivery, written when it ended. Append-only. */

@@ -11,7 +11,10 @@ import { DeliveryLedger } from './ledger.js';
 import { MailRenderer } from './mail-renderer.js';
 import { Pauses } from './pauses.js';
 import { Receipts } from './receipts.js';
+import { SentMail } from './sent-mail.js';
 import { Suppressions } from './suppression.js';
+import { TestMail } from './test-mail.js';
+import { DeliveryWords } from './words.js';
 import { DeliveryWorker } from './worker.js';
 
 @Module({
@@ -20,6 +23,7 @@ import { DeliveryWorker } from './worker.js';
     Deliveries,
     DeliveryRows,
     Guard,
+    DeliveryWords,
     MailRenderer,
     Receipts,
     Pauses,
@@ -28,7 +32,19 @@ import { DeliveryWorker } from './worker.js';
     FeedbackRecorder,
     DeliveryLedger,
     MailCheck,
+    SentMail,
+    TestMail,
   ],
-  exports: [Deliveries, MailRenderer, Pauses, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck],
+  exports: [
+    Deliveries,
+    MailRenderer,
+    Pauses,
+    Suppressions,
+    FeedbackRecorder,
+    DeliveryLedger,
+    MailCheck,
+    SentMail,
+    TestMail,
+  ],
 })
 export class DeliveryModule {}

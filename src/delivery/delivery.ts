@@ -149,6 +149,7 @@ export class Deliveries {
       dueAt,
       nextAttemptAt: inPlaceOf?.nextAttemptAt ?? dueAt,
       endedAt: null,
+      revisionFixedAt: null,
     };
   }
 

@@ -47,7 +47,7 @@ export class Guard {
 
   /** A summary tells of what still stands. Only until it was first tried: after that every try has the same bytes. */
   private shrink({ shrunk }: Judged, delivery: Delivery, news: Update[]): Delivery {
-    if (delivery.transport !== null) return delivery;
+    if (delivery.transport !== null || delivery.revisionFixedAt !== null) return delivery;
     const told = tellOnly(delivery, news, this.catalogue);
     if (told !== delivery) shrunk.push(told);
     return told;

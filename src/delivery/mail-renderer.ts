@@ -6,6 +6,7 @@ import { parseMailbox } from '../platform/address.js';
 import { headerAddress, headerDate, headerField, headerMailbox, headerText } from '../platform/mime.js';
 import { loadBrand, type Brand } from '../templates/brand.js';
 import { type EncodedMail, TemplateCatalogue } from '../templates/catalogue.js';
+import type { CompiledMail } from '../templates/compile.js';
 import { templatesDir } from '../templates/templates.module.js';
 import { newCheckReference, writtenReference } from './check.js';
 import type { Delivery } from './delivery.entity.js';
@@ -45,11 +46,18 @@ export class MailRenderer {
     for (const name of new Set(['default', ...config.sources.map(({ brand }) => brand)])) this.frame(name);
   }
 
-  /** @throws if it cannot be rendered, now or at any later try; what it returns never throws */
-  render(delivery: Delivery, code: CodeForMail | null): Mail {
+  /**
+   * @param words those of this try; without them the ones that count now
+   * @throws if it cannot be rendered, now or at any later try; what it returns never throws
+   */
+  render(
+    delivery: Delivery,
+    code: CodeForMail | null,
+    words: CompiledMail = this.catalogue.current(delivery.templateKey, delivery.locale),
+  ): Mail {
     const { brand, from, fixed, domain } = this.frame(delivery.inputs.brand);
     const link = this.linkOf(delivery);
-    const mail = this.fill(delivery, brand, code, link);
+    const mail = this.fill(delivery, brand, code, link, words);
     const { id, recipient, ticketId, createdAt } = delivery;
     const own = {
       'X-Postern-Notification': siblingId('ntf', id),
@@ -104,6 +112,7 @@ export class MailRenderer {
     brand: Brand,
     code: CodeForMail | null,
     link: string | null,
+    words: CompiledMail,
   ): EncodedMail {
     const { ticketNumber, recipientName, timeZone, occurredAt, guest, updates } = inputs;
     const check =
@@ -114,15 +123,11 @@ export class MailRenderer {
     if (templateKey === 'access-code') {
       if (code === null) throw new Error('a code mail is rendered with its code');
       const codeMinutes = Math.round((code.expiresAt - code.createdAt) / 60_000);
-      return this.catalogue.encode(templateKey, locale, { ...common, ...code, codeMinutes });
+      return this.catalogue.encode(templateKey, locale, { ...common, ...code, codeMinutes }, words);
     }
     if (link === null) throw new Error('a ticket mail is rendered with its link');
-    return this.catalogue.encode(templateKey, locale, {
-      ...common,
-      guest,
-      updateCount: Math.max(1, updates.length),
-      link,
-    });
+    const values = { ...common, guest, updateCount: Math.max(1, updates.length), link };
+    return this.catalogue.encode(templateKey, locale, values, words);
   }
 
   private linkOf({ inputs: { link, generation }, ticketId, participantId }: Delivery): string | null {

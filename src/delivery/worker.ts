@@ -14,6 +14,7 @@ import { DeliveryRows, ended, isSuspect, type Admitted, type Tried, type Verdict
 import { Dispatcher } from './dispatcher.js';
 import { Guard } from './guard.js';
 import { MailRenderer } from './mail-renderer.js';
+import { DeliveryWords } from './words.js';
 import type { Mail, Transport, TransportOutcome } from './transports/transport.js';
 import { openTransports } from './transports/transports.js';
 
@@ -106,6 +107,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     private readonly rows: DeliveryRows,
     private readonly guard: Guard,
     private readonly codes: Codes,
+    private readonly words: DeliveryWords,
     private readonly renderer: MailRenderer,
     private readonly logger: Logger,
     private readonly metrics: Metrics,
@@ -198,8 +200,10 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     if (challengeId !== null && code === null) return ended(delivery, 'expired');
     const startedAt = this.clock.now();
     try {
-      return { ...admitted, mail: this.renderer.render(delivery, code), expiresAt: code?.expiresAt ?? Infinity };
+      const words = await this.words.of(delivery);
+      return { ...admitted, mail: this.renderer.render(delivery, code, words), expiresAt: code?.expiresAt ?? Infinity };
     } catch (error) {
+      if (isDatabaseUnavailable(error)) throw error; // it knows the words of the first try
       // One mail that cannot be rendered must not hold up the others; it is kept for a person to look at.
       this.logger.error('a mail could not be rendered and is parked', {
         id: delivery.id,

@@ -5,6 +5,8 @@ import { OutboundMessage } from '../outbound/outbound.entity.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { Logger } from '../platform/logger.js';
+import { PublishedWords } from '../templates/published.js';
+import { placeOf } from '../templates/words-texts.js';
 import { Scanner } from '../tickets/scanner.js';
 
 export interface Readiness {
@@ -16,6 +18,8 @@ export interface Readiness {
   oldestWaitingSeconds?: number;
   /** What waits for a person. */
   parked?: { deliveries: number; outbound: number };
+  /** Published words that cannot be used, as `key/locale`; earlier ones are said instead. Only there if there are any. */
+  failingWords?: string[];
 }
 
 @Injectable()
@@ -24,13 +28,15 @@ export class Health {
     private readonly database: Database,
     private readonly clock: Clock,
     private readonly scanner: Scanner,
+    private readonly published: PublishedWords,
     private readonly logger: Logger,
   ) {}
 
   async readiness(): Promise<Readiness> {
     const isReady = await this.scanner.isReady();
     const scanner = isReady === null ? {} : { scanner: isReady ? ('ok' as const) : ('unavailable' as const) };
-    return { ...(await this.ofDatabase()), ...scanner };
+    const failing = this.published.alarms.map(({ key, locale }) => placeOf(key, locale));
+    return { ...(await this.ofDatabase()), ...scanner, ...(failing.length ? { failingWords: failing } : {}) };
   }
 
   private async ofDatabase(): Promise<Readiness> {

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { DeliveryModule } from '../delivery/delivery.module.js';
+import { TemplatesModule } from '../templates/templates.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { AdminController } from './admin.controller.js';
 import { AdminGuard } from './admin.guard.js';
@@ -10,7 +11,7 @@ import { Health } from './health.js';
 import { MetricsController } from './metrics.controller.js';
 
 @Module({
-  imports: [DeliveryModule, TicketsModule],
+  imports: [DeliveryModule, TicketsModule, TemplatesModule],
   controllers: [HealthController, MetricsController, DocsController, AdminController],
   providers: [Health, Backlog, AdminGuard],
 })

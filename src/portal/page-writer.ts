@@ -8,6 +8,7 @@ import type { Source } from '../sources.js';
 import { Clock } from '../platform/clock.js';
 import { loadBrand, type Brand } from '../templates/brand.js';
 import { templatesDir } from '../templates/templates.module.js';
+import { PublishedWords } from '../templates/published.js';
 import type { Participant } from '../tickets/ticket.entity.js';
 import { assetOf, brandCss, loadAssets, type Asset } from './page-files.js';
 import type { NoticeView, PageName, PageViews } from './page-views.js';
@@ -42,8 +43,11 @@ export class PageWriter {
     private readonly config: Config,
     private readonly clock: Clock,
     private readonly visitors: Visitors,
+    published: PublishedWords,
   ) {
     this.pages = GuestPages.load({ templatesDir, defaultLocale: config.defaultLocale });
+    this.pages.use(published.texts);
+    published.onChange(() => this.pages.use(published.texts));
     this.named = loadAssets(templatesDir);
     for (const asset of this.named.values()) this.assets.set(asset.path, asset);
     for (const name of new Set(['default', ...config.sources.map(({ brand }) => brand)])) this.loadBrand(name);
@@ -108,6 +112,39 @@ export class PageWriter {
       .header('content-language', locale)
       .header('vary', 'accept-language, cookie')
       .send(html);
+  }
+
+  /** A page as a guest would see it, for those who write its sentences: its forms lead nowhere, and its ticket is a sample. */
+  sample<K extends PageName>(
+    pages: GuestPages,
+    page: K,
+    locale: string,
+    view: PageViews[K],
+    brandName: string,
+  ): string {
+    const { brand, logo, css } = this.brands.get(brandName) ?? this.brands.get('default')!;
+    return pages.render(page, locale, view, {
+      brand: {
+        name: brand.name,
+        accent: brand.light.accent,
+        accentDark: brand.dark.accent,
+        logo,
+        contact: brand.contact ?? null,
+      },
+      assets: {
+        style: this.named.get('postern.css')!.path,
+        script: this.named.get('postern.js')!.path,
+        icon: this.named.get('favicon.svg')!.path,
+        brandStyle: css.path,
+      },
+      formToken: 'sample',
+      path: '/',
+      languageAction: '#',
+      helpHref: '#',
+      checkHref: '#',
+      now: new Date(this.clock.now()),
+      timeZone: 'UTC',
+    });
   }
 
   notice(

@@ -7,6 +7,7 @@
  */
 import { basename, join } from 'node:path';
 import Handlebars from 'handlebars';
+import type { WordsTexts } from '../templates/words-texts.js';
 import { readMarkup } from './page-files.js';
 import { fileSize, knownZone, timesFor, type Times } from './page-times.js';
 import type {
@@ -137,6 +138,7 @@ export class GuestPages {
   private constructor(
     private readonly templates: Map<PageName, Handlebars.TemplateDelegate<Context>>,
     private readonly sentences: Sentences,
+    private readonly sources: Map<string, string>,
   ) {}
 
   /**
@@ -160,7 +162,18 @@ export class GuestPages {
     const sentences = Sentences.read(dir, options.defaultLocale, keys, problems);
     if (problems.length > 0)
       throw new Error(`Guest pages cannot be used:\n${problems.map((p) => `- ${p}`).join('\n')}`);
-    return new GuestPages(compile(sources, sentences), sentences);
+    return new GuestPages(compile(sources, sentences), sentences, sources);
+  }
+
+  /** Takes edited sentences over the shipped ones, from the next page on. */
+  use(texts: WordsTexts): void {
+    this.sentences.use(texts);
+  }
+
+  /** Pages of their own over other sentences: to look at words that nobody published. */
+  over(texts: WordsTexts): GuestPages {
+    const sentences = this.sentences.over(texts);
+    return new GuestPages(compile(this.sources, sentences), sentences, this.sources);
   }
 
   /** The page as a whole HTML document. `locale` may be any tag; it goes through {@link resolveLocale}. */

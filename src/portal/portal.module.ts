@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AccessModule } from '../access/access.module.js';
 import { DeliveryModule } from '../delivery/delivery.module.js';
 import { OutboundModule } from '../outbound/outbound.module.js';
+import { TemplatesModule } from '../templates/templates.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { AttachmentSender } from './attachment-sender.js';
 import { Doors } from './doors.js';
@@ -20,7 +21,7 @@ import { Visitors } from './visitor.js';
 import { WaysOutController } from './ways-out.controller.js';
 
 @Module({
-  imports: [AccessModule, TicketsModule, OutboundModule, DeliveryModule],
+  imports: [AccessModule, TicketsModule, OutboundModule, DeliveryModule, TemplatesModule],
   controllers: [
     LinkController,
     WaysOutController,
@@ -32,5 +33,6 @@ import { WaysOutController } from './ways-out.controller.js';
     HandoffController,
   ],
   providers: [Doors, Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender, TicketStreams],
+  exports: [PageWriter],
 })
 export class PortalModule {}

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import Handlebars from 'handlebars';
 import { IntlMessageFormat } from 'intl-messageformat';
 import { matchLocale, textDirection } from '../platform/locale.js';
+import type { WordsTexts } from '../templates/words-texts.js';
 import { filesOf } from './page-files.js';
 
 export type Values = Record<string, string | number>;
@@ -18,20 +19,50 @@ export interface Language {
  * are known until somebody wants them: what is wrong with them costs one sentence or one locale, never a page.
  */
 export class Sentences {
+  private readonly edited = new Map<string, Readonly<Record<string, string>> | null>();
   private readonly files = new Map<string, Readonly<Record<string, string>> | null>();
   private readonly parsed = new Map<string, IntlMessageFormat>();
   private listed: Language[] | null = null;
 
   private constructor(
     private readonly dir: string,
-    private readonly tags: readonly string[],
+    private readonly shippedTags: readonly string[],
     private readonly defaultLocale: string,
+    private texts: WordsTexts | null,
   ) {}
+
+  /** The same sentences with other edited ones over them; what is wrong with one of those costs that one alone. */
+  over(texts: WordsTexts): Sentences {
+    const sentences = new Sentences(this.dir, this.shippedTags, this.defaultLocale, texts);
+    for (const [locale, read] of this.files) sentences.files.set(locale, read);
+    return sentences;
+  }
+
+  /** Takes other edited sentences from now on. */
+  use(texts: WordsTexts): void {
+    this.texts = texts;
+    this.edited.clear();
+    this.parsed.clear();
+    this.listed = null;
+  }
+
+  private get tags(): string[] {
+    return [...new Set([...this.shippedTags, ...(this.texts?.editedLocales('pages') ?? [])])].sort();
+  }
+
+  private editedOf(locale: string): Readonly<Record<string, string>> | null {
+    const known = this.edited.get(locale);
+    if (known !== undefined) return known;
+    const text = this.texts?.editedText('pages', locale) ?? null;
+    const read = text === null ? null : parseSentences(text);
+    this.edited.set(locale, read);
+    return read;
+  }
 
   /** @param problems gets every reason why one of the `keys` could not be said in the default locale */
   static read(dir: string, defaultLocale: string, keys: Set<string>, problems: string[]): Sentences {
     const tags = filesOf(dir, '.json').map((file) => basename(file, '.json'));
-    const sentences = new Sentences(dir, tags, defaultLocale);
+    const sentences = new Sentences(dir, tags, defaultLocale, null);
     problems.push(...sentences.problems(keys));
     return sentences;
   }
@@ -98,9 +129,10 @@ export class Sentences {
     if (known) return known;
     const standard = this.sentencesOf(this.defaultLocale)?.[key];
     if (standard === undefined) throw new Error(`no sentence "${key}" in locale "${this.defaultLocale}"`);
-    const own = this.sentencesOf(locale)?.[key];
-    const isOwn = locale !== this.defaultLocale && own !== undefined && sentenceFaults(own, standard).length === 0;
-    const message = isOwn ? parseSentence(own, locale) : parseSentence(standard, this.defaultLocale);
+    const isGood = (given: string | undefined) => given !== undefined && sentenceFaults(given, standard).length === 0;
+    const own = [this.editedOf(locale)?.[key], this.sentencesOf(locale)?.[key]].find(isGood);
+    const common = [this.editedOf(this.defaultLocale)?.[key], standard].find(isGood) ?? standard;
+    const message = own === undefined ? parseSentence(common, this.defaultLocale) : parseSentence(own, locale);
     this.parsed.set(id, message);
     return message;
   }
@@ -109,19 +141,23 @@ export class Sentences {
   languages(): Language[] {
     const { compare } = new Intl.Collator('en');
     this.listed ??= this.tags
-      .filter((tag) => this.sentencesOf(tag))
+      .filter((tag) => this.isUsable(tag))
       .map((tag) => this.language(tag))
       .sort((a, b) => compare(a.name, b.name));
     return this.listed;
   }
 
   language(tag: string): Language {
-    return { tag, name: this.sentencesOf(tag)?.['language.name'] ?? tag, dir: textDirection(tag) };
+    const name = this.editedOf(tag)?.['language.name'] ?? this.sentencesOf(tag)?.['language.name'];
+    return { tag, name: name ?? tag, dir: textDirection(tag) };
   }
 
   resolve(wanted: readonly (string | null | undefined)[]): string {
-    const isUsable = (locale: string) => this.sentencesOf(locale) !== null;
-    return matchLocale(wanted, this.tags, isUsable)?.locale ?? this.defaultLocale;
+    return matchLocale(wanted, this.tags, (locale) => this.isUsable(locale))?.locale ?? this.defaultLocale;
+  }
+
+  private isUsable(locale: string): boolean {
+    return (this.editedOf(locale) ?? this.sentencesOf(locale)) !== null;
   }
 }
 
@@ -144,8 +180,12 @@ function textOf(nodes: readonly Node[], form: string): string {
 }
 
 function readSentences(path: string): Readonly<Record<string, string>> | null {
+  return parseSentences(readFileSync(path, 'utf8'));
+}
+
+function parseSentences(text: string): Readonly<Record<string, string>> | null {
   try {
-    const read: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const read: unknown = JSON.parse(text);
     return typeof read === 'object' && !Array.isArray(read) ? (read as Record<string, string> | null) : null;
   } catch {
     return null; // `npm run templates:check` says what is wrong with it

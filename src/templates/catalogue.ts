@@ -1,5 +1,5 @@
 /** The door to all mails: which there are, in which languages, and how each reads with values filled in. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LocaleReason, matchLocale } from '../platform/locale.js';
 import { encodeBody, type TextEncoding } from '../platform/mime.js';
@@ -17,6 +17,7 @@ import {
   templateLayouts,
   wordsVocabulary,
 } from './values.js';
+import { type EditedText, wordsFile, WordsTexts } from './words-texts.js';
 import { frameParts, frameShape, readWords, type WordsFile, wordsShape } from './words.js';
 
 export type { CodeMailValues, MailValues, TemplateKey, TicketMailValues } from './values.js';
@@ -75,17 +76,31 @@ function problemLine({ file, line, column, message }: Problem): string {
 export class TemplateCatalogue {
   private readonly mails = new Map<string, CompiledMail | Problem[]>();
   private readonly frames = new Map<string, WordsFile>();
-  private readonly shells = new Map<LayoutName, Shell>();
-  private readonly defaultBrand: Brand;
-  /** Locales with their keys, as the files are. */
-  private readonly locales: ReadonlyMap<string, ReadonlySet<TemplateKey>>;
-  /** Every locale that has words for at least one mail, sorted. */
-  readonly availableLocales: readonly string[];
+  private locales: ReadonlyMap<string, ReadonlySet<string>> = new Map();
+  private available: readonly string[] = [];
 
-  private constructor(private readonly options: CatalogueOptions) {
-    this.defaultBrand = loadBrand(options.templatesDir, 'default');
-    this.locales = findLocales(join(options.templatesDir, 'content'));
-    this.availableLocales = [...this.locales.keys()].sort();
+  private constructor(
+    private readonly options: CatalogueOptions,
+    private texts: WordsTexts,
+    private readonly defaultBrand: Brand,
+    private readonly shells: Map<LayoutName, Shell>,
+  ) {
+    this.findLocales();
+  }
+
+  private findLocales(): void {
+    this.locales = this.texts.locales();
+    this.available = [...this.locales.keys()].filter((locale) => templateKeys.some((key) => this.isThere(key, locale)));
+    this.available = [...this.available].sort();
+  }
+
+  private isThere(key: TemplateKey, locale: string): boolean {
+    return this.locales.get(locale)?.has(key) ?? false;
+  }
+
+  /** Every locale that has words for at least one mail, sorted. */
+  get availableLocales(): readonly string[] {
+    return this.available;
   }
 
   /**
@@ -93,10 +108,61 @@ export class TemplateCatalogue {
    * @throws TemplateProblems with everything that is wrong in the default locale
    */
   static load(options: CatalogueOptions): TemplateCatalogue {
-    const catalogue = new TemplateCatalogue(options);
+    const { templatesDir } = options;
+    const texts = new WordsTexts(templatesDir);
+    const catalogue = new TemplateCatalogue(options, texts, loadBrand(templatesDir, 'default'), new Map());
     const problems = catalogue.check([options.defaultLocale]);
     if (problems.length) throw new TemplateProblems(problems);
     return catalogue;
+  }
+
+  /** Takes other edited texts over the shipped ones, from the next mail on. What did not change stays compiled. */
+  use(edited: ReadonlyMap<string, EditedText>): void {
+    const before = this.texts;
+    this.texts = before.over(edited);
+    this.findLocales();
+    for (const id of this.mails.keys()) {
+      const [key, locale] = id.split('/') as [TemplateKey, string];
+      const isSame = (each: TemplateKey | '_frame') => before.read(each, locale) === this.texts.read(each, locale);
+      if (!isSame('_frame')) this.frames.delete(locale);
+      if (!isSame(key) || !isSame('_frame')) this.mails.delete(id);
+    }
+    for (const locale of this.frames.keys())
+      if (before.read('_frame', locale) !== this.texts.read('_frame', locale)) this.frames.delete(locale);
+  }
+
+  /** A catalogue of its own over other texts: to check and preview words that nobody published. */
+  over(texts: WordsTexts): TemplateCatalogue {
+    return new TemplateCatalogue(this.options, texts, this.defaultBrand, this.shells);
+  }
+
+  /** Why the words of a mail, or of the frame in any mail, cannot be used. Nothing is filled in: that is `check`. */
+  faults(key: TemplateKey | '_frame', locale: string): Problem[] {
+    if (key !== '_frame') return problemsOf(this.compiled(key, locale));
+    const { problems } = this.frame(locale);
+    if (problems.length) return problems;
+    const keys = templateKeys.filter((each) => this.isThere(each, locale));
+    return keys.flatMap((each) => problemsOf(this.compiled(each, locale)));
+  }
+
+  /** The texts as they came with this version. */
+  shippedTexts(): WordsTexts {
+    return this.texts.over(new Map());
+  }
+
+  /** The mail as it is written now, compiled. @throws TemplateProblems if there are no usable words */
+  current(key: TemplateKey, locale: string): CompiledMail {
+    return this.mail(key, locale);
+  }
+
+  /** The words in it: of the mail and of the frame, each a revision's id or `shipped:` and the hash. */
+  wordsIn(key: TemplateKey, locale: string): { mail: string; frame: string } {
+    return { mail: this.texts.idOf(key, locale), frame: this.texts.idOf('_frame', locale) };
+  }
+
+  /** True if the mail can be written in that locale. Broken words don't count: `check` tells what is wrong with them. */
+  has(key: TemplateKey, locale: string): boolean {
+    return this.isThere(key, locale) && isCompiled(this.compiled(key, locale));
   }
 
   /** Renders keys with every sample in the given locales, all of them by default, and tells what is wrong. */
@@ -142,10 +208,15 @@ export class TemplateCatalogue {
   /**
    * Fills values in as `render` does, into parts that were encoded when they were compiled. What can go wrong goes
    * wrong here and not in the functions it returns.
+   * @param mail the one of an earlier time; without it the one that is written now
    * @throws as `render` does
    */
-  encode<K extends TemplateKey>(key: K, locale: string, values: MailValues<K>): EncodedMail {
-    const mail = this.mail(key, locale);
+  encode<K extends TemplateKey>(
+    key: K,
+    locale: string,
+    values: MailValues<K>,
+    mail: CompiledMail = this.mail(key, locale),
+  ): EncodedMail {
     const context = templateContext(values, locale, this.options.allowHttp ?? false);
     const text = mail.text(context);
     const encodedHtml = mail.encodedHtml(values.brand)(context);
@@ -167,11 +238,6 @@ export class TemplateCatalogue {
     return mail;
   }
 
-  /** True if the mail can be written in that locale. Broken words don't count: `check` tells what is wrong with them. */
-  private has(key: TemplateKey, locale: string): boolean {
-    return Boolean(this.locales.get(locale)?.has(key)) && isCompiled(this.compiled(key, locale));
-  }
-
   private compiled(key: TemplateKey, locale: string): CompiledMail | Problem[] {
     const id = `${key}/${locale}`;
     const known = this.mails.get(id);
@@ -182,16 +248,21 @@ export class TemplateCatalogue {
   }
 
   private compile(key: TemplateKey, locale: string): CompiledMail | Problem[] {
-    const file = contentFile(key, locale);
-    if (!this.locales.get(locale)?.has(key))
-      return [{ file, line: 0, column: 0, message: 'is missing: write the words of this mail' }];
+    const file = wordsFile(key, locale);
+    const text = this.texts.read(key, locale);
+    if (text === null) return [{ file, line: 0, column: 0, message: 'is missing: write the words of this mail' }];
     const layout = templateLayouts[key];
     const frame = this.frame(locale);
-    const own = readWords(this.text(file), file, wordsShape[layout], wordsVocabulary(layout), frameParts);
+    const own = readWords(text, file, wordsShape[layout], wordsVocabulary(layout), frameParts);
     const problems = [...frame.problems, ...own.problems];
     if (problems.length) return problems;
     const words = new Map([...frame.words, ...own.words]);
-    return compileMail(this.shell(layout), words, locale, layoutVocabulary(layout, this.defaultBrand));
+    try {
+      return compileMail(this.shell(layout), words, locale, layoutVocabulary(layout, this.defaultBrand));
+    } catch (error) {
+      // Whatever one mail's words do to the compiler, it is that mail's trouble.
+      return [{ file, line: 1, column: 1, message: error instanceof Error ? error.message : String(error) }];
+    }
   }
 
   private frame(locale: string): WordsFile {
@@ -203,15 +274,16 @@ export class TemplateCatalogue {
   }
 
   private readFrame(locale: string): WordsFile {
-    const file = contentFile('_frame', locale);
-    if (!existsSync(this.path(file))) {
+    const file = wordsFile('_frame', locale);
+    const text = this.texts.read('_frame', locale);
+    if (text === null) {
       return {
         words: new Map(),
         problems: [{ file, line: 0, column: 0, message: 'is missing: write the words around the mails' }],
       };
     }
     const vocabulary = { ...wordsVocabulary('notification'), ...wordsVocabulary('code') };
-    return readWords(this.text(file), file, frameShape, vocabulary, []);
+    return readWords(text, file, frameShape, vocabulary, []);
   }
 
   private shell(layout: LayoutName): Shell {
@@ -239,41 +311,19 @@ export class TemplateCatalogue {
         const html = mail.html(context) && mail.encodedHtml(values.brand)(context);
         return subject && html && mail.text(context)
           ? []
-          : [{ file: contentFile(key, locale), line: 1, column: 1, message: `is empty for "${about}"` }];
+          : [{ file: wordsFile(key, locale), line: 1, column: 1, message: `is empty for "${about}"` }];
       } catch (error) {
         const message = `does not render for "${about}": ${error instanceof Error ? error.message : String(error)}`;
-        return [{ file: contentFile(key, locale), line: 1, column: 1, message }];
+        return [{ file: wordsFile(key, locale), line: 1, column: 1, message }];
       }
     });
   }
+}
 
-  private text(file: string): string {
-    return readFileSync(this.path(file), 'utf8');
-  }
-
-  /** `file` is named from the project's root, as people know it; the folder may be another one. */
-  private path(file: string): string {
-    return join(this.options.templatesDir, file.replace(/^templates\//, ''));
-  }
+function problemsOf(mail: CompiledMail | Problem[]): Problem[] {
+  return isCompiled(mail) ? [] : mail;
 }
 
 function bodyPart(subtype: 'plain' | 'html', encoding: TextEncoding, body: string): string {
   return `Content-Type: text/${subtype}; charset=utf-8\r\nContent-Transfer-Encoding: ${encoding}\r\n\r\n${body}`;
-}
-
-function contentFile(key: TemplateKey | '_frame', locale: string): string {
-  return `templates/content/${key}/${locale}.hbs`;
-}
-
-function findLocales(contentDir: string): Map<string, Set<TemplateKey>> {
-  const locales = new Map<string, Set<TemplateKey>>();
-  for (const key of templateKeys) {
-    const folder = join(contentDir, key);
-    for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-      if (!name.endsWith('.hbs')) continue;
-      const locale = name.slice(0, -'.hbs'.length);
-      locales.set(locale, (locales.get(locale) ?? new Set()).add(key));
-    }
-  }
-  return locales;
 }

@@ -24,9 +24,18 @@ export interface Shell {
   text: string;
 }
 
+/** A shell and a locale's words in one: what is compiled, and all that is needed to make the same mail again. */
+export interface MailSources {
+  subject: string;
+  preheader: string;
+  html: string;
+  text: string;
+}
+
 export interface CompiledMail {
-  /** First 16 hexadecimal digits of the SHA-256 over the three sources and the encoder: the same words give the same revision. */
+  /** First 16 hexadecimal digits of the SHA-256 over the sources and the encoder: the same words give the same revision. */
   revision: string;
+  sources: MailSources;
   dir: 'ltr' | 'rtl';
   subject: Template;
   /** What an inbox shows beside the subject. */
@@ -47,23 +56,38 @@ export function compileMail(
   vocabulary: Vocabulary,
 ): CompiledMail | Problem[] {
   const press = new Press(words, locale, vocabulary);
-  const sources = { subject: press.plain('subject'), html: press.page(shell.html), text: press.letter(shell.text) };
+  const sources: MailSources = {
+    subject: press.plain('subject'),
+    preheader: press.plain('preheader'),
+    html: press.page(shell.html),
+    text: press.letter(shell.text),
+  };
   const { problems } = press;
   const { file, at } = words.get('subject')!;
   // Again, on what will really compile: nothing slipped through on the way. Its lines are nobody's.
   for (const source of Object.values(sources))
     problems.push(...checkSyntax(source, file, vocabulary, []).map((problem) => ({ ...problem, ...at() })));
-  if (problems.length) return problems;
+  return problems.length ? problems : compileSources(sources, locale);
+}
+
+/** The name of what is compiled from these sources. */
+export function revisionOf({ subject, html, text }: MailSources): string {
+  return createHash('sha256')
+    .update(JSON.stringify([ENCODER_VERSION, { subject, html, text }])) // the preheader stands in the HTML
+    .digest('hex')
+    .slice(0, 16);
+}
+
+/** Compiles sources that `compileMail` made, now or once: they were checked then. */
+export function compileSources(sources: MailSources, locale: string): CompiledMail {
   const html = compileTemplate(sources.html, 'html');
   const text = compileTemplate(sources.text, 'text');
   const subject = compileTemplate(sources.subject, 'text');
-  const preheader = compileTemplate(press.plain('preheader'), 'text');
+  const preheader = compileTemplate(sources.preheader, 'text');
   return {
-    revision: createHash('sha256')
-      .update(JSON.stringify([ENCODER_VERSION, sources]))
-      .digest('hex')
-      .slice(0, 16),
-    dir: press.dir,
+    revision: revisionOf(sources),
+    sources,
+    dir: textDirection(locale),
     subject: (context) => oneSpace(subject(context)),
     preheader: (context) => oneSpace(preheader(context)),
     html,

@@ -212,9 +212,11 @@ class SyntaxCheck {
 
   private helper(node: hbs.AST.MustacheStatement | hbs.AST.SubExpression, name: string): void {
     const [first] = node.params;
-    if (name === 'datetime' && first && node.params.length === 1) return this.expect(first, 'time', '{{datetime …}}');
+    const isPlain = !node.hash?.pairs.length;
+    if (name === 'datetime' && first && node.params.length === 1 && isPlain)
+      return this.expect(first, 'time', '{{datetime …}}');
     if (name === 'plural' && first && node.params.length === 1) return this.plural(node, first);
-    if (name === 'eq' && node.type === 'SubExpression' && node.params.length === 2) {
+    if (name === 'eq' && node.type === 'SubExpression' && node.params.length === 2 && isPlain) {
       return node.params.forEach((param) => this.argument(param));
     }
     if (isHelper(name)) {

@@ -39,3 +39,29 @@ export function readSamples<K extends TemplateKey>(templatesDir: string, key: K,
   // The shape was picked by the key, which TypeScript cannot follow.
   return parsed.data.map((sample) => ({ ...sample, values: { ...sample.values, brand } as unknown as MailValues<K> }));
 }
+
+/** What an editor looks at: the values of every day, and those that words must survive. */
+const LONG = {
+  ticketNumber: 'ACME-SUPPORT-ESCALATION-2026-000098231',
+  recipientName: 'Bartholomäus-Maximilian Wolkenstein',
+};
+const NAUGHTY = {
+  ticketNumber: '"><img src=x onerror=alert(1)>\u202e {{link}} {{{x}}}',
+  recipientName: '<script>alert(1)</script>\r\nBcc: x@y.example',
+  timeZone: '../../etc/passwd',
+};
+
+/** The five kinds of values, made of a key's first sample. */
+export function sampleKinds<K extends TemplateKey>(templatesDir: string, key: K, brand: Brand): Sample<K>[] {
+  const [usual] = readSamples(templatesDir, key, brand);
+  const isCode = templateLayouts[key] === 'code';
+  const many = isCode ? { codeMinutes: 60 } : { updateCount: 12_345 };
+  const kinds: [about: string, over: object][] = [
+    ['usual', {}],
+    ['long values', LONG],
+    ['empty name', { recipientName: '', ...(isCode ? {} : { guest: false }) }],
+    [isCode ? 'many minutes' : 'many updates', many],
+    ['naughty values', NAUGHTY],
+  ];
+  return kinds.map(([about, over]) => ({ about, values: { ...usual!.values, ...over } }));
+}

@@ -2,9 +2,11 @@ import { Module } from '@nestjs/common';
 import { join } from 'node:path';
 import { Config, packageRoot } from '../config.js';
 import { TemplateCatalogue } from './catalogue.js';
+import { PublishedWords } from './published.js';
+import { Renditions } from './renditions.js';
 
 export const templatesDir = join(packageRoot, 'templates');
-const shellsDir = join(packageRoot, 'dist', 'templates', 'shells');
+export const shellsDir = join(packageRoot, 'dist', 'templates', 'shells');
 
 @Module({
   providers: [
@@ -14,7 +16,9 @@ const shellsDir = join(packageRoot, 'dist', 'templates', 'shells');
       useFactory: ({ defaultLocale, publicUrl }: Config) =>
         TemplateCatalogue.load({ templatesDir, shellsDir, defaultLocale, allowHttp: publicUrl.startsWith('http:') }),
     },
+    PublishedWords,
+    Renditions,
   ],
-  exports: [TemplateCatalogue],
+  exports: [TemplateCatalogue, PublishedWords, Renditions],
 })
 export class TemplatesModule {}

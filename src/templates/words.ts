@@ -1,6 +1,6 @@
 /** Reads `templates/content`: the words of one mail, or of the frame around all mails, in one locale. */
 import { parseDocument } from 'yaml';
-import { linkDestinations } from './markdown.js';
+import { linkDestinations, markdownToText } from './markdown.js';
 import {
   checkSyntax,
   isBlockTag,
@@ -128,7 +128,7 @@ function readFront(front: string, file: string, vault: Vault, problems: Problem[
   }
   const fields = new Map<string, string>();
   if (problems.length) return fields;
-  for (const [name, value] of Object.entries((document.toJS() as Record<string, unknown> | null) ?? {})) {
+  for (const [name, value] of Object.entries(frontValues(document, file, problems))) {
     if (typeof value === 'string') fields.set(name, value);
     else
       problems.push({
@@ -138,6 +138,16 @@ function readFront(front: string, file: string, vault: Vault, problems: Problem[
       });
   }
   return fields;
+}
+
+/** Aliases of aliases could grow without end: the reader of YAML gives up on them, and so do we. */
+function frontValues(document: { toJS(): unknown }, file: string, problems: Problem[]): Record<string, unknown> {
+  try {
+    return (document.toJS() as Record<string, unknown> | null) ?? {};
+  } catch (error) {
+    problems.push({ file, line: 2, column: 1, message: `cannot be read: ${(error as Error).message}` });
+    return {};
+  }
 }
 
 interface FileOfWords {
@@ -179,7 +189,7 @@ function restoredOr(text: string, vault: Vault): string {
 }
 
 /** What looks like an address to a mail program: it would make a link of it, wherever it leads. */
-const BARE_ADDRESS = /(?:https?:\/\/|\bwww\.)[^\s<>)]*/i;
+const BARE_ADDRESS = /(?:https?:\/\/|\bwww\.|\b(?:javascript|vbscript|file):|\bdata:[\w-]+\/)[^\s<>)]*/i;
 // Control characters, and marks that turn the reading direction around: the engine sets those that are needed.
 const UNSEEN = /[^\P{Cc}\n]|[\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/u;
 
@@ -194,6 +204,8 @@ function fieldFault(field: Field, vocabulary: Vocabulary): { message: string; ne
   try {
     const [broken] = checkSyntax(vault.restore(source), '', vocabulary, frameParts);
     if (broken) return { message: `is not whole by itself: ${broken.message}` };
+    // Markdown makes braces of escapes and entities.
+    if (kind === 'markdown') vault.restore(markdownToText(source));
     const destinations = kind === 'line' ? [] : linkDestinations(source).map((href) => vault.restore(href));
     const away = destinations.find((href) => {
       const name = printedValue(href);

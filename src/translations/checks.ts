@@ -39,7 +39,8 @@ export function checkWords({ templatesDir, shellsDir, locales }: CheckOptions): 
   return inOrder(findings);
 }
 
-function checkLocale(locale: string, own: LocaleWords, english: LocaleWords, lock: Lock): Finding[] {
+/** What is wrong with a locale's words next to the English ones. */
+export function checkLocale(locale: string, own: LocaleWords, english: LocaleWords, lock: Lock): Finding[] {
   const findings = [...own.findings];
   const broken = new Set(own.findings.map(({ about }) => about));
   const translated = locale !== SOURCE_LOCALE;
@@ -151,7 +152,8 @@ function rendered(
   });
 }
 
-function lengthFindings(
+/** Subjects and preheaders that inboxes would cut. */
+export function lengthFindings(
   catalogue: TemplateCatalogue,
   templatesDir: string,
   key: TemplateKey,

@@ -29,6 +29,8 @@ export interface ImportReport {
   locale: string;
   /** Units whose translation is now the one of the file. */
   taken: number;
+  /** Their ids. */
+  accepted: string[];
   /** `line`: in the XLIFF file. */
   refused: { line: number; id: string; message: string }[];
   /** Without a translation in the file, or `initial`: left as they were. */
@@ -64,7 +66,7 @@ export function importXliff(options: { templatesDir: string; shellsDir: string }
     bringHome(stage, templatesDir, locale);
     record(templatesDir, locale, english, taken);
     const refused = [...refusals.values()].sort((a, b) => a.line - b.line);
-    return { locale, taken: taken.length, refused, untouched };
+    return { locale, taken: taken.length, accepted: taken.map(({ id }) => id), refused, untouched };
   } finally {
     rmSync(stage, { recursive: true });
   }

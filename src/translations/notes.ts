@@ -16,7 +16,7 @@ const MAIL_VALUES: Readonly<Record<string, string>> = {
   codeMinutes: 'how many minutes the code works, like 10; # stands for it',
 };
 
-const SENTENCE_VALUES: Readonly<Record<string, string>> = {
+export const sentenceValues: Readonly<Record<string, string>> = {
   address: 'the reader’s masked address, like s***i@e***.com',
   alive: '1 if a code still works, else 0: never shown',
   brand: 'the support team’s name, like Acme Support',
@@ -46,7 +46,7 @@ const SENTENCE_VALUES: Readonly<Record<string, string>> = {
 export function notesOf({ text, format }: Pick<Unit, 'text' | 'format'>): { about: string; text: string }[] {
   const [names, meanings] =
     format === 'icu'
-      ? [[...argumentUses(text).keys()], SENTENCE_VALUES]
+      ? [[...argumentUses(text).keys()], sentenceValues]
       : [[...describeWords(text).names].map((name) => name.replace(/[{}]/g, '')), MAIL_VALUES];
   return names.flatMap((name) => (meanings[name] === undefined ? [] : [{ about: name, text: meanings[name] }]));
 }

@@ -80,20 +80,40 @@ export function sourceHash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }
 
+/** Reads one text of words: of a mail, of the frame around mails, or of the pages. `file` is its name, for people. */
+export function readText(key: string, text: string, file: string): LocaleWords {
+  const units = new Map<string, Unit>();
+  const findings: Finding[] = [];
+  const mail = mailFiles.find((each) => each.key === key);
+  if (mail) readMail(text, file, mail, units, findings);
+  else readPages(text, file, units, findings);
+  return { units, findings };
+}
+
 function readMailFile(
   templatesDir: string,
   locale: string,
+  mail: MailFile,
+  units: Map<string, Unit>,
+  findings: Finding[],
+): void {
+  const path = mailPath(mail.key, locale);
+  const file = `templates/${path}`;
+  if (!existsSync(join(templatesDir, path))) {
+    findings.push(error(mail.key, { file, line: 0, column: 0, message: 'is missing: write the words of this mail' }));
+    return;
+  }
+  readMail(readFileSync(join(templatesDir, path), 'utf8'), file, mail, units, findings);
+}
+
+function readMail(
+  text: string,
+  file: string,
   { key, shape, vocabulary, parts }: MailFile,
   units: Map<string, Unit>,
   findings: Finding[],
 ): void {
-  const path = mailPath(key, locale);
-  const file = `templates/${path}`;
-  if (!existsSync(join(templatesDir, path))) {
-    findings.push(error(key, { file, line: 0, column: 0, message: 'is missing: write the words of this mail' }));
-    return;
-  }
-  const { words, problems } = readWords(readFileSync(join(templatesDir, path), 'utf8'), file, shape, vocabulary, parts);
+  const { words, problems } = readWords(text, file, shape, vocabulary, parts);
   findings.push(...problems.map((problem) => error(key, problem)));
   for (const [name, { raw, kind, at }] of words)
     if (raw) units.set(`${key}/${name}`, { id: `${key}/${name}`, whole: key, text: raw, format: kind, file, at });
@@ -108,7 +128,10 @@ function readPagesFile(templatesDir: string, locale: string, units: Map<string, 
     );
     return;
   }
-  const text = readFileSync(join(templatesDir, path), 'utf8');
+  readPages(readFileSync(join(templatesDir, path), 'utf8'), file, units, findings);
+}
+
+function readPages(text: string, file: string, units: Map<string, Unit>, findings: Finding[]): void {
   const sentences = parsePages(text, file, findings);
   for (const [key, sentence] of Object.entries(sentences)) {
     const id = `pages/${key}`;

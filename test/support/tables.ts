@@ -23,6 +23,11 @@ const tables = [
   'limits',
   'outbound_messages',
   'outbound_attempts',
+  'template_revisions',
+  'template_publications',
+  'template_current',
+  'template_drafts',
+  'template_renditions',
   'audit_log',
   'paused_sources',
 ] as const;

@@ -16,10 +16,11 @@ const floors: Record<string, number> = {
   'app.module.ts': 5,
   'gateway.ts': 5,
   'entities.ts': 5,
-  translations: 5,
   intake: 4,
   portal: 4,
-  studio: 4,
+  // The studio shows what the portal shows, and checks words as the translations do.
+  studio: 4.5,
+  translations: 4.2,
   operations: 4,
   notifications: 3,
   delivery: 2,

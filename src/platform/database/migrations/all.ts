@@ -10,6 +10,7 @@ import { Handoffs1795640000000 } from './1795640000000-handoffs.js';
 import { LanguageChoices1795650000000 } from './1795650000000-language-choices.js';
 import { WaitingEvents1795680000000 } from './1795680000000-waiting-events.js';
 import { PausedSources1795700000000 } from './1795700000000-paused-sources.js';
+import { WordsInTheStudio1795710000000 } from './1795710000000-words-in-the-studio.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -25,4 +26,5 @@ export const migrations = [
   LanguageChoices1795650000000,
   WaitingEvents1795680000000,
   PausedSources1795700000000,
+  WordsInTheStudio1795710000000,
 ];

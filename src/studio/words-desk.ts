@@ -1,0 +1,394 @@
+import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Config } from '../config.js';
+import { PosternError } from '../errors.js';
+import { isId, newId, type Id } from '../ids.js';
+import { audit } from '../platform/audit.js';
+import { Clock } from '../platform/clock.js';
+import { Database, type Transaction } from '../platform/database/database.js';
+import { insertNew, run, selectRows } from '../platform/database/rows.js';
+import { Logger } from '../platform/logger.js';
+import { TemplateCatalogue } from '../templates/catalogue.js';
+import { PublishedWords } from '../templates/published.js';
+import {
+  type Author,
+  currentOf,
+  decide,
+  historyOf,
+  keepRevision,
+  revisionByHash,
+  revisionById,
+} from '../templates/revisions.js';
+import { templatesDir } from '../templates/templates.module.js';
+import { type Publication, type TemplateRevision, WordsDraft } from '../templates/words.entity.js';
+import { placeOf, type WordsKey, wordsHash } from '../templates/words-texts.js';
+import { SOURCE_LOCALE } from '../translations/checks.js';
+import { checkText, refusalsIn } from '../translations/check-text.js';
+import { problemsIn, type TextProblem } from './problems.js';
+
+const LOOK_FOR_DUE_MS = 5000;
+const MOST_REMEMBERED = 2000;
+
+export interface Place {
+  key: WordsKey;
+  locale: string;
+}
+
+export interface Save {
+  text: string;
+  /** The one it was read at; 0: there was none. */
+  version: number;
+  base: string;
+}
+
+/** Where words are written and put into force. What it decides is in the audit log. */
+@Injectable()
+export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown {
+  private timer: NodeJS.Timeout | null = null;
+  /** By everything that a check depends on. */
+  private readonly checked = new Map<string, TextProblem[]>();
+
+  constructor(
+    private readonly config: Config,
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+    private readonly catalogue: TemplateCatalogue,
+    private readonly published: PublishedWords,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      this.publishDue().catch((error: unknown) => this.logger.warn('scheduled words were not looked for', { error }));
+    }, LOOK_FOR_DUE_MS);
+    this.timer.unref();
+  }
+
+  onApplicationShutdown(): void {
+    if (this.timer) clearInterval(this.timer);
+  }
+
+  /** What is wrong with a text. Thorough before it is published: then every mail that it is part of is filled in. */
+  check({ key, locale }: Place, text: string, isThorough = false): TextProblem[] {
+    const { texts } = this.published;
+    const around = [texts.idOf(key, SOURCE_LOCALE), texts.idOf('_frame', locale)];
+    const id = [key, locale, wordsHash(text), ...around, isThorough].join('|');
+    const known = this.checked.get(id);
+    if (known) return known;
+    const problems = problemsIn(text, this.findings({ key, locale }, text, isThorough));
+    if (this.checked.size >= MOST_REMEMBERED) this.checked.clear();
+    this.checked.set(id, problems);
+    return problems;
+  }
+
+  private findings({ key, locale }: Place, text: string, isThorough: boolean) {
+    const { catalogue, published } = this;
+    return checkText({ templatesDir, catalogue, texts: published.texts, key, locale, text, isThorough });
+  }
+
+  draftOf({ key, locale }: Place): Promise<WordsDraft | null> {
+    return this.database.read((manager) => draftIn(manager, { key, locale }));
+  }
+
+  drafts(): Promise<WordsDraft[]> {
+    return this.database.read((manager) => selectRows(manager, WordsDraft, `WHERE state <> 'gone'`));
+  }
+
+  /** What the words in force are: their revision and the decision behind them. Null: those that are shipped. */
+  async inForce({ key, locale }: Place): Promise<{ revision: TemplateRevision; publication: Publication } | null> {
+    return this.database.read(async (manager) => {
+      const found = await currentOf(manager, key, locale);
+      if (!found?.current.revisionId) return null;
+      const revision = await revisionById(manager, found.current.revisionId);
+      return revision && { revision, publication: found.publication };
+    });
+  }
+
+  /**
+   * Saves a draft over the one that was read.
+   * @throws PosternError `words-refused`, `draft-conflict`: nothing is changed then
+   */
+  async save(
+    by: Author,
+    place: Place,
+    { text, version, base }: Save,
+  ): Promise<{ version: number; problems: TextProblem[] }> {
+    const findings = this.findings(place, text, false);
+    const refused = refusalsIn(place.key, text, findings);
+    if (refused.length) throw wordsRefused(problemsIn(text, refused));
+    const now = this.clock.now();
+    const saved = await this.database.write(async (tx) => {
+      const origin = await this.originOf(tx, place, base, now);
+      const words = { text, base, ...origin, by: by.id, byName: by.name, at: now };
+      return version === 0 ? this.begin(tx, place, words) : this.goOn(tx, place, version, words);
+    });
+    if (saved === null) {
+      const theirs = await this.draftOf(place);
+      // The same save once more: its first answer was lost.
+      if (theirs?.text !== text || theirs.by !== by.id) throw await this.conflict(place, base, theirs);
+      return { version: theirs.version, problems: problemsIn(text, findings) };
+    }
+    return { version: saved, problems: problemsIn(text, findings) };
+  }
+
+  private async begin(tx: Transaction, { key, locale }: Place, words: Written): Promise<number | null> {
+    const none = { note: '', publishAt: null, publisher: null, publisherName: null };
+    const row = {
+      ...{ id: newId('wdr', words.at), key, locale, version: 1, state: 'draft' as const },
+      ...words,
+      ...none,
+    };
+    if ((await insertNew(tx, WordsDraft, [row])).size > 0) return 1;
+    return this.change(tx, { key, locale }, words, `state = 'gone'`, []);
+  }
+
+  private goOn(tx: Transaction, place: Place, version: number, words: Written): Promise<number | null> {
+    return this.change(tx, place, words, `state <> 'gone' AND version = ?`, [version]);
+  }
+
+  /** Whoever changes words takes back what was said of the former ones: that they wait for a look, or for their time. */
+  private async change(
+    tx: Transaction,
+    { key, locale }: Place,
+    { text, base, shippedHash, englishHash, by, byName, at }: Written,
+    where: string,
+    values: unknown[],
+  ): Promise<number | null> {
+    const [changed] = await run<{ version: number }>(
+      tx,
+      `UPDATE template_drafts SET text = ?, base = ?, shipped_hash = ?, english_hash = ?, by = ?, by_name = ?, at = ?,
+       version = version + 1, state = 'draft', note = '', publish_at = NULL, publisher = NULL, publisher_name = NULL
+       WHERE key = ? AND locale = ? AND ${where} RETURNING version`,
+      [text, base, shippedHash, englishHash, by, byName, at, key, locale, ...values],
+    );
+    return changed?.version ?? null;
+  }
+
+  /** From which shipped and which English words an edit began. Both stay readable, whatever is shipped later. */
+  private async originOf(
+    tx: Transaction,
+    { key, locale }: Place,
+    base: string,
+    now: number,
+  ): Promise<Pick<WordsDraft, 'shippedHash' | 'englishHash'>> {
+    const english = this.published.texts.read(key, SOURCE_LOCALE);
+    const englishHash = english === null ? null : wordsHash(english);
+    const shipped = this.published.texts.shipped(key, locale);
+    if (shipped !== null) await keepRevision(tx, { key, locale, text: shipped, by: null }, now);
+    if (isId('rev', base)) {
+      const revision = await revisionById(tx, base);
+      if (revision?.key !== key || revision.locale !== locale) throw noSuchBase();
+      const former = (await historyOf(tx, key, locale)).find(({ revisionId }) => revisionId === base);
+      return { shippedHash: former?.shippedHash ?? (shipped === null ? null : wordsHash(shipped)), englishHash };
+    }
+    const hash = /^shipped:([0-9a-f]{32})?$/.exec(base)?.[1];
+    if (hash === undefined && shipped === null && base === 'shipped:') return { shippedHash: null, englishHash };
+    if (hash === undefined || !(await revisionByHash(tx, key, locale, hash))) throw noSuchBase();
+    return { shippedHash: hash, englishHash };
+  }
+
+  private async conflict(place: Place, base: string, theirs: WordsDraft | null): Promise<PosternError> {
+    const text = await this.textOf(place, base);
+    const given = theirs && { text: theirs.text, by: theirs.byName, at: iso(theirs.at), version: theirs.version };
+    return new PosternError('draft-conflict', 'Somebody else saved this draft meanwhile: bring both together.', {
+      conflict: { theirs: given, base: text === null ? null : { text } },
+    });
+  }
+
+  /** The text of a revision's id, of `shipped:` and a hash, or of `shipped`, `published`, `draft`; null if there is none. */
+  async textOf(place: Place, id: string): Promise<string | null> {
+    const { key, locale } = place;
+    if (id === 'draft') return (await this.draftOf(place))?.text ?? null;
+    if (id === 'published') return this.published.texts.read(key, locale);
+    if (id === 'shipped') return this.published.texts.shipped(key, locale);
+    return this.database.read(async (manager) => {
+      const found = isId('rev', id)
+        ? await revisionById(manager, id)
+        : await revisionByHash(manager, key, locale, id.replace('shipped:', ''));
+      return found?.text ?? null;
+    });
+  }
+
+  revision(id: string): Promise<TemplateRevision | null> {
+    return this.database.read((manager) => revisionById(manager, id));
+  }
+
+  history({ key, locale }: Place): Promise<Publication[]> {
+    return this.database.read((manager) => historyOf(manager, key, locale));
+  }
+
+  async throwAway(by: Author, place: Place): Promise<void> {
+    await this.settle(by, place, `state = 'gone', text = ''`, `state <> 'gone'`, 'words.draft-discarded', '');
+  }
+
+  async submit(by: Author, place: Place, note: string): Promise<void> {
+    const draft = await this.mustHave(place);
+    const errors = this.check(place, draft.text, true).filter(({ severity }) => severity === 'error');
+    if (errors.length) throw wordsRefused(errors);
+    await this.settle(
+      by,
+      place,
+      `state = 'submitted', note = ?`,
+      `state IN ('draft', 'submitted') AND version = ?`,
+      'words.submitted',
+      note,
+      [note],
+      [draft.version],
+    );
+  }
+
+  /** Back to a draft that somebody writes at. */
+  async withdraw(by: Author, place: Place): Promise<void> {
+    const set = `state = 'draft', publish_at = NULL, publisher = NULL, publisher_name = NULL`;
+    await this.settle(by, place, set, `state IN ('submitted', 'scheduled')`, 'words.withdrawn', '');
+  }
+
+  private async settle(
+    by: Author,
+    place: Place,
+    set: string,
+    where: string,
+    action: string,
+    detail: string,
+    given: unknown[] = [],
+    values: unknown[] = [],
+  ): Promise<void> {
+    await this.database.write(async (tx) => {
+      const changed = await run(
+        tx,
+        `UPDATE template_drafts SET ${set}, version = version + 1 WHERE key = ? AND locale = ? AND ${where} RETURNING id`,
+        [...given, place.key, place.locale, ...values],
+      );
+      if (changed.length === 0) throw new PosternError('not-found', 'There is no such draft any more: look again.');
+      await this.note(tx, by, action, place, detail);
+    });
+  }
+
+  /**
+   * Puts a draft into force, now or at a later time.
+   * @param at ms since 1970
+   * @param version the one that the publisher looked at; without it the newest
+   */
+  async publish(
+    by: Author,
+    place: Place,
+    given: { why: string; at?: number | null; version?: number },
+  ): Promise<{ revision: Id<'rev'> }> {
+    const draft = await this.mustHave(place);
+    if (given.version !== undefined && given.version !== draft.version)
+      throw await this.conflict(place, draft.base, draft);
+    if (this.config.studio.secondPerson && draft.by === by.id)
+      throw new PosternError('second-person', 'You wrote these words: another person has to publish them.');
+    const at = given.at ?? null;
+    const isLater = at !== null && at > this.clock.now();
+    const revision = await this.putIntoForce(by, draft, given.why, isLater ? at : null);
+    if (revision === null) throw await this.conflict(place, draft.base, await this.draftOf(place));
+    if (!isLater) await this.published.refresh();
+    return { revision };
+  }
+
+  /** @returns null if the draft is not the same any more: somebody changed or published it meanwhile */
+  private async putIntoForce(
+    by: Author,
+    draft: WordsDraft,
+    why: string,
+    publishAt: number | null,
+  ): Promise<Id<'rev'> | null> {
+    const { key, locale, text, shippedHash, englishHash, version } = draft;
+    const errors = this.check(draft, text, true).filter(({ severity }) => severity === 'error');
+    if (errors.length) throw wordsRefused(errors);
+    const now = this.clock.now();
+    return this.database.write(async (tx) => {
+      const state = publishAt === null ? 'gone' : 'scheduled';
+      const taken = await run(
+        tx,
+        `UPDATE template_drafts SET state = ?, note = ?, publish_at = ?, publisher = ?, publisher_name = ?,
+         version = version + 1 WHERE key = ? AND locale = ? AND version = ? AND state <> 'gone' RETURNING id`,
+        [state, why, publishAt, by.id, by.name, key, locale, version],
+      );
+      if (taken.length === 0) return null;
+      const writer = { id: draft.by, name: draft.byName };
+      const { id } = await keepRevision(tx, { key, locale, text, by: writer }, now);
+      const kind = publishAt === null ? 'publish' : 'schedule';
+      await decide(tx, { key, locale, kind, revisionId: id, shippedHash, englishHash, by, why, publishAt }, now);
+      await this.note(tx, by, publishAt === null ? 'words.published' : 'words.scheduled', draft, `${id}; ${why}`);
+      return id;
+    });
+  }
+
+  /** Publishes what is due: once, whichever of many processes comes first. */
+  async publishDue(): Promise<void> {
+    const due = await this.database.read((manager) =>
+      selectRows(manager, WordsDraft, `WHERE state = 'scheduled' AND publish_at <= ?`, [this.clock.now()]),
+    );
+    for (const draft of due) {
+      const by = { id: draft.publisher ?? draft.by, name: draft.publisherName ?? draft.byName };
+      try {
+        await this.putIntoForce(by, draft, draft.note, null);
+      } catch (error) {
+        if (!(error instanceof PosternError) || error.code !== 'words-refused') throw error;
+        // What it was checked against has changed since. It waits for a person, and is not tried every few seconds.
+        this.logger.error('scheduled words cannot be published any more', { words: placeOf(draft.key, draft.locale) });
+        await this.withdraw(by, draft);
+      }
+    }
+    if (due.length) await this.published.refresh();
+  }
+
+  /** Makes earlier words count again: a revision's id, or `shipped`. Doing it twice does it once. */
+  async rollback(by: Author, place: Place, to: string, why: string): Promise<{ revision: string }> {
+    const { key, locale } = place;
+    const revision = to === 'shipped' ? null : await this.revision(to);
+    if (to !== 'shipped' && (revision?.key !== key || revision.locale !== locale))
+      throw new PosternError('not-found', 'These words have no such revision.');
+    const text = revision ? revision.text : this.published.texts.shipped(key, locale);
+    if (text === null && key !== 'pages' && locale === this.config.defaultLocale)
+      throw new PosternError('words-refused', 'Nothing was shipped that could count instead.');
+    if (revision) {
+      const errors = this.check(place, revision.text, true).filter(({ severity }) => severity === 'error');
+      if (errors.length) throw wordsRefused(errors);
+    }
+    const now = this.clock.now();
+    await this.database.write(async (tx) => {
+      const before = await currentOf(tx, key, locale);
+      if ((before?.current.revisionId ?? null) === (revision?.id ?? null)) return;
+      const former =
+        revision && (await historyOf(tx, key, locale)).find(({ revisionId }) => revisionId === revision.id);
+      const hashes = { shippedHash: former?.shippedHash ?? null, englishHash: former?.englishHash ?? null };
+      await decide(tx, { key, locale, kind: 'rollback', revisionId: revision?.id ?? null, ...hashes, by, why }, now);
+      await this.note(tx, by, 'words.rolled-back', place, `${revision?.id ?? 'shipped'}; ${why}`);
+    });
+    await this.published.refresh();
+    return { revision: revision?.id ?? 'shipped' };
+  }
+
+  private async mustHave(place: Place): Promise<WordsDraft> {
+    const draft = await this.draftOf(place);
+    if (!draft) throw new PosternError('not-found', 'There is no draft of these words.');
+    return draft;
+  }
+
+  private note(tx: Transaction, by: Author, action: string, { key, locale }: Place, detail: string): Promise<void> {
+    return audit(tx, { actor: by.id, action, subject: placeOf(key, locale), detail }, this.clock.now());
+  }
+}
+
+type Written = Pick<WordsDraft, 'text' | 'base' | 'shippedHash' | 'englishHash' | 'by' | 'byName' | 'at'>;
+
+async function draftIn(manager: Transaction, { key, locale }: Place): Promise<WordsDraft | null> {
+  const where = `WHERE key = ? AND locale = ? AND state <> 'gone'`;
+  return (await selectRows(manager, WordsDraft, where, [key, locale]))[0] ?? null;
+}
+
+export function wordsRefused(problems: readonly TextProblem[]): PosternError {
+  const [first] = problems;
+  const detail = first ? `Line ${first.line}: ${first.message}` : 'The words cannot be used.';
+  return new PosternError('words-refused', detail, { problems });
+}
+
+function noSuchBase(): PosternError {
+  return new PosternError('invalid-request', 'The words that this draft began from are not known here: open it anew.');
+}
+
+function iso(at: number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,171 @@
+import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Clock } from '../platform/clock.js';
+import { Database } from '../platform/database/database.js';
+import { run, selectRows } from '../platform/database/rows.js';
+import { Logger } from '../platform/logger.js';
+import { TemplateCatalogue } from './catalogue.js';
+import { CurrentWords, Publication, TemplateRevision } from './words.entity.js';
+import { type EditedText, placeOf, type WordsKey, WordsTexts, wordsHash } from './words-texts.js';
+
+/** A change of words reaches the next mail and page of every process within this time. */
+const LOOK_EVERY_MS = 5000;
+
+/** Published words that cannot be used; what counted before them is said instead. */
+export interface WordsAlarm {
+  key: WordsKey;
+  locale: string;
+  message: string;
+  /** When they were published, ms since 1970. */
+  since: number;
+}
+
+/**
+ * Which words count now. Every process looks by itself whether anything was published: one query of a few rows, and no
+ * other one while nothing changed.
+ */
+@Injectable()
+export class PublishedWords implements OnModuleInit, OnApplicationShutdown {
+  private readonly versions = new Map<string, number>();
+  private readonly edited = new Map<string, EditedText>();
+  private readonly failing = new Map<string, WordsAlarm>();
+  private readonly listeners: (() => void)[] = [];
+  private looking: Promise<void> | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  /** All texts as they count now. */
+  texts: WordsTexts;
+
+  constructor(
+    private readonly catalogue: TemplateCatalogue,
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    this.texts = catalogue.shippedTexts();
+  }
+
+  async onModuleInit(): Promise<void> {
+    await this.refresh();
+    this.timer = setInterval(() => {
+      // What is known still counts; the next look finds what this one missed.
+      this.refresh().catch((error: unknown) => this.logger.warn('no look at the published words', { error }));
+    }, LOOK_EVERY_MS);
+    this.timer.unref();
+  }
+
+  onApplicationShutdown(): void {
+    if (this.timer) clearInterval(this.timer);
+  }
+
+  get alarms(): WordsAlarm[] {
+    return [...this.failing.values()];
+  }
+
+  /** `listener` is called after each change, before the next mail or page is written. */
+  onChange(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Looks now. Whoever comes while somebody looks waits for a look of their own: theirs may have begun too early. */
+  async refresh(): Promise<void> {
+    while (this.looking) await this.looking.catch(() => undefined);
+    this.looking = this.look();
+    try {
+      await this.looking;
+    } finally {
+      this.looking = null;
+    }
+  }
+
+  private async look(): Promise<void> {
+    const found = await this.database.read((manager) =>
+      run<{ id: string; version: number }>(manager, 'SELECT id, version FROM template_current'),
+    );
+    const changed = found.filter(({ id, version }) => this.versions.get(id) !== version);
+    if (changed.length === 0) return;
+    await this.take(changed.map(({ id }) => id));
+    // Only after it: what could not be taken is looked for again.
+    for (const { id, version } of changed) this.versions.set(id, version);
+  }
+
+  private async take(places: string[]): Promise<void> {
+    const { rows, revisions } = await this.database.read(async (manager) => {
+      const current = await selectRows(manager, CurrentWords, 'WHERE id IN ?', [places]);
+      const ids = current.flatMap(({ revisionId }) => revisionId ?? []);
+      return { rows: current, revisions: await selectRows(manager, TemplateRevision, 'WHERE id IN ?', [ids]) };
+    });
+    const byId = new Map(revisions.map((revision) => [revision.id, revision]));
+    // The frame first: mails are tried in it.
+    const isFrame = ({ key }: CurrentWords) => (key === '_frame' ? 0 : 1);
+    for (const row of rows.sort((a, b) => isFrame(a) - isFrame(b)))
+      await this.takeOne(row, row.revisionId ? (byId.get(row.revisionId) ?? null) : null);
+    const edited = new Map(this.edited);
+    this.texts = this.texts.over(edited);
+    this.catalogue.use(edited);
+    for (const listener of this.listeners) listener();
+  }
+
+  private async takeOne(row: CurrentWords, revision: TemplateRevision | null): Promise<void> {
+    const { id: place, key, locale, revisionId } = row;
+    this.failing.delete(place);
+    if (revisionId === null) return void this.edited.delete(place);
+    const fault = this.faultOf(revision);
+    if (revision && fault === null) return void this.count(revision);
+    const message = `${fault ?? 'is gone'}; the last good words are used instead`;
+    this.failing.set(place, { key, locale, message, since: row.changedAt });
+    this.logger.error('published words cannot be used', { words: place, revision: revisionId, detail: message });
+    const good = await this.lastGood(row);
+    if (good) this.count(good);
+    else this.edited.delete(place);
+  }
+
+  private count({ key, locale, id, text }: TemplateRevision): void {
+    this.edited.set(placeOf(key, locale), { text, revision: id });
+  }
+
+  /** The newest earlier revision that can be used; null if the shipped words counted after it, or nothing did. */
+  private async lastGood({ key, locale, revisionId }: CurrentWords): Promise<TemplateRevision | null> {
+    const history = await this.database.read((manager) =>
+      selectRows(
+        manager,
+        Publication,
+        `WHERE key = ? AND locale = ? AND kind <> 'schedule' ORDER BY id DESC LIMIT 50`,
+        [key, locale],
+      ),
+    );
+    const tried = new Set<string | null>([revisionId]);
+    for (const { revisionId: id } of history) {
+      if (id === null) return null;
+      if (tried.has(id)) continue;
+      tried.add(id);
+      const found = await this.database.read((manager) => selectRows(manager, TemplateRevision, 'WHERE id = ?', [id]));
+      if (found[0] && this.faultOf(found[0]) === null) return found[0];
+    }
+    return null;
+  }
+
+  /** Why a revision cannot be used; null if it can. */
+  private faultOf(revision: TemplateRevision | null): string | null {
+    if (revision === null) return 'the revision is not there';
+    const { key, locale, text, hash } = revision;
+    if (wordsHash(text) !== hash) return 'the text is not the one that was published';
+    if (key === 'pages') return faultOfPages(text);
+    const edited = new Map(this.edited).set(placeOf(key, locale), { text, revision: revision.id });
+    try {
+      const [problem] = this.catalogue.over(this.texts.over(edited)).faults(key, locale);
+      return problem ? `line ${problem.line}: ${problem.message}` : null;
+    } catch (error) {
+      // Whatever is wrong with one text, the others still come into force.
+      return `cannot be read: ${(error as Error).message}`;
+    }
+  }
+}
+
+/** Only what costs them all: a sentence that cannot be said is replaced by itself. */
+function faultOfPages(text: string): string | null {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? null : 'is not an object';
+  } catch (error) {
+    return `is not JSON: ${(error as Error).message}`;
+  }
+}
