@@ -91,7 +91,11 @@ export class OidcSignIn {
         expectedNonce: attempt.nonce,
         idTokenExpected: true,
       });
-      return this.vouched(tokens.claims()!);
+      const claims = tokens.claims()!;
+      // A provider that keeps to the letter of OpenID Connect Core 5.4 tells the address at its userinfo endpoint only.
+      const isTold = claims.email !== undefined;
+      const more = isTold ? {} : await client.fetchUserInfo(provider, tokens.access_token, claims.sub);
+      return this.vouched({ ...more, ...claims });
     } catch (error) {
       // Whatever is wrong with what came back: state, code, signature, issuer. No name of a person is in it.
       return this.refuse((error as { code?: string }).code ?? (error as Error).name);
