@@ -204,12 +204,11 @@ async function readUpload(request: FastifyRequest): Promise<{ content: Buffer; v
     const file = await request.file({ limits });
     if (!file) throw new PosternError('invalid-request', 'Send the picture as a file.');
     const content = await file.toBuffer();
+    if (file.file.truncated) throw new PosternError('body-too-large', 'A logo may have 512 KB at most.');
     const field = file.fields.version;
     const value = field && !Array.isArray(field) && field.type === 'field' ? field.value : undefined;
     return { content, version: versionOf(value) };
   } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === 'FST_REQ_FILE_TOO_LARGE') throw new PosternError('body-too-large', 'A logo may have 512 KB at most.');
     if (error instanceof PosternError) throw error;
     throw new PosternError('bad-request', 'The form broke off or is malformed.', {}, { cause: error });
   }
