@@ -85,8 +85,8 @@ export function resumeLimit(ring: KeyRing, participantId: string): LimitRule {
 /** Tries to come into the studio from one network: by a passkey, an invitation or the provider; people of one office share it. */
 export function studioTryLimit(ring: KeyRing, ip: string): LimitRule {
   return rule(ring, 'studio-try', ip, [
-    { max: 30, seconds: 10 * MINUTE },
-    { max: 100, seconds: HOUR },
+    { max: 60, seconds: 10 * MINUTE },
+    { max: 200, seconds: HOUR },
   ]);
 }
 

@@ -15,6 +15,8 @@ import { stillIn } from './studio-session.js';
 
 const FIRST_LIFETIME_MS = 24 * 3_600_000;
 const LIFETIME_MS = 7 * 24 * 3_600_000;
+/** After they ended. */
+const KEPT_MS = 30 * 24 * 3_600_000;
 const TOKEN = /^[\w-]{43}$/;
 /** In the place of an address: the link that the operator prints. Whoever has it is in charge. */
 const FIRST = 'first';
@@ -136,6 +138,8 @@ export class Invitations {
     lifetimeMs: number,
   ): Promise<{ id: Id<'inv'>; token: string }> {
     const now = this.clock.now();
+    // What is over for so long is of no use to anybody, and holds an address.
+    await tx.delete(Invitation, { expiresAt: LessThanOrEqual(now - KEPT_MS) });
     await tx.update(Invitation, { openKey }, { openKey: null });
     const id = newId('inv', now);
     const token = randomToken(32);

@@ -7,7 +7,7 @@ import { audit } from '../platform/audit.js';
 import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { insertNew, selectRows } from '../platform/database/rows.js';
-import { Passkey, Person } from './people.entity.js';
+import { Invitation, Passkey, Person } from './people.entity.js';
 import { isInCharge, type Role, type RoleOfBrand } from './roles.js';
 import { endStudioSessions, stillIn } from './studio-session.js';
 
@@ -93,6 +93,7 @@ export class People {
       const gone = { email: '', emailKey: person.id, oidcSubject: null, roles: [], removedAt: now };
       await tx.update(Person, { id: person.id }, gone);
       await tx.delete(Passkey, { personId: person.id });
+      await tx.delete(Invitation, { email: person.email });
       await endStudioSessions(tx, person.id, now);
       return { action: 'person.removed', detail: rolesText(person) };
     });

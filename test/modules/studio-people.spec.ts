@@ -230,6 +230,7 @@ describe.each(databases)('people of the studio on $name', (database) => {
       expect((await admin.request('DELETE', `/studio/api/people/${ben.id}`)).status).toBe(404);
       const [row] = await rows(test, 'studio_people', `id = '${ben.id}'`);
       expect(row).toMatchObject({ email: '', name: 'Ben', roles: '[]' });
+      expect(await dump(test)).not.toContain('ben@');
       const again = await enrol(test, admin, { email: 'ben@support.example' });
       expect(again.id).not.toBe(ben.id);
     });
