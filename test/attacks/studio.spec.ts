@@ -71,6 +71,13 @@ describe('the studio under attack', () => {
       }
     });
 
+    it('who is blocked at the moment of a sign-in has a session that opens nothing', async () => {
+      const late = await enrol(test, admin, { email: 'late@support.example', role: 'admin' });
+      await admin.request('PATCH', `/studio/api/people/${late.id}`, { blocked: true });
+      await change(test, `UPDATE studio_sessions SET ended_at = NULL WHERE person_id = '${late.id}'`);
+      expect((await late.get('/studio/api/people')).status).toBe(401);
+    });
+
     it('no role for one brand is a role for all: not by a brand named like it, nor by a path that says so', async () => {
       const { sampleAdmin } = people;
       for (const path of ['default', 'sample%2F..%2Fdefault', 'SAMPLE', '%2A', 'sample%00'])
@@ -349,7 +356,9 @@ describe('sign-in at an OpenID provider', () => {
       expect(await comeBack(browser, answer)).toBe(true);
       const again = new StudioBrowser(test.url);
       for (const [name, value] of sealed) again.cookies.set(name, value);
+      const asked = provider.asked.length;
       expect(await comeBack(again, answer)).toBe(false);
+      expect(provider.asked).toHaveLength(asked); // it is not left to the provider to notice
 
       const victim = new StudioBrowser(test.url);
       await begin(victim);

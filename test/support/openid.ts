@@ -16,6 +16,8 @@ export interface OpenIdProvider {
   issuer: string;
   settings: Record<string, string>;
   account: OpenIdAccount;
+  /** Paths that it was asked for, in order. */
+  asked: string[];
   /** Follows an authorization address as a browser does, and returns where it is sent back to. */
   authorise(address: string): Promise<string>;
   close(): Promise<void>;
@@ -49,6 +51,7 @@ export async function startOpenIdProvider(redirectUri: string): Promise<OpenIdPr
   });
   const handle = provider.callback();
   const server = createServer((request, response) => {
+    made.asked.push(request.url!.split('?', 1)[0]!);
     if (request.url !== '/interaction') return handle(request, response);
     accounts.set(made.account.sub, made.account);
     void provider.interactionFinished(request, response, { login: { accountId: made.account.sub } });
@@ -63,6 +66,7 @@ export async function startOpenIdProvider(redirectUri: string): Promise<OpenIdPr
       STUDIO_OIDC_CLIENT_SECRET: secret,
     },
     account: { sub: 'nobody', email: 'nobody@example.com' },
+    asked: [],
     authorise: (address) => follow(address, redirectUri),
     close: async () => {
       server.closeAllConnections();
