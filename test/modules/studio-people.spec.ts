@@ -102,7 +102,7 @@ describe.each(databases)('people of the studio on $name', (database) => {
       );
       await second.close();
       expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
-      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 410, 429]));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 410]));
       expect(await count(test, 'studio_people')).toBe(2);
       expect(await count(test, 'studio_passkeys')).toBe(2);
       expect(await count(test, 'studio_sessions')).toBe(2);
@@ -235,19 +235,18 @@ describe.each(databases)('people of the studio on $name', (database) => {
       expect(again.id).not.toBe(ben.id);
     });
 
-    it('leave somebody in charge, though two admins take each other out at the same moment', async () => {
+    it('leave somebody in charge, though two admins step down at the same moment', async () => {
       const me = `/studio/api/people/${admin.id}`;
       expect((await admin.request('PATCH', me, { role: 'editor' })).body.code).toBe('last-admin');
       expect((await admin.request('PATCH', me, { blocked: true })).body.code).toBe('last-admin');
       expect((await admin.request('DELETE', me)).body.code).toBe('last-admin');
       const ben = await enrol(test, admin, { email: 'ben@support.example', role: 'admin' });
-      const answers = await Promise.all([
-        admin.request('DELETE', `/studio/api/people/${ben.id}`),
-        ben.request('DELETE', me),
-      ]);
-      // Whoever comes second is out already, or is told that nobody else would be left.
-      expect([204 + 401, 204 + 409]).toContain(answers[0].status + answers[1].status);
-      expect(await count(test, 'studio_people', "removed_at IS NULL AND roles LIKE '%admin%'")).toBe(1);
+      const down = (by: StudioBrowser) => by.request('PATCH', `/studio/api/people/${by.id}`, { role: 'editor' });
+      for (let round = 0; round < 10; round++) {
+        const answers = await Promise.all([down(admin), down(ben)]);
+        expect(answers.map(({ status }) => status).sort()).toEqual([204, 409]);
+        await change(test, `UPDATE studio_people SET roles = '[{"brand":"*","role":"admin"}]'`);
+      }
     });
   });
 
