@@ -12,6 +12,7 @@ import { keysCommand } from './keys.js';
 import { randomToken } from './platform/crypto.js';
 import { Logger } from './platform/logger.js';
 import { signWebhook, type WebhookHeaders } from './platform/webhook-signature.js';
+import { studioLinkCommand } from './studio-link.js';
 
 const USAGE = `npm run postern -- <command>
 
@@ -23,6 +24,8 @@ const USAGE = `npm run postern -- <command>
       which keys there are, and which one signs
   keys new [LINK_KEYS|SECRET_KEYS]
       a new key, and what to put where
+  studio-link
+      a link that makes whoever opens it an admin of the studio, once and within 24 hours; a former one ends
 `;
 
 /** What the command line is told, for whoever reads it; `ok` is the process's own success. */
@@ -38,6 +41,7 @@ if (!told.ok) process.exitCode = 1;
 async function run([command, ...args]: string[]): Promise<Told> {
   try {
     if (command === 'keys') return keysCommand(args);
+    if (command === 'studio-link') return await studioLinkCommand();
     if (command === 'dry-run') return await dryRun(args);
     if (command === 'send') return await send(args);
     return { ok: false, text: USAGE };

@@ -20,6 +20,7 @@ import { Metrics } from './platform/metrics.js';
 import type { Platform } from './platform/platform.module.js';
 import { prepareBroker } from './platform/queue/broker.js';
 import { Queue } from './platform/queue/queue.js';
+import { addStudioHeaders } from './studio/studio-headers.js';
 
 /** Largest body that is read whole: webhooks and small forms. Replies with files are streamed. */
 const BODY_LIMIT = 256 * 1024;
@@ -159,6 +160,7 @@ async function createApplication(platform: Platform): Promise<NestFastifyApplica
     if (!server.server.listening) void reply.header('connection', 'close');
     done();
   });
+  if (config.studio.on) addStudioHeaders(server);
   server.addHook('onResponse', (request, reply, done) => {
     const { method, routeOptions } = request;
     // The route's pattern: the paths themselves are links, and there is no end of them.

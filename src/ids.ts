@@ -14,6 +14,10 @@ export const idPrefixes = {
   chl: 'challenge',
   ses: 'session',
   hof: 'handoff',
+  usr: 'person of the studio',
+  inv: 'invitation to the studio',
+  pky: 'passkey',
+  bed: 'edition of a brand',
   out: 'outbound message',
   fbk: 'word about a delivery from its receiving side',
   sup: 'suppression',
@@ -22,7 +26,6 @@ export const idPrefixes = {
   rev: 'revision of words',
   pub: 'publication of a revision',
   wdr: 'draft of words',
-  usr: 'person of the studio',
   aud: 'entry of the audit log',
 } as const;
 

@@ -12,6 +12,7 @@ import { MailRenderer } from './mail-renderer.js';
 import { Pauses } from './pauses.js';
 import { Receipts } from './receipts.js';
 import { SentMail } from './sent-mail.js';
+import { StaffMail } from './staff-mail.js';
 import { Suppressions } from './suppression.js';
 import { TestMail } from './test-mail.js';
 import { DeliveryWords } from './words.js';
@@ -33,6 +34,7 @@ import { DeliveryWorker } from './worker.js';
     DeliveryLedger,
     MailCheck,
     SentMail,
+    StaffMail,
     TestMail,
   ],
   exports: [
@@ -44,6 +46,7 @@ import { DeliveryWorker } from './worker.js';
     DeliveryLedger,
     MailCheck,
     SentMail,
+    StaffMail,
     TestMail,
   ],
 })

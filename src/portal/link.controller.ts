@@ -13,7 +13,7 @@ import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { Metrics } from '../platform/metrics.js';
 import { takeBackDenial } from '../tickets/ways-out.js';
-import { canonicalIp } from './client-network.js';
+import { canonicalIp } from '../platform/client-network.js';
 import { Doors, newsOf, seeOther, type Door } from './doors.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';

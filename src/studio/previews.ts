@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { Config } from '../config.js';
 import { PosternError } from '../errors.js';
 import { Clock } from '../platform/clock.js';
 import { textDirection } from '../platform/locale.js';
 import { PageWriter } from '../portal/page-writer.js';
 import type { GuestPages } from '../portal/pages.js';
 import type { PageName, PageViews } from '../portal/page-views.js';
-import { type Brand, loadBrand } from '../templates/brand.js';
+import type { Brand } from '../templates/brand.js';
+import { Brands } from '../templates/brands.js';
 import { type EncodedMail, TemplateCatalogue, TemplateProblems } from '../templates/catalogue.js';
 import { PublishedWords } from '../templates/published.js';
 import { sampleKinds } from '../templates/samples.js';
@@ -44,9 +44,9 @@ export class Previews {
   private readonly pages: GuestPages;
 
   constructor(
-    private readonly config: Config,
     private readonly clock: Clock,
     private readonly catalogue: TemplateCatalogue,
+    private readonly brands: Brands,
     private readonly published: PublishedWords,
     private readonly writer: PageWriter,
   ) {
@@ -125,9 +125,8 @@ export class Previews {
   }
 
   private brand(name: string): Brand {
-    const known = ['default', ...this.config.sources.map(({ brand }) => brand)];
-    if (!known.includes(name)) throw new PosternError('invalid-request', 'There is no such brand.');
-    return loadBrand(templatesDir, name);
+    if (!this.brands.keys().includes(name)) throw new PosternError('invalid-request', 'There is no such brand.');
+    return this.brands.get(name);
   }
 }
 

@@ -2,8 +2,17 @@ import { Module } from '@nestjs/common';
 import { DeliveryModule } from '../delivery/delivery.module.js';
 import { PortalModule } from '../portal/portal.module.js';
 import { TemplatesModule } from '../templates/templates.module.js';
+import { BrandsController } from './brands.controller.js';
+import { Challenges } from './challenges.js';
+import { Invitations } from './invitations.js';
+import { OidcSignIn } from './oidc.js';
+import { Passkeys } from './passkeys.js';
+import { PeopleController } from './people.controller.js';
+import { People } from './people.js';
 import { Previews } from './previews.js';
+import { SignInController } from './sign-in.controller.js';
 import { StudioGuard } from './studio.guard.js';
+import { StudioSessions } from './studio-session.js';
 import { WordsBoard } from './words-board.js';
 import { WordsController } from './words.controller.js';
 import { WordsDesk } from './words-desk.js';
@@ -11,7 +20,10 @@ import { WordsExchange } from './words-exchange.js';
 
 @Module({
   imports: [TemplatesModule, DeliveryModule, PortalModule],
-  controllers: [WordsController],
-  providers: [StudioGuard, WordsDesk, WordsBoard, Previews, WordsExchange],
+  controllers: [SignInController, PeopleController, BrandsController, WordsController],
+  providers: [
+    ...[People, Invitations, Passkeys, Challenges, OidcSignIn, StudioSessions, StudioGuard],
+    ...[WordsDesk, WordsBoard, Previews, WordsExchange],
+  ],
 })
 export class StudioModule {}

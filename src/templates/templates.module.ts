@@ -1,6 +1,10 @@
 import { Module } from '@nestjs/common';
 import { join } from 'node:path';
 import { Config, packageRoot } from '../config.js';
+import { Clock } from '../platform/clock.js';
+import { Database } from '../platform/database/database.js';
+import { Logger } from '../platform/logger.js';
+import { Brands } from './brands.js';
 import { TemplateCatalogue } from './catalogue.js';
 import { PublishedWords } from './published.js';
 import { Renditions } from './renditions.js';
@@ -11,6 +15,12 @@ export const shellsDir = join(packageRoot, 'dist', 'templates', 'shells');
 @Module({
   providers: [
     {
+      provide: Brands,
+      inject: [Config, Database, Clock, Logger],
+      useFactory: (config: Config, database: Database, clock: Clock, logger: Logger) =>
+        new Brands(templatesDir, config, database, clock, logger),
+    },
+    {
       provide: TemplateCatalogue,
       inject: [Config],
       useFactory: ({ defaultLocale, publicUrl }: Config) =>
@@ -19,6 +29,6 @@ export const shellsDir = join(packageRoot, 'dist', 'templates', 'shells');
     PublishedWords,
     Renditions,
   ],
-  exports: [TemplateCatalogue, PublishedWords, Renditions],
+  exports: [Brands, TemplateCatalogue, PublishedWords, Renditions],
 })
 export class TemplatesModule {}

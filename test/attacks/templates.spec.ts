@@ -1,16 +1,16 @@
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { counted } from '../support/counted.js';
-import { studioPerson, type StudioPerson } from '../support/studio.js';
+import { studioPerson, type StudioBrowser } from '../support/studio.js';
 
 // Words that want to be more than words: each is refused when it is saved, and a preview of it does nothing.
 
 let test: TestGateway;
-let editor: StudioPerson;
+let editor: StudioBrowser;
 let mail: { text: string; base: string };
 let pages: { text: string; base: string };
 beforeAll(async () => {
   test = await createGateway();
-  editor = studioPerson(() => test.url, 'editor');
+  editor = await studioPerson(test, 'editor');
   mail = (await editor.ask('GET', 'words/ticket-replied/en')).body;
   pages = (await editor.ask('GET', 'words/pages/en')).body;
 });

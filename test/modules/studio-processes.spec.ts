@@ -48,7 +48,7 @@ describe.each(databases.filter(({ name }) => name === 'Postgres'))('words over t
   }
 
   it('a publication and its rollback reach the next mail of the other one within 10 seconds', async () => {
-    const publisher = studioPerson(() => first.url, 'publisher');
+    const publisher = await studioPerson(first, 'publisher');
     const { text, base } = (await publisher.ask('GET', 'words/ticket-replied/en')).body;
     const shipped = await nextSubject(second);
     const changed = text.replace(/^subject: .*$/m, 'subject: Everywhere {{ticketNumber}}');
@@ -66,8 +66,8 @@ describe.each(databases.filter(({ name }) => name === 'Postgres'))('words over t
   });
 
   it('a draft published through both at once is published once', async () => {
-    const here = studioPerson(() => first.url, 'publisher');
-    const there = studioPerson(() => second.url, 'publisher');
+    const here = await studioPerson(first, 'publisher', 'Ben');
+    const there = await studioPerson(second, 'publisher', 'Cai');
     const { text, base } = (await here.ask('GET', 'words/ticket-closed/en')).body;
     await here.ask('PUT', 'drafts/ticket-closed/en', {
       text: text.replace(/^heading: .*$/m, 'heading: Done'),
@@ -83,7 +83,7 @@ describe.each(databases.filter(({ name }) => name === 'Postgres'))('words over t
   });
 
   it('many saves through both at once lose none that was answered', async () => {
-    const people = [studioPerson(() => first.url, 'editor'), studioPerson(() => second.url, 'editor')];
+    const people = [await studioPerson(first, 'editor', 'Dee'), await studioPerson(second, 'editor', 'Eli')];
     const { text, base } = (await people[0]!.ask('GET', 'words/ticket-reopened/en')).body;
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, i) =>

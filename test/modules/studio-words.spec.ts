@@ -5,7 +5,7 @@ import { WordsDesk } from '../../src/studio/words-desk.js';
 import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { startRelay, type Relay } from '../support/smtp.js';
-import { studioPerson, type StudioPerson } from '../support/studio.js';
+import { studioPerson, type StudioBrowser } from '../support/studio.js';
 import { change, count, rows } from '../support/tables.js';
 
 const REPLIED = 'words/ticket-replied/en';
@@ -14,13 +14,13 @@ const DRAFT = 'drafts/ticket-replied/en';
 describe.each(databases)('words in the studio on $name', (database) => {
   let test: TestGateway;
   let relay: Relay;
-  let editor: StudioPerson;
-  let publisher: StudioPerson;
+  let editor: StudioBrowser;
+  let publisher: StudioBrowser;
   beforeEach(async () => {
     relay = await startRelay();
     test = await createGateway({ database, settings: { MAIL_URL: relay.url } });
-    editor = studioPerson(() => test.url, 'editor', 'Ana');
-    publisher = studioPerson(() => test.url, 'publisher', 'Ben');
+    editor = await studioPerson(test, 'editor', 'Ana');
+    publisher = await studioPerson(test, 'publisher', 'Ben');
   });
   afterEach(async () => {
     await test.close();
@@ -229,7 +229,7 @@ describe.each(databases)('words in the studio on $name', (database) => {
       status: 409,
       body: { code: 'second-person' },
     });
-    const other = studioPerson(() => test.url, 'publisher', 'Cai');
+    const other = await studioPerson(test, 'publisher', 'Cai');
     expect(await other.ask('POST', `${DRAFT}/publish`, { why: 'x' })).toMatchObject({ status: 200 });
   });
 
@@ -352,7 +352,7 @@ describe.each(databases)('words in the studio on $name', (database) => {
   });
 
   it('are seen again as they were sent, without what opens anything, by admins', async () => {
-    const admin = studioPerson(() => test.url, 'admin', 'Dee');
+    const admin = await studioPerson(test, 'admin', 'Dee');
     await publish('Sent');
     await tell();
     await test.drain();

@@ -30,6 +30,12 @@ const tables = [
   'template_renditions',
   'audit_log',
   'paused_sources',
+  'studio_people',
+  'studio_invitations',
+  'studio_passkeys',
+  'studio_challenges',
+  'studio_sessions',
+  'brand_editions',
 ] as const;
 export type TableName = (typeof tables)[number];
 

@@ -13,6 +13,7 @@ const floors: Record<string, number> = {
   'main.ts': 5,
   'cli.ts': 5,
   'keys.ts': 5,
+  'studio-link.ts': 5,
   'app.module.ts': 5,
   'gateway.ts': 5,
   'entities.ts': 5,

@@ -17,6 +17,7 @@ import { greetingName, templateKeys, type TemplateKey } from '../../src/template
 import { checkWords } from '../../src/translations/checks.js';
 import { pseudoText, writePseudoLocale } from '../../src/translations/pseudo.js';
 import { localesOf, readLocale } from '../../src/translations/units.js';
+import { shippedBrands } from '../support/brands.js';
 import { writeShells } from '../support/shells.js';
 
 // Every mail in every language there is, as it leaves, read by a program that shares no code with ours.
@@ -42,8 +43,9 @@ beforeAll(async () => {
   const sender = parseMailbox('Acme Support <no-reply@support.example>');
   if (!sender.ok) throw new Error('the sender is no mailbox');
   const from = { name: sender.name, address: sender.address };
-  const config = { publicUrl: 'https://support.example', mail: { from, returnPath: sender.address }, sources: [] };
-  renderer = new MailRenderer(config as unknown as Config, catalogue, {} as Links);
+  const given = { publicUrl: 'https://support.example', mail: { from, returnPath: sender.address }, sources: [] };
+  const config = given as unknown as Config;
+  renderer = new MailRenderer(config, catalogue, {} as Links, shippedBrands(config));
 });
 afterAll(() => rmSync(workspace, { recursive: true }));
 

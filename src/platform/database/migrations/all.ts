@@ -11,6 +11,7 @@ import { LanguageChoices1795650000000 } from './1795650000000-language-choices.j
 import { WaitingEvents1795680000000 } from './1795680000000-waiting-events.js';
 import { PausedSources1795700000000 } from './1795700000000-paused-sources.js';
 import { WordsInTheStudio1795710000000 } from './1795710000000-words-in-the-studio.js';
+import { PeopleOfTheStudio1795720000000 } from './1795720000000-people-of-the-studio.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -27,4 +28,5 @@ export const migrations = [
   WaitingEvents1795680000000,
   PausedSources1795700000000,
   WordsInTheStudio1795710000000,
+  PeopleOfTheStudio1795720000000,
 ];
