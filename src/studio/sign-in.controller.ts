@@ -299,7 +299,7 @@ export class SignInController {
       throw new PosternError('not-found', 'You have no such passkey.');
   }
 
-  /** By a token, else by the session; each try with a token is counted before it is looked at. */
+  /** By a token, else by the session; each try is counted before it is looked at. */
   private async enrolling(
     request: FastifyRequest,
     { token, email, name }: z.infer<typeof enrolmentShape>,
@@ -309,6 +309,7 @@ export class SignInController {
       if (person === null) throw new PosternError('sign-in-required', 'Sign in, or open your invitation again.');
       if (!this.sessions.isFormToken(person, request.headers['x-studio-token']))
         throw new PosternError('forbidden', 'Send the token of this session in x-studio-token.');
+      await this.count(request);
       return { person, invitation: null };
     }
     await this.count(request);
