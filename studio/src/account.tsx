@@ -28,7 +28,8 @@ export default function AccountPage() {
       <header className="page__head">
         <h1>{me.name}</h1>
         <p className="hint">
-          {me.email} · {me.roles.map(({ brand, role }) => `${role}, ${brand === '*' ? 'all brands' : brand}`).join('; ')}
+          {me.email} ·{' '}
+          {me.roles.map(({ brand, role }) => `${role}, ${brand === '*' ? 'all brands' : brand}`).join('; ')}
         </p>
         <Button
           onClick={() =>
@@ -73,7 +74,14 @@ function Passkeys() {
                     });
                   }}
                 >
-                  <input aria-label="Name" autoFocus required maxLength={100} value={naming.name} onChange={(event) => setNaming({ id, name: event.target.value })} />
+                  <input
+                    aria-label="Name"
+                    autoFocus
+                    required
+                    maxLength={100}
+                    value={naming.name}
+                    onChange={(event) => setNaming({ id, name: event.target.value })}
+                  />
                   <Button type="submit">Save</Button>
                 </form>
               ) : (
@@ -93,7 +101,11 @@ function Passkeys() {
                 <Button kind="quiet" aria-label={`Rename ${name}`} onClick={() => setNaming({ id, name })}>
                   Rename
                 </Button>
-                <Button kind="quiet" aria-label={`Remove ${name}`} onClick={() => void run(() => call('DELETE', `passkeys/${id}`)).then(reload)}>
+                <Button
+                  kind="quiet"
+                  aria-label={`Remove ${name}`}
+                  onClick={() => void run(() => call('DELETE', `passkeys/${id}`)).then(reload)}
+                >
                   Remove
                 </Button>
               </span>
@@ -128,7 +140,11 @@ function Sessions() {
                 </span>
               </span>
               {!current && (
-                <Button kind="quiet" aria-label={`End ${browser}`} onClick={() => void run(() => call('DELETE', `sessions/${id}`)).then(reload)}>
+                <Button
+                  kind="quiet"
+                  aria-label={`End ${browser}`}
+                  onClick={() => void run(() => call('DELETE', `sessions/${id}`)).then(reload)}
+                >
                   End
                 </Button>
               )}

@@ -1,14 +1,6 @@
 /** The studio's API as its pages use it: one function for all calls, and the shapes that come back. */
 
-export type State =
-  | 'shipped'
-  | 'published'
-  | 'draft'
-  | 'submitted'
-  | 'scheduled'
-  | 'stale'
-  | 'missing'
-  | 'failing';
+export type State = 'shipped' | 'published' | 'draft' | 'submitted' | 'scheduled' | 'stale' | 'missing' | 'failing';
 export type Role = 'editor' | 'publisher' | 'admin';
 
 export interface Me {
@@ -94,6 +86,7 @@ export interface Draft {
   by: string;
   at: string;
   note?: string | null;
+  publishAt?: string | null;
 }
 
 export interface Words {
@@ -101,7 +94,7 @@ export interface Words {
   source: string;
   base: string;
   published: { id: string; text: string; at: string; by: string } | null;
-  shipped: { hash: string; text: string };
+  shipped: { hash: string; text: string } | null;
   draft: Draft | null;
   vocabulary: Variable[];
   helpers: Helper[];
@@ -141,8 +134,9 @@ export interface ThreeWay {
 }
 
 export interface Conflict {
-  theirs: { text: string; by: string; at: string; version: number };
-  base: { text: string };
+  /** Null: somebody published or discarded the draft. */
+  theirs: { text: string; by: string; at: string; version: number } | null;
+  base: { text: string } | null;
 }
 
 /** An answer that is not 2xx (`status`, `code`, `problems`), or none at all (`status` 0). */
@@ -219,7 +213,5 @@ const rank: Role[] = ['editor', 'publisher', 'admin'];
 
 /** True if the person may do what takes `role`, for all brands or for any. The server decides; this only hides buttons. */
 export function may(me: Me, role: Role, brand: 'all' | 'any' = 'all'): boolean {
-  return me.roles.some(
-    (one) => rank.indexOf(one.role) >= rank.indexOf(role) && (brand === 'any' || one.brand === '*'),
-  );
+  return me.roles.some((one) => rank.indexOf(one.role) >= rank.indexOf(role) && (brand === 'any' || one.brand === '*'));
 }

@@ -75,7 +75,8 @@ export function useAutosave(
       },
       (problem: unknown) => {
         const error = asApiError(problem);
-        if (error.code === 'draft-conflict') setSaving({ state: 'conflict', conflict: error.body as unknown as Conflict });
+        if (error.code === 'draft-conflict')
+          setSaving({ state: 'conflict', conflict: error.body as unknown as Conflict });
         else if (error.status === 0) {
           setSaving({ state: 'offline' });
           timer.current = setTimeout(() => void save(), AGAIN_MS);

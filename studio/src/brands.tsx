@@ -49,7 +49,7 @@ export default function BrandsPage() {
   if (!brand)
     return (
       <div className="page">
-        <Empty title="There is no brand">
+        <Empty isPage title="There is no brand">
           <p>Brands are folders in templates/brands.</p>
         </Empty>
       </div>
@@ -105,25 +105,69 @@ function BrandEditor({ brand, reload }: { brand: Brand; reload: () => void }) {
         <fieldset disabled={!mayEdit} className="bare">
           <legend className="unseen">Settings</legend>
           <Field label="Name" error={problem.get('name')}>
-            {(ids) => <input {...ids} required maxLength={60} value={edited.name} onChange={(event) => set({ name: event.target.value })} />}
+            {(ids) => (
+              <input
+                {...ids}
+                required
+                maxLength={60}
+                value={edited.name}
+                onChange={(event) => set({ name: event.target.value })}
+              />
+            )}
           </Field>
           <Field
             label="Sender"
-            hint={brand.senderDomains?.length ? `Name <address>, at ${brand.senderDomains.join(' or ')}` : 'Name <address>'}
+            hint={
+              brand.senderDomains?.length ? `Name <address>, at ${brand.senderDomains.join(' or ')}` : 'Name <address>'
+            }
             error={problem.get('sender')}
           >
-            {(ids) => <input {...ids} dir="ltr" value={edited.sender ?? ''} onChange={(event) => set({ sender: event.target.value })} />}
+            {(ids) => (
+              <input
+                {...ids}
+                dir="ltr"
+                value={edited.sender ?? ''}
+                onChange={(event) => set({ sender: event.target.value })}
+              />
+            )}
           </Field>
-          <Field label="Contact" hint="Where a closed ticket sends people: mailto: or https:" error={problem.get('contact')}>
-            {(ids) => <input {...ids} dir="ltr" value={edited.contact ?? ''} onChange={(event) => set({ contact: event.target.value })} />}
+          <Field
+            label="Contact"
+            hint="Where a closed ticket sends people: mailto: or https:"
+            error={problem.get('contact')}
+          >
+            {(ids) => (
+              <input
+                {...ids}
+                dir="ltr"
+                value={edited.contact ?? ''}
+                onChange={(event) => set({ contact: event.target.value })}
+              />
+            )}
           </Field>
           {typeof edited.footer !== 'object' && (
             <Field label="Last line of each mail" error={problem.get('footer')}>
-              {(ids) => <input {...ids} maxLength={300} value={(edited.footer as string | undefined) ?? ''} onChange={(event) => set({ footer: event.target.value })} />}
+              {(ids) => (
+                <input
+                  {...ids}
+                  maxLength={300}
+                  value={(edited.footer as string | undefined) ?? ''}
+                  onChange={(event) => set({ footer: event.target.value })}
+                />
+              )}
             </Field>
           )}
           <Field label="Corners, in pixels" error={problem.get('radius')}>
-            {(ids) => <input {...ids} type="number" min={0} max={24} value={edited.radius} onChange={(event) => set({ radius: Number(event.target.value) })} />}
+            {(ids) => (
+              <input
+                {...ids}
+                type="number"
+                min={0}
+                max={24}
+                value={edited.radius}
+                onChange={(event) => set({ radius: Number(event.target.value) })}
+              />
+            )}
           </Field>
           <div className="choice" role="group" aria-label="Colours">
             {(['light', 'dark'] as const).map((one) => (
@@ -159,7 +203,10 @@ function BrandEditor({ brand, reload }: { brand: Brand; reload: () => void }) {
               {brand.history.map(({ version, at, by }, index) => (
                 <li key={version}>
                   <span>
-                    Version {version} <span className="hint">{by.name} · <Time at={at} /></span>
+                    Version {version}{' '}
+                    <span className="hint">
+                      {by.name} · <Time at={at} />
+                    </span>
                   </span>
                   {mayEdit && index > 0 && <Back brand={brand} to={version} reload={reload} />}
                 </li>
@@ -184,7 +231,9 @@ function Back({ brand, to, reload }: { brand: Brand; to: number; reload: () => v
         kind="quiet"
         busy={busy}
         aria-label={to === 0 ? 'Back to what was shipped' : `Back to version ${to}`}
-        onClick={() => void run(() => call('POST', `brands/${brand.key}/rollback`, { version: brand.version, to })).then(reload)}
+        onClick={() =>
+          void run(() => call('POST', `brands/${brand.key}/rollback`, { version: brand.version, to })).then(reload)
+        }
       >
         Back to this
       </Button>
@@ -220,11 +269,18 @@ function Colours({ palette, scheme, onChange }: ColoursProps) {
         return (
           <li key={part}>
             <label htmlFor={id}>{parts[part]}</label>
-            <input id={id} type="color" value={palette[part]} onChange={(event) => onChange(part, event.target.value)} />
+            <input
+              id={id}
+              type="color"
+              value={palette[part]}
+              onChange={(event) => onChange(part, event.target.value)}
+            />
             <code>{palette[part]}</code>
             <span role="status" className={poor.length ? 'ratio ratio--poor' : 'ratio'}>
               {poor.length
-                ? poor.map(({ back, ratio }) => `${ratio.toFixed(2)} on “${parts[back].toLowerCase()}”: needs ${NEEDED}`).join('; ')
+                ? poor
+                    .map(({ back, ratio }) => `${ratio.toFixed(2)} on “${parts[back].toLowerCase()}”: needs ${NEEDED}`)
+                    .join('; ')
                 : Number.isFinite(least)
                   ? `✓ ${least.toFixed(1)}`
                   : ''}
@@ -243,7 +299,13 @@ function Look({ brand }: { brand: Brand }) {
       <h2>How it looks</h2>
       <div className="looks">
         {(['light', 'dark'] as const).map((scheme) => (
-          <iframe key={scheme} className="look" sandbox="" title={`${brand.name}, ${scheme}`} srcDoc={sampleOf(brand, scheme)} />
+          <iframe
+            key={scheme}
+            className="look"
+            sandbox=""
+            title={`${brand.name}, ${scheme}`}
+            srcDoc={sampleOf(brand, scheme)}
+          />
         ))}
       </div>
     </section>
@@ -294,7 +356,15 @@ function Logo({ brand, mayEdit, reload }: { brand: Brand; mayEdit: boolean; relo
         </Field>
       )}
       {mayEdit && brand.logo && (
-        <Button kind="quiet" busy={busy} onClick={() => void run(() => call('DELETE', `brands/${brand.key}/logo?version=${brand.version}`)).then((isDone) => isDone && reload())}>
+        <Button
+          kind="quiet"
+          busy={busy}
+          onClick={() =>
+            void run(() => call('DELETE', `brands/${brand.key}/logo?version=${brand.version}`)).then(
+              (isDone) => isDone && reload(),
+            )
+          }
+        >
           Remove the logo
         </Button>
       )}
@@ -308,7 +378,13 @@ function Across({ brands }: { brands: Brand[] }) {
   const [mails, setMails] = useState<Record<string, Preview>>({});
   useEffect(() => {
     for (const { key } of brands)
-      call<Preview>('POST', 'preview', { key: 'ticket-replied', locale: 'en', brand: key, sample: 0, mode: 'html' }).then(
+      call<Preview>('POST', 'preview', {
+        key: 'ticket-replied',
+        locale: 'en',
+        brand: key,
+        sample: 0,
+        mode: 'html',
+      }).then(
         (mail) => setMails((last) => ({ ...last, [key]: mail })),
         () => undefined,
       );
@@ -320,7 +396,9 @@ function Across({ brands }: { brands: Brand[] }) {
         {brands.map(({ key, name }) => (
           <figure key={key}>
             <figcaption>{name}</figcaption>
-            {mails[key] && <PreviewFrame html={mails[key].html} device="phone" scheme="light" title={`A mail of ${name}`} />}
+            {mails[key] && (
+              <PreviewFrame html={mails[key].html} device="phone" scheme="light" title={`A mail of ${name}`} />
+            )}
           </figure>
         ))}
       </div>

@@ -56,7 +56,7 @@ export function CodeEditor(props: CodeEditorProps) {
       state: EditorState.create({
         doc: text,
         extensions: [
-          ...editing,
+          editing,
           highlighting(isSentences),
           EditorView.contentAttributes.of({ 'aria-label': label, lang: locale, spellcheck: 'true' }),
           EditorView.editorAttributes.of({ class: isRtl ? 'code code--rtl' : 'code' }),
@@ -93,7 +93,8 @@ export function CodeEditor(props: CodeEditorProps) {
       view.current?.dispatch(view.current.state.replaceSelection(inserted), { scrollIntoView: true });
       view.current?.focus();
     },
-    replace: (whole) => view.current && view.current.dispatch({ changes: { from: 0, to: view.current.state.doc.length, insert: whole } }),
+    replace: (whole) =>
+      view.current && view.current.dispatch({ changes: { from: 0, to: view.current.state.doc.length, insert: whole } }),
     apply: ({ from, to, insert }) => {
       const length = view.current?.state.doc.length ?? 0;
       if (to > length) return;

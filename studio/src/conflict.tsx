@@ -20,9 +20,14 @@ export default function ConflictDialog({ mine, conflict, locale, isSentences, on
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<MergeView>(null);
   const [busy, setBusy] = useState(false);
-  const { theirs } = conflict;
+  const theirs = conflict.theirs ?? { text: mine, by: 'Somebody', at: null };
   useEffect(() => {
-    const shared = [EditorView.cspNonce.of(styleNonce), lineNumbers(), EditorView.lineWrapping, highlighting(isSentences)];
+    const shared = [
+      EditorView.cspNonce.of(styleNonce),
+      lineNumbers(),
+      EditorView.lineWrapping,
+      highlighting(isSentences),
+    ];
     const named = (label: string) => EditorView.contentAttributes.of({ 'aria-label': label, lang: locale });
     const made = new MergeView({
       parent: place.current!,
@@ -40,10 +45,17 @@ export default function ConflictDialog({ mine, conflict, locale, isSentences, on
     setBusy(false);
   };
   return (
-    <Dialog title={`${theirs.by} changed this too`} wide onClose={() => undefined}>
+    <Dialog title={`${theirs.by} changed this too`} wide>
       <p>
-        They saved <Time at={theirs.at} />, after you began. Left is theirs, right is yours: take over what you want with
-        the arrows, or write on the right. Nothing is saved until you choose.
+        {theirs.at ? (
+          <>
+            They saved <Time at={theirs.at} />, after you began.
+          </>
+        ) : (
+          'The draft was published or discarded.'
+        )}{' '}
+        Left is theirs, right is yours: take over what you want with the arrows, or write on the right. Nothing is saved
+        until you choose.
       </p>
       <div className="merge__names" aria-hidden="true">
         <span>{theirs.by}</span>

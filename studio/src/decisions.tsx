@@ -33,7 +33,9 @@ export function WhyDialog({ title, about, action, isDanger, asksWhy = true, work
         <div>{about}</div>
         {asksWhy && (
           <Field label="Why" hint="Shown in the history." error={missing ? 'Say in a few words why.' : undefined}>
-            {(ids) => <input {...ids} autoFocus maxLength={500} value={why} onChange={(event) => setWhy(event.target.value)} />}
+            {(ids) => (
+              <input {...ids} autoFocus maxLength={500} value={why} onChange={(event) => setWhy(event.target.value)} />
+            )}
           </Field>
         )}
         <Failure error={error} />
@@ -73,7 +75,14 @@ interface DraftDialogProps {
   onClose: () => void;
 }
 
-export function SubmitDialog({ words, locale, errors, flush, onDone, onClose }: DraftDialogProps & { onDone: () => void }) {
+export function SubmitDialog({
+  words,
+  locale,
+  errors,
+  flush,
+  onDone,
+  onClose,
+}: DraftDialogProps & { onDone: () => void }) {
   const isSaved = useFlushed(flush);
   const [note, setNote] = useState('');
   const { busy, error, run } = useAction();
@@ -90,7 +99,14 @@ export function SubmitDialog({ words, locale, errors, flush, onDone, onClose }: 
         <Mend errors={errors} isSaved={isSaved} />
         <Field label="Note for the reviewer" hint="What changed, and what to look at.">
           {(ids) => (
-            <textarea {...ids} rows={3} autoFocus maxLength={1000} value={note} onChange={(event) => setNote(event.target.value)} />
+            <textarea
+              {...ids}
+              rows={3}
+              autoFocus
+              maxLength={1000}
+              value={note}
+              onChange={(event) => setNote(event.target.value)}
+            />
           )}
         </Field>
         {isSaved && <DraftDiff words={words} locale={locale} />}
@@ -125,7 +141,8 @@ export function PublishDialog({ words, locale, draft, errors, flush, onDone, onC
     const time = at ? new Date(at) : null;
     const wrong = {
       why: why.trim() ? undefined : 'Say in a few words why.',
-      at: when === 'later' && !(time && time.getTime() > Date.now()) ? 'Choose a time that is still to come.' : undefined,
+      at:
+        when === 'later' && !(time && time.getTime() > Date.now()) ? 'Choose a time that is still to come.' : undefined,
     };
     setMissing(wrong);
     if (wrong.why || wrong.at) return;
@@ -152,7 +169,9 @@ export function PublishDialog({ words, locale, draft, errors, flush, onDone, onC
         )}
         {isSaved && <DraftDiff words={words} locale={locale} />}
         <Field label="Why" hint="Shown in the history." error={missing.why}>
-          {(ids) => <input {...ids} autoFocus maxLength={500} value={why} onChange={(event) => setWhy(event.target.value)} />}
+          {(ids) => (
+            <input {...ids} autoFocus maxLength={500} value={why} onChange={(event) => setWhy(event.target.value)} />
+          )}
         </Field>
         <fieldset className="when">
           <legend>When</legend>
@@ -166,8 +185,14 @@ export function PublishDialog({ words, locale, draft, errors, flush, onDone, onC
           </label>
         </fieldset>
         {when === 'later' && (
-          <Field label="Time" hint={`In your time zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`} error={missing.at}>
-            {(ids) => <input {...ids} type="datetime-local" value={at} onChange={(event) => setAt(event.target.value)} />}
+          <Field
+            label="Time"
+            hint={`In your time zone, ${Intl.DateTimeFormat().resolvedOptions().timeZone}.`}
+            error={missing.at}
+          >
+            {(ids) => (
+              <input {...ids} type="datetime-local" value={at} onChange={(event) => setAt(event.target.value)} />
+            )}
           </Field>
         )}
         <Failure error={error} />
@@ -196,10 +221,7 @@ function Mend({ errors, isSaved }: { errors: number; isSaved: boolean | null }) 
     return <Notice kind="error" title="The last changes are not saved. Close this and look at what the editor says." />;
   if (errors > 0)
     return (
-      <Notice
-        kind="error"
-        title={errors === 1 ? 'Mend the one error first.' : `Mend the ${errors} errors first.`}
-      >
+      <Notice kind="error" title={errors === 1 ? 'Mend the one error first.' : `Mend the ${errors} errors first.`}>
         {' '}
         The list below the editor names them.
       </Notice>

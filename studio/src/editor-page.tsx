@@ -28,7 +28,11 @@ export default function EditorPage({ words: key, locale }: { words: string; loca
     );
   const known = board.state === 'here' ? board.value : null;
   const about = known?.keys.find((one) => one.key === key) ?? { key, title: key, kind: 'mail' as const };
-  const language = known?.locales.find(({ tag }) => tag === locale) ?? { tag: locale, name: locale, dir: 'ltr' as const };
+  const language = known?.locales.find(({ tag }) => tag === locale) ?? {
+    tag: locale,
+    name: locale,
+    dir: 'ltr' as const,
+  };
   // Another draft or publication is another editor: its text, version and history begin anew.
   const which = `${turn} ${loaded.value.draft?.state} ${loaded.value.base} ${loaded.value.draft ? 'draft' : ''}`;
   return <Editor key={which} about={about} language={language} words={loaded.value} reload={again} />;
@@ -41,7 +45,8 @@ interface EditorProps {
   reload: () => void;
 }
 
-type Open = 'submit' | 'publish' | 'discard' | 'variable' | 'plural' | 'three-way' | { sample: number; brand: string } | null;
+type Open =
+  'submit' | 'publish' | 'discard' | 'variable' | 'plural' | 'three-way' | { sample: number; brand: string } | null;
 
 const CHECK_MS = 120;
 
@@ -159,9 +164,7 @@ function Editor({ about, language, words, reload }: EditorProps) {
               </Button>
             )
           )}
-          {hasDraft && !isLocked && (
-            <Button onClick={() => setOpen('submit')}>Ask for review</Button>
-          )}
+          {hasDraft && !isLocked && <Button onClick={() => setOpen('submit')}>Ask for review</Button>}
           {hasDraft && may(me, 'publisher') && draft?.state !== 'scheduled' && (
             <Button kind="primary" title={`${modifier}Enter`} onClick={() => setOpen('publish')}>
               Publish…
@@ -175,6 +178,7 @@ function Editor({ about, language, words, reload }: EditorProps) {
           <Notice kind="info" title={draft.state === 'submitted' ? 'In review' : 'Scheduled'}>
             {' '}
             {draft.by} · <Time at={draft.at} />
+            {draft.publishAt && <> · counts from {new Date(draft.publishAt).toLocaleString()}</>}
             {draft.note ? ` · “${draft.note}”` : ''}. Take it back to draft to change it.
           </Notice>
         )}
@@ -204,7 +208,14 @@ function Editor({ about, language, words, reload }: EditorProps) {
                 Hide
               </Button>
             </header>
-            <CodeEditor label="English words, to read" text={words.source} locale="en" isRtl={false} isSentences={isSentences} isReadOnly />
+            <CodeEditor
+              label="English words, to read"
+              text={words.source}
+              locale="en"
+              isRtl={false}
+              isSentences={isSentences}
+              isReadOnly
+            />
           </section>
         )}
         <section className="pane" aria-label="Words">
@@ -268,7 +279,7 @@ function Editor({ about, language, words, reload }: EditorProps) {
             isSentences={isSentences}
             onSettled={async (merged) => {
               editor.current?.replace(merged);
-              return autosave.settle(merged, saving.conflict.theirs.version);
+              return autosave.settle(merged, saving.conflict.theirs?.version ?? 0);
             }}
           />
         )}
@@ -309,10 +320,25 @@ function Editor({ about, language, words, reload }: EditorProps) {
         />
       )}
       {open === 'submit' && (
-        <SubmitDialog words={key} locale={locale} errors={errors} flush={flush} onDone={() => leave('Sent to review')} onClose={() => setOpen(null)} />
+        <SubmitDialog
+          words={key}
+          locale={locale}
+          errors={errors}
+          flush={flush}
+          onDone={() => leave('Sent to review')}
+          onClose={() => setOpen(null)}
+        />
       )}
       {open === 'publish' && (
-        <PublishDialog words={key} locale={locale} draft={draft} errors={errors} flush={flush} onDone={leave} onClose={() => setOpen(null)} />
+        <PublishDialog
+          words={key}
+          locale={locale}
+          draft={draft}
+          errors={errors}
+          flush={flush}
+          onDone={leave}
+          onClose={() => setOpen(null)}
+        />
       )}
       {open === 'discard' && (
         <WhyDialog
@@ -341,7 +367,10 @@ function SavingState({ saving, draft }: { saving: Saving; draft: Words['draft'] 
     unchanged: draft ? 'Saved' : 'No changes',
     waiting: 'Changed…',
     saving: 'Saving…',
-    saved: saving.state === 'saved' ? `Saved ${saving.at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}` : '',
+    saved:
+      saving.state === 'saved'
+        ? `Saved ${saving.at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}`
+        : '',
     offline: 'Kept in this browser',
     refused: 'Not saved',
     conflict: 'Not saved',
@@ -372,7 +401,11 @@ function Problems({ problems, errors, editor, isLocked }: ProblemsProps) {
         <ul>
           {problems.map((problem, index) => (
             <li key={index} className={`problem problem--${problem.severity}`}>
-              <button type="button" className="problem__place" onClick={() => editor?.goTo(problem.line, problem.column)}>
+              <button
+                type="button"
+                className="problem__place"
+                onClick={() => editor?.goTo(problem.line, problem.column)}
+              >
                 <span className="unseen">{problem.severity}, go to </span>
                 line {problem.line}
               </button>

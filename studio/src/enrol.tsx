@@ -28,7 +28,9 @@ export default function EnrolPage({ kind }: { kind: 'first' | 'invitation' }) {
   const { busy, error, run } = useAction();
   useEffect(() => {
     if (!token) return;
-    call<Invited>('POST', 'invitation', { token }).then(setInvited, (problem: unknown) => setRefused(asApiError(problem)));
+    call<Invited>('POST', 'invitation', { token }).then(setInvited, (problem: unknown) =>
+      setRefused(asApiError(problem)),
+    );
   }, [token]);
   if (!token || refused)
     return (
@@ -67,12 +69,27 @@ export default function EnrolPage({ kind }: { kind: 'first' | 'invitation' }) {
         <>
           <Field label="Your name">
             {(ids) => (
-              <input {...ids} required maxLength={100} autoComplete="name" autoFocus value={person.name} onChange={(event) => setPerson({ ...person, name: event.target.value })} />
+              <input
+                {...ids}
+                required
+                maxLength={100}
+                autoComplete="name"
+                autoFocus
+                value={person.name}
+                onChange={(event) => setPerson({ ...person, name: event.target.value })}
+              />
             )}
           </Field>
           <Field label="Your e-mail address" hint="Test mails go there.">
             {(ids) => (
-              <input {...ids} type="email" required autoComplete="email" value={person.email} onChange={(event) => setPerson({ ...person, email: event.target.value })} />
+              <input
+                {...ids}
+                type="email"
+                required
+                autoComplete="email"
+                value={person.email}
+                onChange={(event) => setPerson({ ...person, email: event.target.value })}
+              />
             )}
           </Field>
         </>
@@ -82,7 +99,8 @@ export default function EnrolPage({ kind }: { kind: 'first' | 'invitation' }) {
         {busy ? 'Waiting for your device…' : 'Make a passkey'}
       </Button>
       <p className="hint">
-        A passkey is kept by your device or your password manager. You sign in with your fingerprint, your face or a PIN.
+        A passkey is kept by your device or your password manager. You sign in with your fingerprint, your face or a
+        PIN.
       </p>
     </form>
   );

@@ -10,7 +10,10 @@ const kinds = { publish: 'Published', rollback: 'Rolled back', schedule: 'Schedu
 export default function HistoryPage({ words, locale }: { words: string; locale: string }) {
   const { me, reloadBoard, say } = useSession();
   const { title, language } = useNames();
-  const [loaded, reload] = useLoad((signal) => get<Publication[]>(place('history', words, locale), signal), [words, locale]);
+  const [loaded, reload] = useLoad(
+    (signal) => get<Publication[]>(place('history', words, locale), signal),
+    [words, locale],
+  );
   const [back, setBack] = useState<{ revision: string; said: string } | null>(null);
   useTitle(`History of ${title(words)}, ${language(locale)}`);
   return (
@@ -62,7 +65,7 @@ interface EntriesProps {
 }
 
 function Entries({ publications, words, locale, onBack }: EntriesProps) {
-  const known = publications.filter(({ revision }) => revision !== null);
+  const known = publications.filter(({ revision }) => revision !== null && revision !== 'shipped');
   const [from, setFrom] = useState('shipped');
   const [to, setTo] = useState(known[0]?.revision ?? 'published');
   const [segments, again] = useLoad(

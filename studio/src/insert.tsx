@@ -84,7 +84,14 @@ export function InsertPlural({ vocabulary, locale, language, isSentences, onInse
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (isWhole) onInsert(pluralText(name, forms.map((form) => [form, words[form]!.trim()]), isSentences));
+          if (isWhole)
+            onInsert(
+              pluralText(
+                name,
+                forms.map((form) => [form, words[form]!.trim()]),
+                isSentences,
+              ),
+            );
         }}
       >
         <Field label="What is counted">

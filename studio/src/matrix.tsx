@@ -28,9 +28,20 @@ export default function MatrixPage({ words }: { words: string }) {
         <h1>{about?.title ?? words}</h1>
       </header>
       <div className="filters" role="group" aria-label="Show">
-        <input type="search" aria-label="Language" placeholder="Language" value={name} onChange={(event) => setName(event.target.value)} />
+        <input
+          type="search"
+          aria-label="Language"
+          placeholder="Language"
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
         {board.value.keys.map(({ key, title }) => (
-          <Link key={key} className="chip" href={`/studio/matrix/${key}`} aria-current={key === words ? 'page' : undefined}>
+          <Link
+            key={key}
+            className="chip"
+            href={`/studio/matrix/${key}`}
+            aria-current={key === words ? 'page' : undefined}
+          >
             {title}
           </Link>
         ))}
@@ -49,7 +60,10 @@ export default function MatrixPage({ words }: { words: string }) {
 
 function Row({ words, locale }: { words: string; locale: Locale }) {
   const { board } = useSession();
-  const [loaded, again] = useLoad((signal) => get<Words>(place('words', words, locale.tag), signal), [words, locale.tag]);
+  const [loaded, again] = useLoad(
+    (signal) => get<Words>(place('words', words, locale.tag), signal),
+    [words, locale.tag],
+  );
   const cell = board.state === 'here' ? board.value.cells[words]?.[locale.tag] : undefined;
   return (
     <>

@@ -51,7 +51,13 @@ export function Palette({ onClose }: { onClose: () => void }) {
     const parts = wanted.toLowerCase().trim().split(/\s+/);
     return keys
       .flatMap(({ key, title }) =>
-        locales.map(({ tag, name }) => ({ key, title, tag, name, said: `${key} ${title} ${tag} ${name}`.toLowerCase() })),
+        locales.map(({ tag, name }) => ({
+          key,
+          title,
+          tag,
+          name,
+          said: `${key} ${title} ${tag} ${name}`.toLowerCase(),
+        })),
       )
       .filter(({ said }) => parts.every((part) => said.includes(part)))
       .slice(0, MOST_PLACES)

@@ -17,7 +17,10 @@ export interface Enrolment {
 /** @throws ApiError with words for the person */
 export async function signInByPasskey(): Promise<void> {
   const optionsJSON = await call<PublicKeyCredentialRequestOptionsJSON>('POST', 'passkeys/sign-in/options', {});
-  const response = await told(startAuthentication({ optionsJSON }), 'No passkey was used. Try again when you are ready.');
+  const response = await told(
+    startAuthentication({ optionsJSON }),
+    'No passkey was used. Try again when you are ready.',
+  );
   await call('POST', 'passkeys/sign-in/verify', { response });
 }
 

@@ -99,20 +99,22 @@ function People({ people, reload }: { people: Person[]; reload: () => void }) {
                   <span className="hint">{person.email}</span>
                 </th>
                 <td>
-                  {(person.roles.length ? person.roles : [{ brand: '*', role: 'editor' as Role }]).map(({ brand, role }) => (
-                    <label key={brand} className="role">
-                      {brand === '*' ? 'All brands' : brand}
-                      <select
-                        aria-label={`Role of ${person.name}, ${brand === '*' ? 'all brands' : brand}`}
-                        value={role}
-                        onChange={(event) => change(person.id, { brand, role: event.target.value })}
-                      >
-                        {Object.keys(roles).map((one) => (
-                          <option key={one}>{one}</option>
-                        ))}
-                      </select>
-                    </label>
-                  ))}
+                  {(person.roles.length ? person.roles : [{ brand: '*', role: 'editor' as Role }]).map(
+                    ({ brand, role }) => (
+                      <label key={brand} className="role">
+                        {brand === '*' ? 'All brands' : brand}
+                        <select
+                          aria-label={`Role of ${person.name}, ${brand === '*' ? 'all brands' : brand}`}
+                          value={role}
+                          onChange={(event) => change(person.id, { brand, role: event.target.value })}
+                        >
+                          {Object.keys(roles).map((one) => (
+                            <option key={one}>{one}</option>
+                          ))}
+                        </select>
+                      </label>
+                    ),
+                  )}
                 </td>
                 <td>
                   {person.passkeys === 1 ? '1 passkey' : `${person.passkeys} passkeys`}
@@ -228,17 +230,35 @@ function Invite({ onDone }: { onDone: (said: string) => void }) {
       <h2>Invite somebody</h2>
       <Field label="E-mail address">
         {(ids) => (
-          <input {...ids} type="email" required autoComplete="off" value={person.email} onChange={(event) => setPerson({ ...person, email: event.target.value })} />
+          <input
+            {...ids}
+            type="email"
+            required
+            autoComplete="off"
+            value={person.email}
+            onChange={(event) => setPerson({ ...person, email: event.target.value })}
+          />
         )}
       </Field>
       <Field label="Name">
         {(ids) => (
-          <input {...ids} required maxLength={100} autoComplete="off" value={person.name} onChange={(event) => setPerson({ ...person, name: event.target.value })} />
+          <input
+            {...ids}
+            required
+            maxLength={100}
+            autoComplete="off"
+            value={person.name}
+            onChange={(event) => setPerson({ ...person, name: event.target.value })}
+          />
         )}
       </Field>
       <Field label="Role">
         {(ids) => (
-          <select {...ids} value={person.role} onChange={(event) => setPerson({ ...person, role: event.target.value as Role })}>
+          <select
+            {...ids}
+            value={person.role}
+            onChange={(event) => setPerson({ ...person, role: event.target.value as Role })}
+          >
             {Object.entries(roles).map(([role, name]) => (
               <option key={role} value={role}>
                 {name}
@@ -250,7 +270,11 @@ function Invite({ onDone }: { onDone: (said: string) => void }) {
       {me.settings.brands.length > 1 && (
         <Field label="Brand">
           {(ids) => (
-            <select {...ids} value={person.brand} onChange={(event) => setPerson({ ...person, brand: event.target.value })}>
+            <select
+              {...ids}
+              value={person.brand}
+              onChange={(event) => setPerson({ ...person, brand: event.target.value })}
+            >
               <option value="*">All brands</option>
               {me.settings.brands.map((brand) => (
                 <option key={brand}>{brand}</option>

@@ -13,7 +13,11 @@ export function exampleOf(locale: string, form: string): number | null {
 }
 
 /** `{{plural updateCount one="# update" other="# updates"}}`, or as ICU for the sentences of pages. */
-export function pluralText(name: string, forms: readonly (readonly [form: string, words: string])[], isIcu: boolean): string {
+export function pluralText(
+  name: string,
+  forms: readonly (readonly [form: string, words: string])[],
+  isIcu: boolean,
+): string {
   if (isIcu) return `{${name}, plural, ${forms.map(([form, words]) => `${form} {${words}}`).join(' ')}}`;
   return `{{plural ${name} ${forms.map(([form, words]) => `${form}="${words.replaceAll('"', '”')}"`).join(' ')}}}`;
 }

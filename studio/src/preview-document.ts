@@ -18,11 +18,12 @@ const STRONG = ':not(#a#a#a)';
 const ACTIVE = 'script, iframe, object, embed, base, meta[http-equiv], link:not([rel=stylesheet])';
 
 export async function previewDocument(html: string, look: PreviewLook, fetched: Fetched = fetchOwn): Promise<string> {
-  const page = new DOMParser().parseFromString(html, 'text/html');
+  const page = new DOMParser().parseFromString(withoutInline(html, look.nonce), 'text/html');
   for (const element of page.querySelectorAll(ACTIVE)) element.remove();
   await Promise.all([
     ...[...page.querySelectorAll<HTMLLinkElement>('link[rel=stylesheet]')].map(async (link) => {
       const sheet = page.createElement('style');
+      sheet.nonce = look.nonce;
       sheet.textContent = await own(link.getAttribute('href'), (url) => fetched(url, 'text'));
       link.replaceWith(sheet);
     }),
@@ -31,27 +32,39 @@ export async function previewDocument(html: string, look: PreviewLook, fetched: 
       if (!source.startsWith('data:')) image.setAttribute('src', await own(source, (url) => fetched(url, 'data')));
     }),
   ]);
-  const rules = [...page.querySelectorAll('[style]')].map((element, index) => {
-    const rule = `[data-s="${index}"]${STRONG}{${(element.getAttribute('style') ?? '').replace(/[{}]/g, '')}}`;
-    element.removeAttribute('style');
+  const rules = [...page.querySelectorAll('[data-style]')].map((element, index) => {
+    const rule = `[data-s="${index}"]${STRONG}{${(element.getAttribute('data-style') ?? '').replace(/[{}]/g, '')}}`;
+    element.removeAttribute('data-style');
     element.setAttribute('data-s', String(index));
     return rule;
   });
   const sheet = page.createElement('style');
+  sheet.nonce = look.nonce;
   sheet.textContent = rules.join('\n');
   page.head.append(sheet);
   for (const style of page.querySelectorAll('style')) {
     style.textContent = inScheme(style.textContent, look.scheme);
+    // The property alone is not written out.
     style.setAttribute('nonce', look.nonce);
   }
   for (const meta of page.querySelectorAll('meta[name="color-scheme"], meta[name="supported-color-schemes"]'))
     meta.setAttribute('content', look.scheme);
   if (look.dir) {
     page.documentElement.dir = look.dir;
-    for (const element of page.querySelectorAll('body[dir], body > [dir], table[dir]')) element.setAttribute('dir', look.dir);
+    for (const element of page.querySelectorAll('body[dir], body > [dir], table[dir]'))
+      element.setAttribute('dir', look.dir);
   }
   page.body.inert = true;
   return `<!doctype html>${page.documentElement.outerHTML}`;
+}
+
+const TAG = /<[a-z](?:"[^"]*"|'[^']*'|[^'">])*>/gi;
+
+/** Even a document that is only read is held to the policy, so nothing in it may be inline when it is parsed. */
+function withoutInline(html: string, nonce: string): string {
+  return html.replace(TAG, (tag) =>
+    /^<style\b/i.test(tag) ? `<style nonce="${nonce}">` : tag.replace(/(\s)style(\s*=)/gi, '$1data-style$2'),
+  );
 }
 
 /** Makes what asks for a colour scheme true or false, whatever the reader of the studio prefers. */

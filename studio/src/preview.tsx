@@ -69,10 +69,21 @@ export function PreviewPane({ words, locale, kind, text, brands, onTestMail }: P
             if (chosen !== 'text') setDevice(chosen);
           }}
         />
-        <button type="button" className="toggle" aria-pressed={scheme === 'dark'} onClick={() => setScheme(scheme === 'dark' ? 'light' : 'dark')}>
+        <button
+          type="button"
+          className="toggle"
+          aria-pressed={scheme === 'dark'}
+          onClick={() => setScheme(scheme === 'dark' ? 'light' : 'dark')}
+        >
           Dark
         </button>
-        <button type="button" className="toggle" aria-pressed={isRtl} title="The same words, set from right to left" onClick={() => setRtl(!isRtl)}>
+        <button
+          type="button"
+          className="toggle"
+          aria-pressed={isRtl}
+          title="The same words, set from right to left"
+          onClick={() => setRtl(!isRtl)}
+        >
           RTL
         </button>
         {samples.length > 1 && (
@@ -97,7 +108,7 @@ export function PreviewPane({ words, locale, kind, text, brands, onTestMail }: P
           </Button>
         )}
       </div>
-      {shown?.preview.subject !== undefined && <InboxLine brand={brand} preview={shown.preview} />}
+      {shown?.preview.subject && <InboxLine brand={brand} preview={shown.preview} />}
       {error && (
         <p className="preview__stale" role="status">
           {shown ? 'Below is the last version that could be shown. ' : 'There is no preview yet. '}
@@ -115,7 +126,14 @@ export function PreviewPane({ words, locale, kind, text, brands, onTestMail }: P
             {shown.preview.text}
           </pre>
         ) : (
-          <PreviewFrame html={shown.preview.html} of={shown.of} device={device} scheme={scheme} isRtl={isRtl} title={`Preview of ${words} in ${locale}`} />
+          <PreviewFrame
+            html={shown.preview.html}
+            of={shown.of}
+            device={device}
+            scheme={scheme}
+            isRtl={isRtl}
+            title={`Preview of ${words} in ${locale}`}
+          />
         ))}
       {!shown && !error && <p className="preview__stale">Making the preview…</p>}
     </section>
@@ -167,20 +185,19 @@ interface FrameProps {
   title: string;
 }
 
-/** Two frames in turn: the next comes to the front when it is whole, so nothing flickers while somebody types. */
+/** The next document loads behind the one that is shown and takes its place when it is whole: nothing flickers. */
 export function PreviewFrame({ html, of = '', device, scheme, isRtl = false, title }: FrameProps) {
   const place = useRef<HTMLDivElement>(null);
-  const [documents, setDocuments] = useState<[string, string]>(['', '']);
-  const [front, setFront] = useState(0);
-  const inFront = useRef(0);
-  const shows = useRef('');
+  const [frames, setFrames] = useState<{ id: number; document: string; of: string }[]>([]);
+  const [shown, setShown] = useState(0);
+  const last = useRef(0);
 
   useEffect(() => {
     let isOver = false;
-    void previewDocument(html, { nonce: styleNonce, scheme, dir: isRtl ? 'rtl' : undefined }).then((whole) => {
+    void previewDocument(html, { nonce: styleNonce, scheme, dir: isRtl ? 'rtl' : undefined }).then((document) => {
       if (isOver) return;
-      shows.current = of;
-      setDocuments((last) => (inFront.current === 1 ? [whole, last[1]] : [last[0], whole]));
+      const id = ++last.current;
+      setFrames((former) => [...former, { id, document, of }]);
     });
     return () => {
       isOver = true;
@@ -196,22 +213,21 @@ export function PreviewFrame({ html, of = '', device, scheme, isRtl = false, tit
     return () => watching.disconnect();
   }, [device]);
 
+  const current = frames.find(({ id }) => id === shown);
   return (
-    <div className={`frames frames--${device} frames--${scheme}`} ref={place}>
-      {documents.map((whole, index) => (
+    <div className={`frames frames--${device} frames--${scheme}`} ref={place} data-shows={current?.of.length}>
+      {frames.map(({ id, document }) => (
         <iframe
-          key={index}
+          key={id}
           sandbox=""
           title={title}
-          srcDoc={whole}
-          className={index === front ? 'frame' : 'frame frame--behind'}
-          aria-hidden={index !== front}
-          tabIndex={index === front ? 0 : -1}
-          onLoad={(event) => {
-            if (index === inFront.current || !whole) return;
-            inFront.current = index;
-            setFront(index);
-            event.currentTarget.parentElement!.dataset['shows'] = String(shows.current.length);
+          srcDoc={document}
+          className={id === shown ? 'frame' : 'frame frame--behind'}
+          aria-hidden={id !== shown}
+          tabIndex={id === shown ? 0 : -1}
+          onLoad={() => {
+            setShown((former) => Math.max(former, id));
+            setFrames((all) => all.filter((one) => one.id >= id));
           }}
         />
       ))}

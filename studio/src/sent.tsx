@@ -11,8 +11,8 @@ interface Sent {
   locale: string;
   revision: string | null;
   state: string;
-  at: string;
-  to?: string;
+  createdAt: string;
+  to: string;
 }
 
 /** What exactly somebody got: found by the ticket, filled in again from the words that were used. */
@@ -27,7 +27,9 @@ export default function SentPage() {
     <div className="page">
       <header className="page__head">
         <h1>Sent</h1>
-        <p className="hint">What exactly left for a ticket, in the words of that moment. Each look is in the audit log.</p>
+        <p className="hint">
+          What exactly left for a ticket, in the words of that moment. Each look is in the audit log.
+        </p>
       </header>
       <form
         className="inline"
@@ -35,13 +37,19 @@ export default function SentPage() {
         onSubmit={(event) => {
           event.preventDefault();
           void search.run(async () => {
-            const answer = await get<Sent[] | { items: Sent[] }>(`sent?${query({ ticket: ticket.trim() })}`);
-            setFound({ of: ticket.trim(), mails: Array.isArray(answer) ? answer : answer.items });
+            const mails = await get<Sent[]>(`sent?${query({ ticket: ticket.trim() })}`);
+            setFound({ of: ticket.trim(), mails });
             setOpen(null);
           });
         }}
       >
-        <input aria-label="Ticket number" placeholder="Ticket number" required value={ticket} onChange={(event) => setTicket(event.target.value)} />
+        <input
+          aria-label="Ticket number"
+          placeholder="Ticket number"
+          required
+          value={ticket}
+          onChange={(event) => setTicket(event.target.value)}
+        />
         <Button type="submit" kind="primary" busy={search.busy}>
           Find
         </Button>
@@ -57,10 +65,15 @@ export default function SentPage() {
           <ul className="rows">
             {found.mails.map((mail) => (
               <li key={mail.id}>
-                <button type="button" className="rows__open" aria-pressed={open?.id === mail.id} onClick={() => setOpen(mail)}>
+                <button
+                  type="button"
+                  className="rows__open"
+                  aria-pressed={open?.id === mail.id}
+                  onClick={() => setOpen(mail)}
+                >
                   <strong>{title(mail.key)}</strong> {language(mail.locale)}
                   <span className="hint">
-                    <Time at={mail.at} /> · {mail.state} {mail.to && `· ${mail.to}`}
+                    <Time at={mail.createdAt} /> · {mail.state} · {mail.to}
                   </span>
                 </button>
               </li>

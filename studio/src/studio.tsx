@@ -46,7 +46,7 @@ function pageOf(page: string, [key = '', locale = '']: string[]): ReactNode {
 function NotThere() {
   useTitle('Not found');
   return (
-    <Empty title="There is no such page in the studio">
+    <Empty isPage title="There is no such page in the studio">
       <p>The address may be old or mistyped.</p>
       <Link className="button button--primary" href="/studio">
         To the board
@@ -75,14 +75,11 @@ function Mark() {
 }
 
 function SignedIn({ children }: { children: ReactNode }) {
-  const [me, reload] = useLoad(
-    async (signal) => {
-      const found = await get<Me>('me', signal);
-      keepToken(found.token);
-      return found;
-    },
-    [],
-  );
+  const [me, reload] = useLoad(async (signal) => {
+    const found = await get<Me>('me', signal);
+    keepToken(found.token);
+    return found;
+  }, []);
   useEffect(() => {
     const signedOut = () => {
       const here = location.pathname + location.search;
@@ -95,6 +92,7 @@ function SignedIn({ children }: { children: ReactNode }) {
   if (me.state === 'failed' && me.error.status === 401) return <p className="boot">Going to the sign-in…</p>;
   return (
     <main className="page" id="main">
+      <h1>Postern studio</h1>
       <Waiting what="The studio" loaded={me} again={reload} />
     </main>
   );
@@ -130,7 +128,13 @@ function Frame({ me, children }: { me: Me; children: ReactNode }) {
       <Bar me={me} waiting={board.state === 'here' ? submitted(board.value) : 0} search={() => setPalette(true)} />
       <Offline />
       <main id="main" tabIndex={-1}>
-        <Suspense fallback={<div className="page"><Waiting what="The page" loaded={{ state: 'loading' }} again={reloadBoard} /></div>}>
+        <Suspense
+          fallback={
+            <div className="page">
+              <Waiting what="The page" loaded={{ state: 'loading' }} again={reloadBoard} />
+            </div>
+          }
+        >
           {children}
         </Suspense>
       </main>

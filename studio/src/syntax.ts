@@ -112,8 +112,5 @@ const colours = HighlightStyle.define([
 ]);
 
 export function highlighting(isSentences: boolean) {
-  return [
-    isSentences ? StreamLanguage.define(sentences) : StreamLanguage.define(words),
-    syntaxHighlighting(colours),
-  ];
+  return [isSentences ? StreamLanguage.define(sentences) : StreamLanguage.define(words), syntaxHighlighting(colours)];
 }

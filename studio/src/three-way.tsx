@@ -12,7 +12,10 @@ const views = { base: 'Where you began', shipped: 'Shipped now', edited: 'Yours'
 
 /** What you began from, what came with the new version, what you wrote, and both together. */
 export default function ThreeWayDialog({ words, locale, onTake, onClose }: ThreeWayProps) {
-  const [loaded, again] = useLoad((signal) => get<ThreeWay>(place('three-way', words, locale), signal), [words, locale]);
+  const [loaded, again] = useLoad(
+    (signal) => get<ThreeWay>(place('three-way', words, locale), signal),
+    [words, locale],
+  );
   return (
     <Dialog title="The shipped words changed" wide onClose={onClose}>
       {loaded.state !== 'here' ? (
@@ -47,10 +50,7 @@ export default function ThreeWayDialog({ words, locale, onTake, onClose }: Three
           )}
           <p className="dialog__actions">
             <Button onClick={onClose}>Keep mine</Button>
-            <Button
-              kind="primary"
-              onClick={() => onTake(loaded.value.merged)}
-            >
+            <Button kind="primary" onClick={() => onTake(loaded.value.merged)}>
               Put both into my draft
             </Button>
           </p>

@@ -137,10 +137,10 @@ export function Failure({ error }: { error: ApiError | null }) {
   );
 }
 
-export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+export function Empty({ title, isPage, children }: { title: string; isPage?: boolean; children?: ReactNode }) {
   return (
     <div className="empty">
-      <h2>{title}</h2>
+      {isPage ? <h1>{title}</h1> : <h2>{title}</h2>}
       {children}
     </div>
   );
@@ -155,7 +155,8 @@ export function Dialog({
 }: {
   title: string;
   wide?: boolean;
-  onClose: () => void;
+  /** Without it only what the dialog offers leads out. */
+  onClose?: () => void;
   children: ReactNode;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -164,6 +165,11 @@ export function Dialog({
     const shown = dialog.current;
     const before = document.activeElement;
     shown?.showModal();
+    // The browser takes the first control, which is the one that closes.
+    const first = shown?.querySelector<HTMLElement>(
+      ':scope > :not(header) :is(input, textarea, select), :scope > :is(input, textarea, select)',
+    );
+    first?.focus();
     return () => {
       shown?.close();
       if (before instanceof HTMLElement) before.focus();
@@ -176,14 +182,16 @@ export function Dialog({
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();
-        onClose();
+        onClose?.();
       }}
     >
       <header>
         <h2 id={id}>{title}</h2>
-        <Button kind="quiet" aria-label="Close" onClick={onClose}>
-          ✕
-        </Button>
+        {onClose && (
+          <Button kind="quiet" aria-label="Close" onClick={onClose}>
+            ✕
+          </Button>
+        )}
       </header>
       {children}
     </dialog>
@@ -199,7 +207,11 @@ export function Field({
   label: string;
   hint?: ReactNode;
   error?: string | undefined;
-  children: (ids: { id: string; 'aria-describedby': string | undefined; 'aria-invalid': true | undefined }) => ReactNode;
+  children: (ids: {
+    id: string;
+    'aria-describedby': string | undefined;
+    'aria-invalid': true | undefined;
+  }) => ReactNode;
 }) {
   const id = useId();
   const described = [hint && `${id}-hint`, error && `${id}-error`].filter(Boolean).join(' ') || undefined;
@@ -223,8 +235,7 @@ export function Field({
 
 /** Differences word by word; by signs too, not by colour alone. */
 export function Diff({ segments, label }: { segments: Segment[]; label: string }) {
-  if (segments.every(({ kind }) => kind === 'same'))
-    return <p className="hint">No difference: both say the same.</p>;
+  if (segments.every(({ kind }) => kind === 'same')) return <p className="hint">No difference: both say the same.</p>;
   return (
     <div className="diff" role="group" aria-label={label} tabIndex={0}>
       {shortened(segments).map(({ kind, text }, index) =>
@@ -270,7 +281,7 @@ export const stateSigns: Record<State, string> = {
   draft: '✎',
   submitted: '⇢',
   scheduled: '◷',
-  stale: '≠',
+  stale: '↻',
   missing: '–',
   failing: '!',
 };

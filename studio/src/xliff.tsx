@@ -3,7 +3,7 @@ import { call, type Locale } from './api.js';
 import { Button, Dialog, Failure, Field, Notice, useAction } from './ui.js';
 
 interface Taken {
-  accepted: (string | { unit: string; key?: string })[];
+  accepted: string[];
   refused: { unit: string; line: number; message: string }[];
 }
 
@@ -28,7 +28,9 @@ export function XliffDialog({
     upload.run(async () => {
       if (!file) throw new Error('Choose the file first.');
       if (file.size > LARGEST) throw new Error('The file is larger than 2 MB. Send a part of it.');
-      setTaken(await call<Taken>('POST', `xliff/${locale.tag}`, new File([file], file.name, { type: 'application/xliff+xml' })));
+      const form = new FormData();
+      form.append('file', file);
+      setTaken(await call<Taken>('POST', `xliff/${locale.tag}`, form));
       onUploaded();
     });
   return (
@@ -98,9 +100,9 @@ function Outcome({ accepted, refused }: Taken) {
         <details>
           <summary>Taken ({accepted.length})</summary>
           <ul className="units">
-            {accepted.map((one, index) => (
-              <li key={index}>
-                <code>{typeof one === 'string' ? one : one.unit}</code>
+            {accepted.map((unit) => (
+              <li key={unit}>
+                <code>{unit}</code>
               </li>
             ))}
           </ul>
