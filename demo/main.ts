@@ -88,9 +88,12 @@ async function startGateway(
 }
 
 let ready = false;
+/** Lets the first person into the studio, once; the gateway prints it when it starts. */
+let studioLink: string | undefined;
 
 /** While it starts, its lines are kept for the case that it fails; after that its warnings belong on the screen. */
 function printGatewayLine(line: string): void {
+  studioLink ??= /https?:\S+\/studio\/first#\S+/.exec(line)?.[0];
   if (ready && !ending) print(`  ${paint('dim', 'gateway │')} ${line}`);
 }
 
@@ -111,6 +114,7 @@ function printSummary(
     ['Inbox', inbox.url, 'every mail the gateway sends'],
     ['Sample Desk', desk.url, 'the ticket system: be the agent here'],
     ['Gateway', gatewayUrl, 'the guest’s pages; they open from the mails'],
+    ['Studio', `${gatewayUrl}/studio`, 'where the words of mails and pages are edited'],
     ['SMTP', inbox.smtpUrl, 'where the gateway hands its mails over'],
   ]);
   const steps = [
@@ -121,6 +125,10 @@ function printSummary(
     `Tick “Opens on our own page” there for a new ticket: the code leads to Sample Desk’s own page`,
     `Be the agent there and press three buttons: what follows within ${QUIET_WINDOW_SECONDS} seconds of a mail comes as one`,
   ];
+  if (studioLink !== undefined)
+    print(
+      `\n  ${paint('bold', 'Studio, first sign-in')}   ${paint('dim', 'once, with a passkey of this machine')}\n  ${paint('cyan', studioLink)}`,
+    );
   print();
   steps.forEach((text, index) => print(`  ${paint('bold', String(index + 1))}  ${text}`));
   print(`\n  ${paint('dim', 'Ctrl-C ends everything. Nothing is kept.')}\n`);

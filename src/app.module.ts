@@ -7,6 +7,7 @@ import { OperationsModule } from './operations/operations.module.js';
 import { OutboundModule } from './outbound/outbound.module.js';
 import { PlatformModule, type Platform } from './platform/platform.module.js';
 import { PortalModule } from './portal/portal.module.js';
+import { StudioModule } from './studio/studio.module.js';
 import { TemplatesModule } from './templates/templates.module.js';
 import { TicketsModule } from './tickets/tickets.module.js';
 
@@ -14,7 +15,8 @@ import { TicketsModule } from './tickets/tickets.module.js';
 @Module({})
 export class AppModule {
   static on(platform: Platform): DynamicModule {
-    const { web } = platform.config.roles;
+    const { roles, studio } = platform.config;
+    const { web } = roles;
     return {
       module: AppModule,
       imports: [
@@ -26,6 +28,7 @@ export class AppModule {
         DeliveryModule, // by mail
         AccessModule, // who may come in
         ...(web ? [PortalModule] : []), // pages: landing, code, ticket, reply
+        ...(web && studio.on ? [StudioModule] : []), // where the words are edited
         OutboundModule, // back to the source
         OperationsModule, // a worker alone serves nothing but its health
       ],

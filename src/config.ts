@@ -44,6 +44,14 @@ export interface DkimSettings {
   privateKey: string;
 }
 
+/** An OpenID provider and what it knows us by. */
+export interface OidcSettings {
+  /** As its discovery document names it; https, or plain http to a host of ALLOW_PRIVATE_HOSTS. */
+  issuer: string;
+  clientId: string;
+  clientSecret: string;
+}
+
 /** Where the files of replies are kept. */
 export type FilesSettings =
   | { kind: 'folder'; path: string }
@@ -99,6 +107,13 @@ export abstract class Config {
   resendWebhookSecret: string | null;
   feedbackToken: string | null;
   adminToken: string | null;
+  studio: {
+    on: boolean;
+    /** Words are published by another person than the one who wrote them. */
+    secondPerson: boolean;
+    /** Where people of the studio may sign in beside their passkeys. */
+    oidc: OidcSettings | null;
+  };
   /** Secrets that were made at this start because none were set: shown once, never outside development. */
   generated: { name: string; value: string }[];
 }
@@ -287,6 +302,23 @@ export const settings = {
     sentence: 'bearer token for bounce mails handed in at /v1/feedback/dsn, at least 32 signs; empty: off',
   },
   ADMIN_TOKEN: { schema: token, sentence: 'bearer token of the admin API, at least 32 signs; empty: off' },
+  STUDIO: {
+    schema: oneOf('on', 'off'),
+    default: 'on',
+    sentence: 'the studio at /studio, where the words of mails and pages are edited; off: nothing is there',
+  },
+  STUDIO_SECOND_PERSON: {
+    schema: oneOf('on', 'off'),
+    default: 'off',
+    sentence: 'on: words are published by another person than the one who wrote them',
+  },
+  STUDIO_OIDC_ISSUER: {
+    schema: text.min(1),
+    sentence:
+      'OpenID provider that people of the studio may sign in with, for example https://login.example; set the three or none, and give it {PUBLIC_URL}/studio/oidc/callback as redirect address',
+  },
+  STUDIO_OIDC_CLIENT_ID: { schema: text.min(1), sentence: 'what that provider knows Postern by' },
+  STUDIO_OIDC_CLIENT_SECRET: { schema: text.min(1), sentence: 'its secret' },
 } as const satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof settings;
@@ -360,6 +392,11 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     resendWebhookSecret: values.RESEND_WEBHOOK_SECRET ?? null,
     feedbackToken: values.FEEDBACK_TOKEN ?? null,
     adminToken: values.ADMIN_TOKEN ?? null,
+    studio: {
+      on: values.STUDIO === 'on',
+      secondPerson: values.STUDIO_SECOND_PERSON === 'on',
+      oidc: readOidc(values, allowPrivateHosts, problems),
+    },
     generated,
   };
   if (production && !config.publicUrl.startsWith('https://') && !problems.some((p) => p.startsWith('PUBLIC_URL')))
@@ -546,6 +583,22 @@ function readPrivateKey(file: string): string | null {
   } catch {
     return null; // not there, not readable, not a key: the caller says what it must be
   }
+}
+
+function readOidc(values: Values, allowPrivateHosts: string[], problems: string[]): OidcSettings | null {
+  const { STUDIO_OIDC_ISSUER: issuer, STUDIO_OIDC_CLIENT_ID: clientId, STUDIO_OIDC_CLIENT_SECRET: secret } = values;
+  if (issuer === undefined && clientId === undefined && secret === undefined) return null;
+  if (issuer === undefined || clientId === undefined || secret === undefined) {
+    problems.push(
+      'STUDIO_OIDC_ISSUER, STUDIO_OIDC_CLIENT_ID and STUDIO_OIDC_CLIENT_SECRET are set together or not at all',
+    );
+    return null;
+  }
+  const url = parseUrl(issuer);
+  const isPrivate = allowPrivateHosts.includes((url?.hostname ?? '').replace(/^\[|\]$/g, ''));
+  if (!url || !(url.protocol === 'https:' || (url.protocol === 'http:' && isPrivate)) || url.search + url.hash !== '')
+    problems.push('STUDIO_OIDC_ISSUER must be an https URL without query, for example https://login.example');
+  return { issuer, clientId, clientSecret: secret };
 }
 
 function readKeys(name: string, value: string | undefined, problems: string[]): KeyRing {

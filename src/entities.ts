@@ -6,6 +6,8 @@ import { Event } from './intake/event.entity.js';
 import { WaitingEvent } from './intake/waiting-event.entity.js';
 import { OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
 import { AuditEntry } from './platform/audit.entity.js';
+import { Invitation, Passkey, Person, StudioChallenge, StudioSession } from './studio/people.entity.js';
+import { BrandEdition } from './templates/brand-edition.entity.js';
 import { Attachment, Message, Participant, Reply, Ticket } from './tickets/ticket.entity.js';
 import { Draft, LanguageChoice, Reading, SolvedAnswer } from './tickets/visit.entity.js';
 
@@ -35,4 +37,10 @@ export const entities = [
   OutboundMessage,
   OutboundAttempt,
   AuditEntry,
+  Person,
+  Invitation,
+  Passkey,
+  StudioChallenge,
+  StudioSession,
+  BrandEdition,
 ];

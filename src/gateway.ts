@@ -17,6 +17,7 @@ import { Logger } from './platform/logger.js';
 import type { Platform } from './platform/platform.module.js';
 import { prepareBroker } from './platform/queue/broker.js';
 import { Queue } from './platform/queue/queue.js';
+import { addStudioHeaders } from './studio/studio-headers.js';
 
 /** Largest body that is read whole: webhooks and small forms. Replies with files are streamed. */
 const BODY_LIMIT = 256 * 1024;
@@ -130,6 +131,7 @@ async function createApplication(platform: Platform): Promise<NestFastifyApplica
     if (!server.server.listening) void reply.header('connection', 'close');
     done();
   });
+  if (config.studio.on) addStudioHeaders(server);
   await app.init();
   return app;
 }

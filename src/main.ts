@@ -1,6 +1,7 @@
 import { ConfigError, loadConfig, readEnvFile, type Config } from './config.js';
 import { startGateway, type Gateway } from './gateway.js';
 import { BrokerError } from './platform/queue/broker.js';
+import { Invitations } from './studio/invitations.js';
 import { TemplateProblems } from './templates/catalogue.js';
 
 /** Work that runs may end within this time; whatever is left comes back when its lease runs out. */
@@ -12,6 +13,7 @@ try {
   const config = loadConfig();
   gateway = await startGateway(config);
   tellStart(config, gateway.url);
+  await tellStudio(config);
 } catch (error) {
   // What an operator can mend is said in its own words; only a fault of ours shows where it happened.
   const isExpected =
@@ -54,4 +56,19 @@ function tellStart(config: Config, url: string): void {
     process.stdout.write(
       `${name}=${value}\n  made for this machine and kept in ${config.dataDir}; sign events with it\n`,
     );
+}
+
+/** Nobody is in charge of the studio yet. A log is no place for what lets somebody in, so only a terminal gets the link. */
+async function tellStudio({ studio, roles, environment }: Config): Promise<void> {
+  if (!studio.on || !roles.web) return;
+  const invitations = gateway!.app.get(Invitations);
+  if (environment === 'production') {
+    if (await invitations.isNobodyInCharge())
+      gateway!.logger.info(
+        'nobody is in charge of the studio yet: npm run studio-link makes a link for the first admin',
+      );
+    return;
+  }
+  const link = await invitations.offerFirst();
+  if (link !== null) process.stdout.write(`Studio: first sign-in, once and within 24 hours:\n  ${link}\n`);
 }

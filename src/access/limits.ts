@@ -8,7 +8,19 @@ const HOUR = 3600;
 const DAY = 86_400;
 
 /** What is counted. */
-type LimitName = 'code' | 'mail' | 'address' | 'ip' | 'guess' | 'renew' | 'resume' | 'check';
+type LimitName =
+  | 'code'
+  | 'mail'
+  | 'address'
+  | 'ip'
+  | 'guess'
+  | 'renew'
+  | 'resume'
+  | 'check'
+  | 'studio-try'
+  | 'studio-person'
+  | 'studio-invite'
+  | 'studio-upload';
 
 /** At most `max` within any stretch of `seconds`. */
 interface Window {
@@ -68,6 +80,32 @@ export function checkLimit(ring: KeyRing, ip: string): LimitRule {
 /** Each "no more mails" tells the source, and comes after a "mails again": nobody changes their mind more often. */
 export function resumeLimit(ring: KeyRing, participantId: string): LimitRule {
   return rule(ring, 'resume', participantId, [{ max: 10, seconds: DAY }]);
+}
+
+/** Tries to come into the studio from one network: by a passkey, an invitation or the provider; people of one office share it. */
+export function studioTryLimit(ring: KeyRing, ip: string): LimitRule {
+  return rule(ring, 'studio-try', ip, [
+    { max: 60, seconds: 10 * MINUTE },
+    { max: 200, seconds: HOUR },
+  ]);
+}
+
+/** Tries with one person's passkeys, from wherever they come. */
+export function studioPersonLimit(ring: KeyRing, personId: string): LimitRule {
+  return rule(ring, 'studio-person', personId, [{ max: 10, seconds: 10 * MINUTE }]);
+}
+
+/** Invitations of one person, and those to one address: they are mails that a stranger gets. */
+export function studioInviteLimits(ring: KeyRing, personId: string, addressKey: string): LimitRule[] {
+  return [
+    rule(ring, 'studio-invite', personId, [{ max: 30, seconds: HOUR }]),
+    rule(ring, 'address', addressKey, [{ max: 20, seconds: HOUR }]),
+  ];
+}
+
+/** Logos of one person: each is a picture that is read and written anew. */
+export function studioUploadLimit(ring: KeyRing, personId: string): LimitRule {
+  return rule(ring, 'studio-upload', personId, [{ max: 30, seconds: HOUR }]);
 }
 
 /** Under each key of the ring: a new one in front finds what was counted under the former, and counts go on. */

@@ -8,6 +8,7 @@ import { FeedbackRecorder } from './feedback.js';
 import { Guard } from './guard.js';
 import { DeliveryLedger } from './ledger.js';
 import { MailRenderer } from './mail-renderer.js';
+import { StaffMail } from './staff-mail.js';
 import { Suppressions } from './suppression.js';
 import { DeliveryWorker } from './worker.js';
 
@@ -23,7 +24,8 @@ import { DeliveryWorker } from './worker.js';
     FeedbackRecorder,
     DeliveryLedger,
     MailCheck,
+    StaffMail,
   ],
-  exports: [Deliveries, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck],
+  exports: [Deliveries, Suppressions, FeedbackRecorder, DeliveryLedger, MailCheck, StaffMail],
 })
 export class DeliveryModule {}

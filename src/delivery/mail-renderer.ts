@@ -4,9 +4,9 @@ import { Config } from '../config.js';
 import { siblingId } from '../ids.js';
 import { parseMailbox } from '../platform/address.js';
 import { headerAddress, headerDate, headerField, headerMailbox, headerText } from '../platform/mime.js';
-import { loadBrand, type Brand } from '../templates/brand.js';
+import type { Brand } from '../templates/brand.js';
+import { Brands } from '../templates/brands.js';
 import { type EncodedMail, TemplateCatalogue } from '../templates/catalogue.js';
-import { templatesDir } from '../templates/templates.module.js';
 import { writtenReference } from './check.js';
 import type { Delivery } from './delivery.entity.js';
 import type { Mail } from './transports/transport.js';
@@ -34,20 +34,19 @@ interface Frame {
 /** Makes the finished mail of a delivery: a pure function of its row (and code), so every try has the same bytes. */
 @Injectable()
 export class MailRenderer {
-  private readonly frames = new Map<string, Frame>();
+  /** An edited brand is another one, and so has a frame of its own. */
+  private readonly frames = new WeakMap<Brand, Frame>();
 
   constructor(
     private readonly config: Config,
     private readonly catalogue: TemplateCatalogue,
     private readonly links: Links,
-  ) {
-    // A brand that cannot be used stops the start, not its first mail.
-    for (const name of new Set(['default', ...config.sources.map(({ brand }) => brand)])) this.frame(name);
-  }
+    private readonly brands: Brands,
+  ) {}
 
   /** @throws if it cannot be rendered, now or at any later try; what it returns never throws */
   render(delivery: Delivery, code: CodeForMail | null): Mail {
-    const { brand, from, fixed, domain } = this.frame(delivery.inputs.brand);
+    const { brand, from, fixed, domain } = this.frame(this.brands.at(delivery.inputs.brand, delivery.createdAt));
     const link = this.linkOf(delivery);
     const mail = this.fill(delivery, brand, code, link);
     const { id, recipient, ticketId, createdAt } = delivery;
@@ -96,7 +95,8 @@ export class MailRenderer {
       checkReference === null
         ? {}
         : { checkUrl: `${this.config.publicUrl}/check`, checkReference: writtenReference(checkReference) };
-    const common = { ticketNumber, recipientName, timeZone, occurredAt, brand, ...check };
+    const logoUrl = this.logoUrl(brand);
+    const common = { ticketNumber, recipientName, timeZone, occurredAt, brand, logoUrl, ...check };
     if (templateKey === 'access-code') {
       if (code === null) throw new Error('a code mail is rendered with its code');
       const codeMinutes = Math.round((code.expiresAt - code.createdAt) / 60_000);
@@ -111,6 +111,11 @@ export class MailRenderer {
     });
   }
 
+  private logoUrl(brand: Brand): string | undefined {
+    const logo = this.brands.logo(brand);
+    return logo === null ? undefined : `${this.config.publicUrl}${logo.path}`;
+  }
+
   private linkOf({ inputs: { link, generation }, ticketId, participantId }: Delivery): string | null {
     if (link === null) return null;
     return link.kind === 'account'
@@ -118,15 +123,14 @@ export class MailRenderer {
       : this.links.url({ ...link, ticketId, participantId, generation }, link.kid);
   }
 
-  private frame(name: string): Frame {
-    const known = this.frames.get(name);
+  private frame(brand: Brand): Frame {
+    const known = this.frames.get(brand);
     if (known) return known;
-    const brand = loadBrand(templatesDir, name);
     const from = this.sender(brand);
     const fixed = headerField('From', headerMailbox(from)) + headerField('MIME-Version', '1.0');
     const domain = from.address.slice(from.address.lastIndexOf('@') + 1);
     const frame = { brand, from, domain, fixed: fixed + headerFields(FIXED_HEADERS) };
-    this.frames.set(name, frame);
+    this.frames.set(brand, frame);
     return frame;
   }
 

@@ -19,8 +19,13 @@ export class ProblemFilter implements ExceptionFilter {
       .status(status)
       .header('content-type', 'application/problem+json; charset=utf-8')
       .header('cache-control', 'no-store')
-      .send(JSON.stringify({ type: 'about:blank', title, status, code, detail, errors: extra.errors }));
+      .send(JSON.stringify({ type: 'about:blank', title, status, code, detail, ...shown(extra) }));
   }
+}
+
+/** What a caller can mend, place by place. */
+function shown({ errors, problems }: PosternError['extra']): object {
+  return { errors, problems };
 }
 
 /** What the outside may know of an error. */

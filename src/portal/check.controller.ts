@@ -5,7 +5,7 @@ import { Config } from '../config.js';
 import { MailCheck, readReference } from '../delivery/check.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
-import { canonicalIp } from './client-network.js';
+import { canonicalIp } from '../platform/client-network.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import type { CheckView } from './page-views.js';
 import { PageWriter, type PageSubject } from './page-writer.js';

@@ -12,7 +12,7 @@ import { maskAddress } from '../platform/address.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { takeBackDenial } from '../tickets/ways-out.js';
-import { canonicalIp } from './client-network.js';
+import { canonicalIp } from '../platform/client-network.js';
 import { Doors, newsOf, seeOther, type Door } from './doors.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { OpenSession } from '../access/session.js';
 import { Config } from '../config.js';
 import type { Source } from '../sources.js';
 import { Clock } from '../platform/clock.js';
-import { loadBrand, type Brand } from '../templates/brand.js';
+import type { Brand } from '../templates/brand.js';
+import { Brands } from '../templates/brands.js';
 import { templatesDir } from '../templates/templates.module.js';
 import type { Participant } from '../tickets/ticket.entity.js';
 import { assetOf, brandCss, loadAssets, type Asset } from './page-files.js';
@@ -34,19 +34,20 @@ interface PageBrand {
 export class PageWriter {
   readonly pages: GuestPages;
   /** Everything that pages load, by its path. */
-  readonly assets = new Map<string, Asset>();
+  private readonly assets = new Map<string, Asset>();
   private readonly named: Map<string, Asset>;
-  private readonly brands = new Map<string, PageBrand>();
+  /** An edited brand is another one. */
+  private readonly looks = new WeakMap<Brand, PageBrand>();
 
   constructor(
     private readonly config: Config,
     private readonly clock: Clock,
     private readonly visitors: Visitors,
+    private readonly brands: Brands,
   ) {
     this.pages = GuestPages.load({ templatesDir, defaultLocale: config.defaultLocale });
     this.named = loadAssets(templatesDir);
     for (const asset of this.named.values()) this.assets.set(asset.path, asset);
-    for (const name of new Set(['default', ...config.sources.map(({ brand }) => brand)])) this.loadBrand(name);
   }
 
   /** The language of a page: the first that there are words in of the one chosen here, the person's, the browser's, the source's. */
@@ -69,7 +70,7 @@ export class PageWriter {
     view: PageViews[K],
     subject: PageSubject = {},
   ): Promise<void> {
-    const { brand, logo, css } = this.brands.get(subject.source?.brand ?? 'default')!;
+    const { brand, logo, css } = this.look(this.brands.get(subject.source?.brand ?? 'default'));
     const locale = this.locale(request, reply, subject);
     const html = this.pages.render(page, locale, view, {
       brand: {
@@ -120,19 +121,28 @@ export class PageWriter {
     return this.send(request, reply, status, 'notice', view, subject);
   }
 
-  private loadBrand(name: string): void {
-    const brand = loadBrand(templatesDir, name);
-    const content = Buffer.from(brandCss({ accent: brand.light.accent, accentDark: brand.dark.accent }));
-    const css = assetOf(`brand-${name}.css`, content);
-    this.assets.set(css.path, css);
-    this.brands.set(name, { brand, css, logo: brand.logo ? logoUrl(name, brand.logo.file) : null });
+  /** What a page loads from this path. What a brand adds may be asked for here though another process wrote the page. */
+  asset(path: string): Asset | undefined {
+    const known = this.assets.get(path);
+    if (known) return known;
+    for (const brand of this.brands.all()) this.look(brand);
+    return this.assets.get(path);
   }
-}
 
-/** A small picture goes into the page itself: one request less, and nothing to guess. */
-function logoUrl(brand: string, file: string): string {
-  const type = file.endsWith('.jpg') ? 'jpeg' : file.split('.').at(-1)!;
-  return `data:image/${type};base64,${readFileSync(join(templatesDir, 'brands', brand, file)).toString('base64')}`;
+  private look(brand: Brand): PageBrand {
+    const known = this.looks.get(brand);
+    if (known) return known;
+    const content = Buffer.from(brandCss({ accent: brand.light.accent, accentDark: brand.dark.accent }));
+    const css = assetOf(`brand-${brand.key}.css`, content);
+    this.assets.set(css.path, css);
+    const logo = this.brands.logo(brand);
+    // Mails load it from its path; a page has so small a picture in itself: one request less, and nothing to guess.
+    if (logo) this.assets.set(logo.path, { name: 'logo', gzipped: gzipSync(logo.content), ...logo });
+    const url = logo && `data:${logo.type};base64,${logo.content.toString('base64')}`;
+    const look = { brand, css, logo: url };
+    this.looks.set(brand, look);
+    return look;
+  }
 }
 
 /** What of a query says which page it is; the rest says what was just done. */

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AccessModule } from '../access/access.module.js';
 import { DeliveryModule } from '../delivery/delivery.module.js';
 import { OutboundModule } from '../outbound/outbound.module.js';
+import { TemplatesModule } from '../templates/templates.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { AttachmentSender } from './attachment-sender.js';
 import { Doors } from './doors.js';
@@ -20,7 +21,7 @@ import { Visitors } from './visitor.js';
 import { WaysOutController } from './ways-out.controller.js';
 
 @Module({
-  imports: [AccessModule, TicketsModule, OutboundModule, DeliveryModule],
+  imports: [TemplatesModule, AccessModule, TicketsModule, OutboundModule, DeliveryModule],
   controllers: [
     LinkController,
     WaysOutController,

@@ -22,7 +22,7 @@ export class PublicController {
   /** Another content has another path, so a browser may keep it for ever. */
   @Get('assets/*')
   async asset(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const asset = this.writer.assets.get(request.url.split('?', 1)[0]!);
+    const asset = this.writer.asset(request.url.split('?', 1)[0]!);
     if (!asset) return this.writer.notice(request, reply, 404, { kind: 'not-found' });
     const takesGzip = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(
       String(request.headers['accept-encoding'] ?? ''),

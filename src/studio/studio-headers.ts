@@ -5,7 +5,8 @@ const nonces = new WeakMap<FastifyRequest, string>();
 
 /**
  * What every answer under `/studio` says of itself, pages, files, errors and what is not there alike. A page hands its
- * nonce to the editor (`EditorView.cspNonce`), whose style sheets are made in the browser; nothing else is inline.
+ * nonce to the editor (`EditorView.cspNonce`), whose style sheets are made in the browser, and to the `<style>` of a
+ * preview; nothing else is inline.
  */
 export function addStudioHeaders(server: FastifyInstance): void {
   server.addHook('onRequest', (request, reply, done) => {
@@ -40,10 +41,11 @@ function policy(nonce: string): string {
     "default-src 'none'",
     "script-src 'self'",
     `style-src 'self' 'nonce-${nonce}'`,
+    // Previews are mails, whose styles stand in attributes; a frame made by `srcdoc` has the policy of its page.
+    "style-src-attr 'unsafe-inline'",
     "img-src 'self' data: blob:",
     "font-src 'self'",
     "connect-src 'self'",
-    // Previews are `srcdoc` in a sandbox: they load nothing, and have this policy too.
     "frame-src 'self'",
     "form-action 'self'",
     "base-uri 'none'",

@@ -99,13 +99,41 @@ export function loadBrand(templatesDir: string, key: string): Brand {
   }
   const parsed = brandShape.safeParse(withDefaults(readJson(file), templatesDir, key));
   const problems = parsed.success
-    ? unreadable(parsed.data)
+    ? unreadable(parsed.data).map(({ message }) => message)
     : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   const logo = parsed.data?.logo;
   if (logo && !existsSync(join(templatesDir, 'brands', key, logo.file)))
     problems.push(`logo.file: ${logo.file} is not there`);
   if (!parsed.success || problems.length) throw new Error(`${file} is not usable:\n  ${problems.join('\n  ')}`);
   return { key, ...parsed.data };
+}
+
+/** What is wrong with a brand, and where. */
+export interface BrandProblem {
+  /** `light.text`, `footer.id` */
+  place: string;
+  message: string;
+  /** Of a pair of colours that cannot be read: what it stands on, their ratio, the one that is needed, and what would pass. */
+  on?: string;
+  ratio?: number;
+  needed?: number;
+  suggestion?: string | null;
+}
+
+const editedShape = brandShape.omit({ logo: true });
+
+/** What is edited of a brand; all of it is given, nothing is taken from the default brand. */
+export type BrandSettings = z.infer<typeof editedShape>;
+
+/** Checks what somebody made of a brand as its file is checked. */
+export function checkBrand(
+  settings: unknown,
+): { ok: true; settings: BrandSettings } | { ok: false; problems: BrandProblem[] } {
+  const parsed = editedShape.safeParse(settings);
+  const problems = parsed.success
+    ? unreadable(parsed.data)
+    : parsed.error.issues.map(({ path, message }) => ({ place: path.join('.'), message }));
+  return parsed.success && problems.length === 0 ? { ok: true, settings: parsed.data } : { ok: false, problems };
 }
 
 /** The brand's own last line for a locale: its own, its language's, else the first that there is; '' without any. */
@@ -158,7 +186,7 @@ function withDefaults(own: Record<string, unknown>, templatesDir: string, key: s
   return { radius, ...own, light: over('light', light), dark: over('dark', dark) };
 }
 
-function unreadable(brand: z.infer<typeof brandShape>): string[] {
+function unreadable(brand: Pick<Brand, 'light' | 'dark'>): BrandProblem[] {
   return (['light', 'dark'] as const).flatMap((mode) =>
     READABLE.flatMap(([front, back]) => {
       const palette = brand[mode];
@@ -167,7 +195,9 @@ function unreadable(brand: z.infer<typeof brandShape>): string[] {
       const pair = `${mode}.${front} on ${mode}.${back} has a contrast of ${ratio.toFixed(2)}, and needs ${CONTRAST}`;
       const better = readableColour(palette, front);
       const fix = better ? `${mode}.${front} ${better} would pass` : `change ${mode}.${back}`;
-      return [`${pair} (${palette[front]} on ${palette[back]}): ${fix}`];
+      const message = `${pair} (${palette[front]} on ${palette[back]}): ${fix}`;
+      const place = { place: `${mode}.${front}`, on: `${mode}.${back}` };
+      return [{ ...place, message, ratio: Number(ratio.toFixed(2)), needed: CONTRAST, suggestion: better }];
     }),
   );
 }

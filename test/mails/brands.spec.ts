@@ -1,12 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Links } from '../../src/access/link.js';
-import { MailRenderer } from '../../src/delivery/mail-renderer.js';
 import { loadBrand } from '../../src/templates/brand.js';
-import type { TemplateCatalogue } from '../../src/templates/catalogue.js';
 import { templatesDir } from '../../src/templates/templates.module.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
+import { shippedBrands } from '../support/brands.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { linkOf } from '../support/mail.js';
 import { TestSource } from '../support/source.js';
@@ -63,10 +61,7 @@ describe('a source with a brand of its own', () => {
     test = await gatewayWith({ desk: 'sample' });
     const { config } = test.gateway;
     const sources = [{ ...config.sources[0]!, brand: 'nobody' }];
-    const catalogue = {} as TemplateCatalogue; // not asked before a mail is rendered
-    expect(() => new MailRenderer({ ...config, sources }, catalogue, new Links(config))).toThrow(
-      /There is no brand "nobody"/,
-    );
+    expect(() => shippedBrands({ ...config, sources })).toThrow(/There is no brand "nobody"/);
   });
 
   it('has a last line in the language of the mail', async () => {

@@ -7,6 +7,7 @@ import type { Delivery } from '../../src/delivery/delivery.entity.js';
 import { MailRenderer } from '../../src/delivery/mail-renderer.js';
 import type { TemplateCatalogue, TemplateKey } from '../../src/templates/catalogue.js';
 import { templateKeys } from '../../src/templates/values.js';
+import { shippedBrands } from '../support/brands.js';
 
 const SENT_AT = Date.parse('2026-11-23T02:15:00Z');
 const MINUTE_MS = 60_000;
@@ -33,7 +34,7 @@ export function rawMails(catalogue: TemplateCatalogue, locale: string): RawMail[
     PUBLIC_URL: 'https://support.example',
     MAIL_FROM: 'Acme Support <no-reply@support.example>',
   });
-  const renderer = new MailRenderer(config, catalogue, new Links(config));
+  const renderer = new MailRenderer(config, catalogue, new Links(config), shippedBrands(config));
   const link = { kind: 'guest', source: 'default', expiresAt: SENT_AT + 30 * 24 * 60 * MINUTE_MS } as const;
   const kid = config.linkKeys.nameFor();
   const mails = templateKeys

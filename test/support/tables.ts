@@ -24,6 +24,12 @@ const tables = [
   'outbound_messages',
   'outbound_attempts',
   'audit_log',
+  'studio_people',
+  'studio_invitations',
+  'studio_passkeys',
+  'studio_challenges',
+  'studio_sessions',
+  'brand_editions',
 ] as const;
 export type TableName = (typeof tables)[number];
 

@@ -12,6 +12,7 @@ const root = join(import.meta.dirname, '..', '..');
 const floors: Record<string, number> = {
   'main.ts': 5,
   'keys.ts': 5,
+  'studio-link.ts': 5,
   'app.module.ts': 5,
   'gateway.ts': 5,
   'entities.ts': 5,

@@ -3,7 +3,7 @@ import type { Config } from '../../src/config.js';
 import { newId } from '../../src/ids.js';
 import { openAttachmentToken, attachmentUrl } from '../../src/outbound/attachment-url.js';
 import { generateKey, KeyRing } from '../../src/platform/crypto.js';
-import { canonicalIp } from '../../src/portal/client-network.js';
+import { canonicalIp } from '../../src/platform/client-network.js';
 
 const DAY = 86_400_000;
 const now = Date.UTC(2026, 10, 23);

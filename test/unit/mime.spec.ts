@@ -17,6 +17,7 @@ import { type CodeMailValues, TemplateCatalogue, type TicketMailValues } from '.
 import { readSamples } from '../../src/templates/samples.js';
 import { templateKeys } from '../../src/templates/values.js';
 import { writeShells } from '../support/shells.js';
+import { shippedBrands } from '../support/brands.js';
 
 const MailComposer = createRequire(import.meta.url)('nodemailer/lib/mail-composer') as typeof MailComposerClass;
 
@@ -97,7 +98,12 @@ type Given = Partial<TicketMailValues> & Partial<CodeMailValues>;
 
 /** Renders a row that holds the given values, as the worker does. */
 function rendered(key: Delivery['templateKey'], locale: string, given: Given, from = config.mail.from): Mail {
-  const renderer = new MailRenderer({ ...config, mail: { ...config.mail, from } }, catalogue, new Links(config));
+  const renderer = new MailRenderer(
+    { ...config, mail: { ...config.mail, from } },
+    catalogue,
+    new Links(config),
+    shippedBrands(config),
+  );
   const { ticketNumber = '12345', recipientName = 'Siti', guest = true, timeZone = '', occurredAt = 0 } = given;
   const code: CodeForMail | null =
     key === 'access-code'

@@ -259,7 +259,9 @@ describe('every page in every language', () => {
     for (const [, html] of everyOutput()) {
       const names = [...html.matchAll(/<(?:input|textarea|select)[^>]*\sname="([^"]*)"/g)].map((found) => found[1]!);
       expect(
-        names.filter((name) => !['formToken', 'formKey', 'path', 'language', 'code', 'body', 'files', 'reference'].includes(name)),
+        names.filter(
+          (name) => !['formToken', 'formKey', 'path', 'language', 'code', 'body', 'files', 'reference'].includes(name),
+        ),
       ).toEqual([]);
     }
   });

@@ -58,7 +58,9 @@ const triggerBody = z.looseObject({
   event: z.enum(['created', 'replied', 'info_requested', 'resolved', 'reopened', 'closed', 'updated']),
   ticket: z.looseObject({ id, subject: text, status: z.string(), created_at: text, updated_at: z.string().min(1) }),
   requester: z.looseObject({ email: text, name: text, locale: text, time_zone: text }),
-  comment: z.looseObject({ id: text, body: text, is_public: z.unknown().optional(), author: text, author_role: text }).nullish(),
+  comment: z
+    .looseObject({ id: text, body: text, is_public: z.unknown().optional(), author: text, author_role: text })
+    .nullish(),
 });
 
 const STATUSES: Readonly<Record<string, 'open' | 'pending' | 'resolved' | 'closed'>> = {

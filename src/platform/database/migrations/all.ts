@@ -9,6 +9,7 @@ import { ChecksAndPreviews1795630000000 } from './1795630000000-checks-and-previ
 import { Handoffs1795640000000 } from './1795640000000-handoffs.js';
 import { LanguageChoices1795650000000 } from './1795650000000-language-choices.js';
 import { WaitingEvents1795680000000 } from './1795680000000-waiting-events.js';
+import { PeopleOfTheStudio1795720000000 } from './1795720000000-people-of-the-studio.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -23,4 +24,5 @@ export const migrations = [
   Handoffs1795640000000,
   LanguageChoices1795650000000,
   WaitingEvents1795680000000,
+  PeopleOfTheStudio1795720000000,
 ];

@@ -1,0 +1,420 @@
+import { Controller, Delete, Get, HttpCode, Param, Patch, Post, Req, Res, UseGuards } from '@nestjs/common';
+import type { AuthenticationResponseJSON, RegistrationResponseJSON } from '@simplewebauthn/server';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { studioPersonLimit, studioTryLimit, takeLimits, type LimitRule } from '../access/limits.js';
+import { Config } from '../config.js';
+import { StaffMail } from '../delivery/staff-mail.js';
+import { PosternError } from '../errors.js';
+import { isId, type Id } from '../ids.js';
+import { addressKey, parseAddress } from '../platform/address.js';
+import { audit } from '../platform/audit.js';
+import { canonicalIp } from '../platform/client-network.js';
+import { Clock } from '../platform/clock.js';
+import { Database, type Transaction } from '../platform/database/database.js';
+import { Brands } from '../templates/brands.js';
+import { Challenges, type ForWhom } from './challenges.js';
+import { Invitations, OPERATOR, unusable } from './invitations.js';
+import { readJson } from './json-body.js';
+import { OidcSignIn, type Vouched } from './oidc.js';
+import { challengeIn, Passkeys } from './passkeys.js';
+import { People } from './people.js';
+import { Person, type Invitation } from './people.entity.js';
+import { EVERY_BRAND, isInCharge } from './roles.js';
+import { Anybody, signedIn, SignedInOnly, signedInOrNull, StudioGuard } from './studio.guard.js';
+import { StudioSessions } from './studio-session.js';
+
+export const emailShape = z
+  .string()
+  .max(254)
+  .refine((text) => parseAddress(text, { allowLocalhost: true }).ok, 'must be an e-mail address');
+export const nameShape = z.string().trim().min(1, 'say a name').max(100);
+
+/** Who is being enrolled: by an invitation's token, or the one who is signed in. */
+const enrolmentShape = z.object({
+  token: z.string().max(100).optional(),
+  /** With the operator's link: whoever holds it says who they are. */
+  email: emailShape.optional(),
+  name: nameShape.optional(),
+});
+const base64url = z.string().regex(/^[\w-]{1,8192}$/);
+// The library checks the rest; what it is not given it cannot trip over.
+const newKeyShape = enrolmentShape.extend({
+  /** By which the person tells their passkeys apart. */
+  label: nameShape.optional(),
+  response: z.object({
+    id: base64url,
+    rawId: base64url,
+    type: z.literal('public-key'),
+    authenticatorAttachment: z.string().optional(),
+    clientExtensionResults: z.looseObject({}),
+    response: z.object({
+      clientDataJSON: base64url,
+      attestationObject: base64url.max(65_536),
+      transports: z.array(z.string().max(20)).max(10).optional(),
+    }),
+  }),
+});
+const answerShape = z.object({
+  response: z.object({
+    id: base64url,
+    rawId: base64url,
+    type: z.literal('public-key'),
+    authenticatorAttachment: z.string().optional(),
+    clientExtensionResults: z.looseObject({}),
+    response: z.object({
+      clientDataJSON: base64url,
+      authenticatorData: base64url,
+      signature: base64url,
+      userHandle: base64url.optional(),
+    }),
+  }),
+});
+
+/** Somebody who is about to get a passkey. */
+interface Enrolling {
+  person: { id: Id<'usr'>; email: string; name: string };
+  invitation: Invitation | null;
+}
+
+/** The ways in, and what a person holds of them. All refusals of a sign-in are one and the same. */
+@Controller('studio')
+@UseGuards(StudioGuard)
+export class SignInController {
+  constructor(
+    private readonly config: Config,
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly people: People,
+    private readonly invitations: Invitations,
+    private readonly passkeys: Passkeys,
+    private readonly challenges: Challenges,
+    private readonly oidc: OidcSignIn,
+    private readonly sessions: StudioSessions,
+    private readonly brands: Brands,
+    private readonly mail: StaffMail,
+  ) {}
+
+  /** What the sign-in page offers. */
+  @Get('api/sign-in')
+  @Anybody()
+  ways(): { passkeys: true; oidc: boolean } {
+    return { passkeys: true, oidc: this.config.studio.oidc !== null };
+  }
+
+  @Get('api/me')
+  @SignedInOnly()
+  me(@Req() request: FastifyRequest): object {
+    const person = signedIn(request);
+    const { id, name, email, roles } = person;
+    const { secondPerson, oidc } = this.config.studio;
+    return {
+      ...{ id, name, email, roles },
+      token: this.sessions.formToken(person),
+      settings: {
+        secondPerson,
+        oidc: oidc !== null,
+        sources: this.config.sources.map((source) => source.name),
+        brands: this.brands.keys(),
+      },
+    };
+  }
+
+  /** Who is invited by a token, for the page that greets them. It stays good. */
+  @Post('api/invitation')
+  @HttpCode(200)
+  @Anybody()
+  async invitation(@Req() request: FastifyRequest): Promise<object> {
+    const { token } = readJson(request, z.object({ token: z.string().max(100) }));
+    await this.count(request);
+    const found = await this.invitations.find(token);
+    if (found === null) throw unusable();
+    const { email, name, roles, expiresAt } = found;
+    return { kind: email === null ? 'first' : 'invitation', email, name, roles, expiresAt: iso(expiresAt) };
+  }
+
+  @Post('api/passkeys/register/options')
+  @HttpCode(200)
+  @Anybody()
+  async registerOptions(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    const { person, invitation } = await this.enrolling(request, readJson(request, enrolmentShape));
+    const forWhom = { personId: person.id, invitationId: invitation?.id ?? null };
+    const challenge = await this.challenges.issue(request, reply, 'register', forWhom);
+    return this.passkeys.registrationOptions(challenge, person);
+  }
+
+  @Post('api/passkeys/register/verify')
+  @HttpCode(200)
+  @Anybody()
+  async registerVerify(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<{ id: Id<'usr'> }> {
+    const body = readJson(request, newKeyShape);
+    const { response, label = 'Passkey' } = body;
+    const { person, invitation } = await this.enrolling(request, body);
+    const challenge = challengeIn(response.response.clientDataJSON);
+    const asked = await this.challenges.useUp(request, 'register', challenge);
+    if (!isFor(asked, person.id, invitation)) throw refused();
+    const key = await this.passkeys.verifyNew(response as RegistrationResponseJSON, challenge);
+    if (key === null) throw refused();
+    if (invitation === null) {
+      await this.database.write((tx) => this.passkeys.add(tx, person.id, key, label));
+      await this.tell(person.email);
+      return { id: person.id };
+    }
+    // The id under which the device keeps its key was made with the options.
+    const enrolled = { ...person, id: asked!.personId! };
+    const token = await this.database.write(async (tx) => {
+      await this.invitations.useUp(tx, invitation.id);
+      await this.settle(tx, enrolled, invitation);
+      await this.passkeys.add(tx, enrolled.id, key, label);
+      return this.signIn(tx, request, enrolled.id, 'passkey');
+    });
+    this.sessions.keep(reply, token);
+    return { id: enrolled.id };
+  }
+
+  @Post('api/passkeys/sign-in/options')
+  @HttpCode(200)
+  @Anybody()
+  async signInOptions(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<object> {
+    readJson(request, z.object({}));
+    await this.count(request);
+    return this.passkeys.signInOptions(await this.challenges.issue(request, reply, 'sign-in'));
+  }
+
+  @Post('api/passkeys/sign-in/verify')
+  @HttpCode(200)
+  @Anybody()
+  async signInVerify(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<{ id: Id<'usr'> }> {
+    const { response } = readJson(request, answerShape);
+    const passkey = await this.passkeys.find(response.id);
+    await this.count(request, ...(passkey ? [studioPersonLimit(this.config.secretKeys, passkey.personId)] : []));
+    const challenge = challengeIn(response.response.clientDataJSON);
+    const asked = await this.challenges.useUp(request, 'sign-in', challenge);
+    const answer =
+      asked && passkey && (await this.passkeys.check(response as AuthenticationResponseJSON, challenge, passkey));
+    if (!passkey || !answer) throw refused();
+    const token = await this.database.write(async (tx) => {
+      const person = await this.people.find(tx, { id: passkey.personId });
+      if (person === null || !(await this.passkeys.verify(tx, passkey, answer))) return null;
+      return this.signIn(tx, request, person.id, 'passkey');
+    });
+    if (token === null) throw refused();
+    this.sessions.keep(reply, token);
+    return { id: passkey.personId };
+  }
+
+  @Get('oidc/start')
+  @Anybody()
+  async oidcStart(@Res() reply: FastifyReply): Promise<void> {
+    await reply.redirect(await this.oidc.begin(reply), 303);
+  }
+
+  /**
+   * Where the provider sends the browser back to. The page that answers leads on by itself: a redirect would still count
+   * as coming from the provider's site, and the browser would not send the new cookie, which is `SameSite=Strict`.
+   */
+  @Get('oidc/callback')
+  @Anybody()
+  async oidcCallback(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.count(request);
+    const vouched = await this.oidc.finish(request, reply);
+    const token = vouched && (await this.letIn(request, vouched));
+    if (token !== null) this.sessions.keep(reply, token);
+    const target = token === null ? '/studio/sign-in?problem=refused' : '/studio';
+    await reply
+      .status(200)
+      .header('content-type', 'text/html; charset=utf-8')
+      .send(
+        `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Postern studio</title><meta http-equiv="refresh" content="0;url=${target}"></head><body><p><a href="${target}">Go on</a></p></body></html>`,
+      );
+  }
+
+  @Post('api/sign-out')
+  @HttpCode(204)
+  @SignedInOnly()
+  async signOut(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<void> {
+    const { id, sessionId } = signedIn(request);
+    await this.database.write((tx) => this.sessions.end(tx, id, sessionId));
+    this.sessions.forget(reply);
+  }
+
+  @Get('api/sessions')
+  @SignedInOnly()
+  async listSessions(@Req() request: FastifyRequest): Promise<object[]> {
+    const person = signedIn(request);
+    const sessions = await this.sessions.list(person.id);
+    return sessions.map(({ id, browser, createdAt, lastUsedAt }) => ({
+      ...{ id, browser, current: id === person.sessionId },
+      ...{ createdAt: iso(createdAt), lastUsedAt: iso(lastUsedAt) },
+    }));
+  }
+
+  @Delete('api/sessions/:id')
+  @HttpCode(204)
+  @SignedInOnly()
+  async endSession(@Req() request: FastifyRequest, @Param('id') id: string): Promise<void> {
+    const person = signedIn(request);
+    const ended = isId('ses', id) && (await this.database.write((tx) => this.sessions.end(tx, person.id, id)));
+    if (!ended) throw new PosternError('not-found', 'You have no such session.');
+  }
+
+  @Get('api/passkeys')
+  @SignedInOnly()
+  async listPasskeys(@Req() request: FastifyRequest): Promise<object[]> {
+    const passkeys = await this.passkeys.list(signedIn(request).id);
+    return passkeys.map(({ id, name, backedUp, createdAt, lastUsedAt }) => ({
+      ...{ id, name, backedUp },
+      ...{ createdAt: iso(createdAt), lastUsedAt: lastUsedAt === null ? null : iso(lastUsedAt) },
+    }));
+  }
+
+  @Patch('api/passkeys/:id')
+  @HttpCode(204)
+  @SignedInOnly()
+  async renamePasskey(@Req() request: FastifyRequest, @Param('id') id: string): Promise<void> {
+    const { name } = readJson(request, z.object({ name: nameShape }));
+    if (!(await this.passkeys.rename(signedIn(request).id, id, name)))
+      throw new PosternError('not-found', 'You have no such passkey.');
+  }
+
+  @Delete('api/passkeys/:id')
+  @HttpCode(204)
+  @SignedInOnly()
+  async removePasskey(@Req() request: FastifyRequest, @Param('id') id: string): Promise<void> {
+    const person = signedIn(request);
+    const hasOtherWay = person.hasOidc && this.config.studio.oidc !== null;
+    if (!(await this.passkeys.remove(person.id, id, hasOtherWay)))
+      throw new PosternError('not-found', 'You have no such passkey.');
+  }
+
+  /** By a token, else by the session; each try with a token is counted before it is looked at. */
+  private async enrolling(
+    request: FastifyRequest,
+    { token, email, name }: z.infer<typeof enrolmentShape>,
+  ): Promise<Enrolling> {
+    if (token === undefined) {
+      const person = signedInOrNull(request);
+      if (person === null) throw new PosternError('sign-in-required', 'Sign in, or open your invitation again.');
+      if (!this.sessions.isFormToken(person, request.headers['x-studio-token']))
+        throw new PosternError('forbidden', 'Send the token of this session in x-studio-token.');
+      return { person, invitation: null };
+    }
+    await this.count(request);
+    const invitation = await this.invitations.find(token);
+    if (invitation === null) throw unusable();
+    const who = { email: invitation.email ?? email, name: invitation.name || name };
+    if (who.email === undefined || who.name === undefined)
+      throw new PosternError('invalid-request', 'Say your name and your e-mail address.');
+    const known = await this.database.read((manager) =>
+      this.people.find(manager, { emailKey: addressKey(who.email!) }),
+    );
+    return {
+      person: { id: known?.id ?? this.people.newId(), email: who.email, name: who.name },
+      invitation,
+    };
+  }
+
+  /** The person of an invitation that was just used up: a new one, or one who lost their passkeys. */
+  private async settle(tx: Transaction, person: Enrolling['person'], invitation: Invitation): Promise<void> {
+    const { roles, invitedBy } = invitation;
+    const known = await this.people.find(tx, { emailKey: addressKey(person.email) });
+    if (known === null) await this.people.add(tx, { ...person, roles });
+    else if (known.id !== person.id) throw refused();
+    // The operator's link puts somebody in charge again who lost it.
+    else if (invitedBy === OPERATOR && !isInCharge(known.roles))
+      await tx.update(Person, { id: known.id }, { roles: [...known.roles.filter(isOfOneBrand), ...roles] });
+    const entry = { actor: person.id, action: 'invitation.used', subject: invitation.id, detail: `by ${invitedBy}` };
+    await audit(tx, entry, this.clock.now());
+  }
+
+  /** Somebody whom the provider vouches for, if they are known or invited. */
+  private letIn(request: FastifyRequest, { subject, email, name }: Vouched): Promise<string | null> {
+    return this.database.write(async (tx) => {
+      const known = await this.people.find(tx, { oidcSubject: subject });
+      if (known) return this.signIn(tx, request, known.id, 'oidc');
+      const sameAddress = await this.people.find(tx, { emailKey: addressKey(email) });
+      if (sameAddress) return this.bind(tx, request, sameAddress, subject);
+      const invitation = await this.invitations.findFor(tx, email);
+      if (invitation === null || (await tx.existsBy(Person, { emailKey: addressKey(email) }))) return null;
+      const id = this.people.newId();
+      await this.invitations.useUp(tx, invitation.id);
+      const person = { id, email, name: invitation.name || name || email.split('@')[0]! };
+      await this.settle(tx, person, invitation);
+      await tx.update(Person, { id }, { oidcSubject: subject });
+      return this.signIn(tx, request, id, 'oidc');
+    });
+  }
+
+  /** From their first sign-in there on a person is known by the subject: an address may be given to somebody else. */
+  private async bind(
+    tx: Transaction,
+    request: FastifyRequest,
+    { id, oidcSubject }: Person,
+    subject: string,
+  ): Promise<string | null> {
+    if (oidcSubject !== null) return null;
+    const bound = await tx
+      .createQueryBuilder()
+      .update(Person)
+      .set({ oidcSubject: subject })
+      .where('id = :id AND oidc_subject IS NULL', { id })
+      .execute();
+    return bound.affected === 1 ? this.signIn(tx, request, id, 'oidc') : null;
+  }
+
+  private async signIn(tx: Transaction, request: FastifyRequest, id: Id<'usr'>, by: string): Promise<string> {
+    await audit(tx, { actor: id, action: 'person.signed-in', subject: id, detail: by }, this.clock.now());
+    return this.sessions.open(tx, request, id);
+  }
+
+  private async count(request: FastifyRequest, ...more: LimitRule[]): Promise<void> {
+    const rules = [studioTryLimit(this.config.secretKeys, canonicalIp(request.ip)), ...more];
+    const taken = await this.database.write((tx) => takeLimits(tx, rules, this.clock.now()));
+    if (taken.ok) return;
+    const { retryAfterSeconds } = taken;
+    throw new PosternError('too-many-requests', 'Too many tries. Wait a little.', { retryAfterSeconds });
+  }
+
+  /** Whoever did not do that wants to know. */
+  private async tell(email: string): Promise<void> {
+    await this.mail.send({
+      to: email,
+      subject: 'A passkey was added to your account in the studio',
+      paragraphs: [
+        'A passkey was just added to your account in the Postern studio.',
+        `If that was you, there is nothing to do. If not, sign in, remove it under “Your passkeys”, end all other sessions, and tell an admin: ${this.config.publicUrl}/studio`,
+      ],
+    });
+  }
+}
+
+function isOfOneBrand({ brand }: { brand: string }): boolean {
+  return brand !== EVERY_BRAND;
+}
+
+/** The options were given to this browser for the same person and invitation. */
+function isFor(asked: ForWhom | null, personId: Id<'usr'>, invitation: Invitation | null): boolean {
+  if (asked === null || asked.invitationId !== (invitation?.id ?? null)) return false;
+  return invitation !== null || asked.personId === personId;
+}
+
+/** One and the same for whatever was wrong: nobody learns who has a passkey here. */
+function refused(): PosternError {
+  return new PosternError('sign-in-refused', 'That did not work. Try again, or use another passkey.');
+}
+
+export function iso(at: number): string {
+  return new Date(at).toISOString();
+}

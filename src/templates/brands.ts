@@ -1,0 +1,199 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
+import { imageSize } from 'image-size';
+import type { Config } from '../config.js';
+import { newId } from '../ids.js';
+import type { Clock } from '../platform/clock.js';
+import type { Database, Transaction } from '../platform/database/database.js';
+import { insertNew, run, selectRows } from '../platform/database/rows.js';
+import type { Logger } from '../platform/logger.js';
+import { loadBrand, type Brand, type BrandSettings } from './brand.js';
+import { BrandEdition } from './brand-edition.entity.js';
+
+const LOOK_EVERY_MS = 3_000;
+/** By then every process has looked: from that moment on all of them use a new edition, and a mail tried twice is the same. */
+const USED_AFTER_MS = 6_000;
+/** Of each brand, that are kept at hand: mails that are tried again for days, and logos of mails that are read later. */
+const KEPT_EDITIONS = 20;
+/** A logo is made twice as large as it is shown. */
+const LOGO_SCALE = 2;
+
+/** What a brand's logo is, and where browsers and mail programs get it. */
+export interface Logo {
+  /** `/assets/<hash>/logo.png`: another picture has another path. */
+  path: string;
+  type: string;
+  content: Buffer;
+}
+
+export interface NewEdition {
+  brand: string;
+  /** That it was made from; 0: what is shipped. */
+  version: number;
+  /** Null: as it is shipped, again. */
+  settings: BrandSettings | null;
+  /** PNG */
+  logo: Buffer | null;
+  madeBy: string;
+}
+
+interface Edition {
+  version: number;
+  usedFrom: number;
+  brand: Brand;
+  row: BrandEdition;
+}
+
+/**
+ * The one door to how things look: brands as they are shipped in `templates/brands`, and over them what was edited.
+ * Every process looks for new editions by one cheap query every few seconds.
+ */
+export class Brands implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly shipped = new Map<string, Brand>();
+  private readonly editions = new Map<string, Edition[]>();
+  private readonly logos = new WeakMap<Brand, Logo | null>();
+  private timer: NodeJS.Timeout | undefined;
+
+  /** @throws Error if a shipped brand that a source uses cannot be used: that stops the start, not its first mail */
+  constructor(
+    private readonly templatesDir: string,
+    config: Pick<Config, 'sources'>,
+    private readonly database: Database,
+    private readonly clock: Clock,
+    private readonly logger: Logger,
+  ) {
+    for (const key of new Set(['default', ...config.sources.map(({ brand }) => brand)])) this.shippedBrand(key);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.refresh();
+    this.timer = setInterval(
+      // What was known before is used until it succeeds.
+      () => void this.refresh().catch((error: unknown) => this.logger.warn('brands were not looked at', { error })),
+      LOOK_EVERY_MS,
+    );
+    this.timer.unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  /** Names of all that there are. */
+  keys(): string[] {
+    const dir = join(this.templatesDir, 'brands');
+    return readdirSync(dir)
+      .filter((key) => existsSync(join(dir, key, 'brand.json')))
+      .sort();
+  }
+
+  /** How it looks now. The same edition is always the same object. @throws Error if there is no such brand */
+  get(key: string): Brand {
+    return this.at(key, this.clock.now());
+  }
+
+  /** How it looked at that moment: whatever is written again, is written the same. */
+  at(key: string, time: number): Brand {
+    const edition = this.editions.get(key)?.findLast(({ usedFrom }) => usedFrom <= time);
+    return edition?.brand ?? this.shippedBrand(key);
+  }
+
+  /** Every look that is at hand: shipped, and each edition. */
+  all(): Brand[] {
+    return [...this.shipped.values(), ...[...this.editions.values()].flat().map(({ brand }) => brand)];
+  }
+
+  logo(brand: Brand): Logo | null {
+    const known = this.logos.get(brand);
+    if (known !== undefined) return known;
+    const made = brand.logo
+      ? logoOf(readFileSync(join(this.templatesDir, 'brands', brand.key, brand.logo.file)), brand.logo.file)
+      : null;
+    this.logos.set(brand, made);
+    return made;
+  }
+
+  /** @throws Error if there is no such brand */
+  shippedBrand(key: string): Brand {
+    const known = this.shipped.get(key);
+    if (known) return known;
+    const brand = loadBrand(this.templatesDir, key);
+    this.shipped.set(key, brand);
+    return brand;
+  }
+
+  /** Editions that are at hand, the newest first, whether they are used yet or not. */
+  history(key: string): readonly (Omit<BrandEdition, 'logo'> & { look: Brand })[] {
+    const editions = this.editions.get(key) ?? [];
+    return editions.toReversed().map(({ row: { logo: _, ...row }, brand }) => ({ ...row, look: brand }));
+  }
+
+  /**
+   * Adds an edition, if nobody has added one since `version`: the unique key decides, over all processes. Call
+   * `refresh` once it is committed.
+   * @returns its version, or null if somebody was first
+   */
+  async add(tx: Transaction, { brand, version, settings, logo, madeBy }: NewEdition): Promise<number | null> {
+    const now = this.clock.now();
+    const [last] = await selectRows(tx, BrandEdition, 'WHERE brand = ? ORDER BY version DESC LIMIT 1', [brand]);
+    if ((last?.version ?? 0) !== version) return null;
+    const id = newId('bed', now);
+    const added = await insertNew(tx, BrandEdition, [
+      {
+        ...{ id, brand, madeBy, madeAt: now, version: version + 1 },
+        settings: settings ?? {},
+        logo: logo?.toString('base64') ?? null,
+        usedFrom: Math.max(now + USED_AFTER_MS, (last?.usedFrom ?? 0) + 1),
+      },
+    ]);
+    return added.has(id) ? version + 1 : null;
+  }
+
+  /** Looks for editions that were added, here or by another process. */
+  async refresh(): Promise<void> {
+    const newest = await this.database.read((manager) =>
+      run<{ brand: string; version: number }>(
+        manager,
+        'SELECT brand, MAX(version) AS version FROM brand_editions GROUP BY brand',
+      ),
+    );
+    for (const { brand, version } of newest) {
+      const known = this.editions.get(brand)?.at(-1)?.version ?? 0;
+      if (version > known) await this.read(brand, Math.max(known, version - KEPT_EDITIONS));
+    }
+  }
+
+  private async read(key: string, above: number): Promise<void> {
+    const rows = await this.database.read((manager) =>
+      selectRows(manager, BrandEdition, 'WHERE brand = ? AND version > ? ORDER BY version', [key, above]),
+    );
+    const known = this.editions.get(key) ?? [];
+    // Two that look at once both find it: the second has nothing to add.
+    const added = rows.filter(({ version }) => version > (known.at(-1)?.version ?? 0)).map((row) => this.edition(row));
+    this.editions.set(key, [...known, ...added].slice(-KEPT_EDITIONS));
+  }
+
+  private edition(row: BrandEdition): Edition {
+    const { brand: key, version, usedFrom, settings } = row;
+    if (Object.keys(settings).length === 0) return { version, usedFrom, row, brand: { ...this.shippedBrand(key) } };
+    const content = row.logo === null ? null : Buffer.from(row.logo, 'base64');
+    const brand: Brand = { ...(settings as BrandSettings), key, ...(content && { logo: shownLogo(content) }) };
+    this.logos.set(brand, content && logoOf(content, 'logo.png'));
+    return { version, usedFrom, row, brand };
+  }
+}
+
+function logoOf(content: Buffer, file: string): Logo {
+  const hash = createHash('sha256').update(content).digest('hex').slice(0, 16);
+  const extension = file.split('.').at(-1)!;
+  const type = `image/${extension === 'jpg' ? 'jpeg' : extension}`;
+  return { path: `/assets/${hash}/logo.${extension}`, type, content };
+}
+
+function shownLogo(content: Buffer): NonNullable<Brand['logo']> {
+  const { width, height } = imageSize(content);
+  const shown = (pixels: number) => Math.max(1, Math.round(pixels / LOGO_SCALE));
+  return { file: 'logo.png', width: shown(width), height: shown(height) };
+}
