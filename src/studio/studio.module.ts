@@ -10,11 +10,12 @@ import { PeopleController } from './people.controller.js';
 import { People } from './people.js';
 import { SignInController } from './sign-in.controller.js';
 import { StudioGuard } from './studio.guard.js';
+import { StudioPagesController } from './studio-pages.controller.js';
 import { StudioSessions } from './studio-session.js';
 
 @Module({
   imports: [TemplatesModule, DeliveryModule],
-  controllers: [SignInController, PeopleController, BrandsController],
+  controllers: [SignInController, PeopleController, BrandsController, StudioPagesController],
   providers: [People, Invitations, Passkeys, Challenges, OidcSignIn, StudioSessions, StudioGuard],
 })
 export class StudioModule {}

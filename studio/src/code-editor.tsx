@@ -58,12 +58,13 @@ export function CodeEditor(props: CodeEditorProps) {
         extensions: [
           editing,
           highlighting(isSentences),
-          EditorView.contentAttributes.of({ 'aria-label': label, lang: locale, spellcheck: 'true' }),
+          EditorView.contentAttributes.of({ 'aria-label': label, lang: locale, spellcheck: 'true', tabindex: '0' }),
           EditorView.editorAttributes.of({ class: isRtl ? 'code code--rtl' : 'code' }),
           readOnly.current.of(readOnlyOf(isReadOnly)),
           autocompletion({
             override: [(context) => completions(context, given.current)],
             activateOnTyping: true,
+            interactionDelay: 0,
             icons: false,
           }),
           EditorView.updateListener.of((update) => {

@@ -28,7 +28,8 @@ export default function ConflictDialog({ mine, conflict, locale, isSentences, on
       EditorView.lineWrapping,
       highlighting(isSentences),
     ];
-    const named = (label: string) => EditorView.contentAttributes.of({ 'aria-label': label, lang: locale });
+    const named = (label: string) =>
+      EditorView.contentAttributes.of({ 'aria-label': label, lang: locale, tabindex: '0' });
     const made = new MergeView({
       parent: place.current!,
       a: { doc: theirs.text, extensions: [...shared, named(`Words of ${theirs.by}`), EditorState.readOnly.of(true)] },

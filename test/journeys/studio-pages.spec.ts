@@ -1,9 +1,11 @@
 import axe from 'axe-core';
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { packageRoot } from '../../src/config.js';
 import { describeInBrowser, launchBrowser, openBrowser, type TestBrowser } from '../support/browser.js';
+import { createGateway, type TestGateway } from '../support/gateway.js';
+import { firstToken, tokenMailedTo } from '../support/studio.js';
 import { startStudioDouble, type StudioDouble } from './studio-double.js';
 import { showStudioScene, studioScenes } from './studio-scenes.js';
 
@@ -77,19 +79,21 @@ describeInBrowser('the studio’s pages, on a double of its API', () => {
     await page.keyboard.press('Control+End');
     const times: number[] = [];
     for (let turn = 0; turn < 9; turn++) {
-      const shown = page.evaluate(() => {
+      // It listens before the key is pressed.
+      const watching = await page.evaluateHandle(() => {
         const frames = document.querySelector('.frames')!;
-        return new Promise<number>((resolve) => {
+        const shown = new Promise<number>((resolve) => {
           let from = 0;
           addEventListener('keydown', (event) => (from = event.timeStamp), { capture: true, once: true });
-          new MutationObserver((_changes, watching) => {
-            watching.disconnect();
+          new MutationObserver((_changes, observer) => {
+            observer.disconnect();
             resolve(performance.now() - from);
           }).observe(frames, { attributeFilter: ['data-shows'] });
         });
+        return { shown };
       });
       await page.keyboard.type('x');
-      times.push(await shown);
+      times.push(await watching.evaluate(({ shown }) => shown));
     }
     const [median] = times.sort((a, b) => a - b).slice(4);
     expect(median).toBeLessThan(150);
@@ -136,7 +140,7 @@ describeInBrowser('the studio’s pages, on a double of its API', () => {
 
     await tabTo('History');
     await page.keyboard.press('Enter');
-    await page.getByText('counts now').waitFor();
+    await page.getByText('counts now', { exact: true }).waitFor();
     await tabTo('Roll back to this');
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').getByLabel('Why').waitFor();
@@ -259,6 +263,113 @@ describeInBrowser('the studio’s pages, on a double of its API', () => {
     }
     throw new Error(`Tab never comes to "${name}"`);
   }
+});
+
+// The words' part of the API comes on its own; until it is there these journeys are left out, and say so by name.
+const hasWords = existsSync(join(packageRoot, 'src', 'studio', 'words.controller.ts'));
+const itWithWords = hasWords ? it : it.skip;
+
+describeInBrowser('the studio’s pages, on the real gateway', () => {
+  let browser: Browser;
+  let test: TestGateway;
+  let origin: string;
+  let ada: TestBrowser;
+  beforeAll(async () => {
+    browser = await launchBrowser();
+    test = await createGateway();
+    // A browser keeps passkeys for names, not for addresses.
+    origin = test.url.replace('127.0.0.1', 'localhost');
+    await test.restart({ PUBLIC_URL: origin });
+    ada = await openBrowser(browser, origin, wide);
+    await withAuthenticator(ada.page);
+    await ada.page.goto(`${origin}/studio/first#${await firstToken(test)}`);
+    await ada.page.getByLabel('Your name').fill('Ada');
+    await ada.page.getByLabel('Your e-mail address').fill('ada@support.example');
+    await ada.page.getByRole('button', { name: 'Make a passkey' }).click();
+    await ada.page.getByRole('navigation', { name: 'Studio' }).waitFor();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await test.close();
+  });
+
+  it('lets the first one in, who invites another, and both sign in by passkey', async () => {
+    const { page } = ada;
+    await page.getByRole('link', { name: 'People' }).click();
+    await page.getByLabel('E-mail address').fill('ben@support.example');
+    await page.getByLabel('Name', { exact: true }).fill('Ben');
+    await page.getByRole('button', { name: 'Send invitation' }).click();
+    await page.getByRole('button', { name: 'Withdraw the invitation of Ben' }).waitFor();
+
+    const ben = await openBrowser(browser, origin, wide);
+    await withAuthenticator(ben.page);
+    await ben.page.goto(`${origin}/studio/invitation#${tokenMailedTo(test, 'ben@support.example')}`);
+    await ben.page.getByText('You are invited as editor under ben@support.example').waitFor();
+    await ben.page.getByRole('button', { name: 'Make a passkey' }).click();
+    await ben.page.getByRole('link', { name: 'Ben' }).click();
+    await ben.page.getByRole('heading', { name: 'Your passkeys' }).waitFor();
+    expect(await ben.page.getByRole('link', { name: 'People' }).count()).toBe(0);
+    await ben.page.getByRole('button', { name: 'Sign out' }).click();
+    await ben.page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+    await ben.page.getByRole('link', { name: 'Ben' }).waitFor();
+    expect(ben.faults).toEqual([]);
+    await ben.context.close();
+
+    await page.getByRole('link', { name: 'Audit' }).click();
+    await page.getByText('invitation.used').first().waitFor();
+    await page.getByText('person.invited').waitFor();
+    expect(ada.faults).toEqual([]);
+  });
+
+  it('shows the own passkeys and sessions, and names them', async () => {
+    const { page } = ada;
+    await page.goto(`${origin}/studio/account`);
+    await page.getByText('here', { exact: true }).waitFor();
+    await page.getByRole('button', { name: /^Rename / }).click();
+    await page.getByRole('textbox', { name: 'Name' }).fill('Work laptop');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Work laptop').waitFor();
+    expect(ada.faults).toEqual([]);
+  });
+
+  it('changes a brand, and says which colours nobody could read', async () => {
+    const { page } = ada;
+    await page.goto(`${origin}/studio/brands`);
+    await page.getByLabel('Quiet text').fill('#c0c6cc');
+    await page.getByText(/needs 4\.5/).waitFor();
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Not saved: mend what is marked.').waitFor();
+    await page.getByLabel('Quiet text').fill('#4a535d');
+    await page.getByLabel('Name', { exact: true }).fill('Ada’s Support');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved: the next mail looks like it').waitFor();
+    await page.getByText('Version 1').waitFor();
+    await page.getByRole('button', { name: 'Back to what was shipped' }).click();
+    await page.getByText('Version 2').waitFor();
+    expect(ada.faults).toEqual([]);
+  });
+
+  itWithWords('publishes words that count at once, and takes them back', async () => {
+    const { page } = ada;
+    await page.goto(`${origin}/studio`);
+    await page.getByRole('link', { name: /^Support replied, English/ }).click();
+    await page.locator('.frames[data-shows]').waitFor();
+    await page.getByRole('textbox', { name: 'Support replied in English' }).focus();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type('Written in the studio.');
+    await page.getByText(/^Saved \d/).waitFor();
+    await page.getByRole('button', { name: 'Publish…' }).click();
+    await page.getByLabel('Why').fill('A sentence more');
+    await page.getByRole('button', { name: 'Publish now', disabled: false }).click();
+    await page.getByText('Published: the next mail says it').waitFor();
+    await page.getByRole('link', { name: 'History' }).click();
+    await page.locator('ins', { hasText: 'Written in the studio' }).waitFor();
+    await page.getByRole('button', { name: 'Roll back to this' }).last().click();
+    await page.getByLabel('Why').fill('Too much');
+    await page.getByRole('button', { name: 'Roll back', exact: true }).click();
+    await page.getByText('Rolled back: the next mail says it').waitFor();
+    expect(ada.faults).toEqual([]);
+  });
 });
 
 /** A security key that is touched at once. */
