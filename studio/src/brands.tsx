@@ -83,9 +83,11 @@ function BrandEditor({ brand, reload }: { brand: Brand; reload: () => void }) {
   const problem = problemsOf(error);
   const save = () =>
     run(async () => {
-      const { key, logo: _logo, sources: _sources, senderDomains: _domains, history: _history, ...settings } = edited;
-      const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== ''));
-      await call('PUT', `brands/${key}`, given);
+      const { version, name, sender, contact, footer, radius, light, dark } = edited;
+      const given = { version, name, sender, contact, footer, radius, light, dark };
+      // What is empty is left out: there is none then.
+      const settings = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
+      await call('PUT', `brands/${brand.key}`, settings);
     }).then((isDone) => {
       if (!isDone) return;
       say('Saved: the next mail looks like it');
@@ -145,6 +147,24 @@ function BrandEditor({ brand, reload }: { brand: Brand; reload: () => void }) {
               />
             )}
           </Field>
+          {typeof edited.footer === 'object' &&
+            Object.entries(edited.footer).map(([tag, line]) => (
+              <Field key={tag} label={`Last line of each mail, ${tag}`} error={problem.get('footer')}>
+                {(ids) => (
+                  <input
+                    {...ids}
+                    lang={tag}
+                    dir="auto"
+                    required
+                    maxLength={300}
+                    value={line}
+                    onChange={(event) =>
+                      set({ footer: { ...(edited.footer as Record<string, string>), [tag]: event.target.value } })
+                    }
+                  />
+                )}
+              </Field>
+            ))}
           {typeof edited.footer !== 'object' && (
             <Field label="Last line of each mail" error={problem.get('footer')}>
               {(ids) => (

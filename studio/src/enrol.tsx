@@ -11,21 +11,22 @@ interface Invited {
   expiresAt: string;
 }
 
-/** The token stands behind `#`, which no server and no log sees; it leaves the address bar at once. */
-function takeToken(): string {
-  const token = location.hash.slice(1);
-  if (token) history.replaceState(null, '', location.pathname);
-  return token;
-}
-
 /** The operator's first start, or somebody who was invited: both make their first passkey. */
 export default function EnrolPage({ kind }: { kind: 'first' | 'invitation' }) {
   useTitle(kind === 'first' ? 'Welcome' : 'You are invited');
-  const [token] = useState(takeToken);
+  // It stands behind `#`, which no server and no log sees, and leaves the address bar at once.
+  const [token] = useState(() => location.hash.slice(1));
   const [invited, setInvited] = useState<Invited | null>(null);
   const [refused, setRefused] = useState<ApiError | null>(null);
   const [person, setPerson] = useState({ name: '', email: '' });
   const { busy, error, run } = useAction();
+  useEffect(() => {
+    history.replaceState(null, '', location.pathname);
+    // Another link opened in this tab.
+    const another = () => location.reload();
+    addEventListener('hashchange', another);
+    return () => removeEventListener('hashchange', another);
+  }, []);
   useEffect(() => {
     if (!token) return;
     call<Invited>('POST', 'invitation', { token }).then(setInvited, (problem: unknown) =>

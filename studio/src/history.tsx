@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { call, get, may, place, query, type Publication, type Segment } from './api.js';
 import { WhyDialog } from './decisions.js';
 import { Link } from './router.js';

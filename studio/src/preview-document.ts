@@ -68,7 +68,7 @@ function withoutInline(html: string, nonce: string): string {
 }
 
 /** Makes what asks for a colour scheme true or false, whatever the reader of the studio prefers. */
-export function inScheme(css: string, scheme: 'light' | 'dark'): string {
+function inScheme(css: string, scheme: 'light' | 'dark'): string {
   return css
     .replace(/\(\s*prefers-color-scheme\s*:\s*(light|dark)\s*\)/g, (_whole, asked: string) =>
       asked === scheme ? '(min-width: 0)' : '(max-width: 0)',

@@ -315,5 +315,5 @@ function ago(milliseconds: number): string {
   return relative.format(Math.round(seconds / 86_400), 'day');
 }
 
-export const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
+const isMac = /Mac|iPhone|iPad/.test(navigator.platform);
 export const modifier = isMac ? '⌘' : 'Ctrl ';

@@ -270,7 +270,7 @@ export async function startStudioDouble(): Promise<StudioDouble> {
   const brands = new Map(['default', 'sample'].map((key) => [key, { version: 0, look: loadBrand(templates, key) }]));
   const brandView = (key: string) => {
     const { version, look } = brands.get(key)!;
-    const { logo: _logo, ...settings } = look;
+    const { logo: _, ...settings } = look;
     return {
       ...{ ...settings, key, version, logo: null, sources: ['default'], senderDomains: ['postern.example'] },
       history: version ? [{ version, at: ago(0), usedFrom: ago(0), by: { id: 'usr_1', name: double.me.name } }] : [],

@@ -265,35 +265,36 @@ describeInBrowser('the studio’s pages, on a double of its API', () => {
   }
 });
 
-// The words' part of the API comes on its own; until it is there these journeys are left out, and say so by name.
-const hasWords = existsSync(join(packageRoot, 'src', 'studio', 'words.controller.ts'));
-const itWithWords = hasWords ? it : it.skip;
-
-describeInBrowser('the studio’s pages, on the real gateway', () => {
-  let browser: Browser;
-  let test: TestGateway;
-  let origin: string;
-  let ada: TestBrowser;
-  beforeAll(async () => {
-    browser = await launchBrowser();
-    test = await createGateway();
-    // A browser keeps passkeys for names, not for addresses.
-    origin = test.url.replace('127.0.0.1', 'localhost');
-    await test.restart({ PUBLIC_URL: origin });
-    ada = await openBrowser(browser, origin, wide);
-    await withAuthenticator(ada.page);
-    await ada.page.goto(`${origin}/studio/first#${await firstToken(test)}`);
-    await ada.page.getByLabel('Your name').fill('Ada');
-    await ada.page.getByLabel('Your e-mail address').fill('ada@support.example');
-    await ada.page.getByRole('button', { name: 'Make a passkey' }).click();
-    await ada.page.getByRole('navigation', { name: 'Studio' }).waitFor();
-  });
-  afterAll(async () => {
+/** A gateway of its own, with Ada as its first admin in a browser. */
+async function openStudio() {
+  const browser = await launchBrowser();
+  const test = await createGateway();
+  // A browser keeps passkeys for names, not for addresses.
+  const origin = test.url.replace('127.0.0.1', 'localhost');
+  await test.restart({ PUBLIC_URL: origin });
+  const ada = await openBrowser(browser, origin, wide);
+  await withAuthenticator(ada.page);
+  await ada.page.goto(`${origin}/studio/first#${await firstToken(test)}`);
+  await ada.page.getByLabel('Your name').fill('Ada');
+  await ada.page.getByLabel('Your e-mail address').fill('ada@support.example');
+  await ada.page.getByRole('button', { name: 'Make a passkey' }).click();
+  await ada.page.getByRole('navigation', { name: 'Studio' }).waitFor();
+  const close = async () => {
     await browser.close();
     await test.close();
+  };
+  return { browser, test, origin, ada, close };
+}
+
+describeInBrowser('the studio’s pages, on the real gateway', () => {
+  let studio: Awaited<ReturnType<typeof openStudio>>;
+  beforeAll(async () => {
+    studio = await openStudio();
   });
+  afterAll(() => studio.close());
 
   it('lets the first one in, who invites another, and both sign in by passkey', async () => {
+    const { browser, test, origin, ada } = studio;
     const { page } = ada;
     await page.getByRole('link', { name: 'People' }).click();
     await page.getByLabel('E-mail address').fill('ben@support.example');
@@ -322,6 +323,7 @@ describeInBrowser('the studio’s pages, on the real gateway', () => {
   });
 
   it('shows the own passkeys and sessions, and names them', async () => {
+    const { origin, ada } = studio;
     const { page } = ada;
     await page.goto(`${origin}/studio/account`);
     await page.getByText('here', { exact: true }).waitFor();
@@ -333,6 +335,7 @@ describeInBrowser('the studio’s pages, on the real gateway', () => {
   });
 
   it('changes a brand, and says which colours nobody could read', async () => {
+    const { origin, ada } = studio;
     const { page } = ada;
     await page.goto(`${origin}/studio/brands`);
     await page.getByLabel('Quiet text').fill('#c0c6cc');
@@ -348,8 +351,20 @@ describeInBrowser('the studio’s pages, on the real gateway', () => {
     await page.getByText('Version 2').waitFor();
     expect(ada.faults).toEqual([]);
   });
+});
 
-  itWithWords('publishes words that count at once, and takes them back', async () => {
+// The words' part of the API comes by itself; until it is there this journey is left out by name.
+const hasWords = existsSync(join(packageRoot, 'src', 'studio', 'words.controller.ts'));
+
+(hasWords ? describeInBrowser : describe.skip)('words, on the real gateway', () => {
+  let studio: Awaited<ReturnType<typeof openStudio>>;
+  beforeAll(async () => {
+    studio = await openStudio();
+  });
+  afterAll(() => studio.close());
+
+  it('count at once when they are published, and are taken back', async () => {
+    const { origin, ada } = studio;
     const { page } = ada;
     await page.goto(`${origin}/studio`);
     await page.getByRole('link', { name: /^Support replied, English/ }).click();
