@@ -37,6 +37,8 @@ export default function ConflictDialog({ mine, conflict, locale, isSentences, on
       revertControls: 'a-to-b',
     });
     view.current = made;
+    // Whoever was writing goes on writing, and presses no button by it.
+    made.b.focus();
     return () => made.destroy();
     // Both as they were when the conflict showed.
   }, [conflict]);

@@ -20,6 +20,8 @@ const ACTIVE = 'script, iframe, object, embed, base, meta[http-equiv], link:not(
 export async function previewDocument(html: string, look: PreviewLook, fetched: Fetched = fetchOwn): Promise<string> {
   const page = new DOMParser().parseFromString(withoutInline(html, look.nonce), 'text/html');
   for (const element of page.querySelectorAll(ACTIVE)) element.remove();
+  for (const element of page.querySelectorAll('*'))
+    for (const name of element.getAttributeNames()) if (name.startsWith('on')) element.removeAttribute(name);
   await Promise.all([
     ...[...page.querySelectorAll<HTMLLinkElement>('link[rel=stylesheet]')].map(async (link) => {
       const sheet = page.createElement('style');

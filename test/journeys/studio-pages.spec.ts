@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { packageRoot } from '../../src/config.js';
 import { describeInBrowser, launchBrowser, openBrowser, type TestBrowser } from '../support/browser.js';
-import { createGateway, type TestGateway } from '../support/gateway.js';
+import { createGateway } from '../support/gateway.js';
 import { firstToken, tokenMailedTo } from '../support/studio.js';
 import { startStudioDouble, type StudioDouble } from './studio-double.js';
 import { showStudioScene, studioScenes } from './studio-scenes.js';
@@ -159,7 +159,8 @@ describeInBrowser('the studio’s pages, on a double of its API', () => {
     await type(' too');
     await page.getByRole('heading', { name: 'Jonas Weber changed this too' }).waitFor();
     expect(double.drafts.get(place)!.text).toContain('Theirs');
-    await page.getByRole('textbox', { name: 'Your words' }).click();
+    // Whoever was writing goes on in their own words.
+    await page.waitForFunction(() => document.activeElement?.getAttribute('aria-label') === 'Your words');
     await page.keyboard.press('Control+End');
     await page.keyboard.type(' and Theirs');
     await page.getByRole('button', { name: 'Save what is on the right' }).click();
@@ -198,6 +199,25 @@ describeInBrowser('the studio’s pages, on a double of its API', () => {
     await page.getByText('✓ No problems').waitFor();
     await page.getByText(/^Saved \d/).waitFor();
     expect(double.drafts.get(place)!.text).toContain('{{ticketNumber}}');
+  });
+
+  it('runs nothing in a preview, and asks nobody else for anything', async () => {
+    const evil = `<script>top.hacked = 1</script><img src="https://evil.example/x.png" onerror="top.hacked = 1"><base href="https://evil.example"><iframe src="/studio"></iframe><p style="background: url(https://evil.example/y.png)">Hello</p>`;
+    double.drafts.set('pages/en', {
+      ...{ text: JSON.stringify({ 'landing.title': evil }), version: 1, base: 'shipped:1', state: 'draft' },
+      ...{ by: 'Jonas Weber', at: new Date().toISOString(), note: '', publishAt: null },
+    });
+    await page.goto(`${double.url}/studio/words/pages/en`);
+    await page.locator('.frames[data-shows]').waitFor();
+    const frame = page.locator('.frame:not(.frame--behind)');
+    await frame.contentFrame().getByText('Hello').waitFor();
+    expect(await frame.getAttribute('sandbox')).toBe('');
+    expect(await frame.contentFrame().locator('script, iframe, base, [onerror]').count()).toBe(0);
+    expect(await page.evaluate(() => 'hacked' in globalThis)).toBe(false);
+    // The policy stops what a style sheet wants from elsewhere, and says so; nothing was sent.
+    const said = visitor.faults.splice(0);
+    expect(said.filter((fault) => fault.startsWith('request'))).toEqual([]);
+    expect(said.every((fault) => fault.includes('evil.example/y.png'))).toBe(true);
   });
 
   it('completes what these words may name', async () => {
