@@ -6,6 +6,7 @@ RUN npm ci
 COPY tsconfig.json ormconfig.ts ./
 COPY scripts scripts
 COPY src src
+COPY studio studio
 COPY templates templates
 RUN npm run build && npm prune --omit=dev
 
@@ -17,6 +18,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/templates templates
 COPY --from=build /app/dist/src dist/src
+COPY --from=build /app/dist/studio dist/studio
 COPY --from=build /app/dist/templates/shells dist/templates/shells
 RUN mkdir /data && chown node:node /data
 USER node

@@ -1,4 +1,4 @@
-// Builds everything into dist/: the program by tsc, then the mails' shells by the layouts it compiled.
+// Builds everything into dist/: the program by tsc, the mails' shells by the layouts it compiled, the studio by Vite.
 // With --if-needed it does nothing while dist/ is newer than what it was made of.
 import { spawnSync } from 'node:child_process';
 import {
@@ -20,6 +20,7 @@ const dist = join(root, 'dist');
 const stamp = join(dist, '.built');
 const sources = [
   'src',
+  'studio',
   'templates',
   'demo',
   'test/bench',
@@ -40,6 +41,7 @@ rmSync(stamp, { force: true });
 await step('program', compile);
 await step('leftovers', prune);
 await step('mail layouts', renderShells);
+await step('studio', buildStudio);
 writeFileSync(stamp, '');
 // What was saved while the build ran is newer than the build.
 utimesSync(stamp, startedAt, startedAt);
@@ -127,6 +129,16 @@ async function renderShells() {
   }
   if (made.length === 0) throw new Error('templates/layouts has no layout with a default export.');
   return made.join(', ');
+}
+
+/** The studio's pages, for the browser. They stay as they are while what they are made of does. */
+async function buildStudio() {
+  const page = join(dist, 'studio', 'index.html');
+  const madeOf = ['studio', 'package-lock.json'].map((name) => newest(join(root, name)));
+  if (existsSync(page) && Math.max(...madeOf) <= statSync(page).mtimeMs) return 'unchanged';
+  const { build } = await import('vite');
+  await build({ configFile: join(root, 'studio', 'vite.config.js') });
+  return '';
 }
 
 /** Whoever reads meanwhile finds the old shell or the new one, never half of one. */

@@ -41,8 +41,7 @@ function policy(nonce: string): string {
     "default-src 'none'",
     "script-src 'self'",
     `style-src 'self' 'nonce-${nonce}'`,
-    // Previews are mails, whose styles stand in attributes; a frame made by `srcdoc` has the policy of its page.
-    "style-src-attr 'unsafe-inline'",
+    // A preview, made by `srcdoc`, has this policy too: the front end makes rules of its `style` attributes.
     "img-src 'self' data: blob:",
     "font-src 'self'",
     "connect-src 'self'",

@@ -12,6 +12,7 @@ import { People } from './people.js';
 import { Previews } from './previews.js';
 import { SignInController } from './sign-in.controller.js';
 import { StudioGuard } from './studio.guard.js';
+import { StudioPagesController } from './studio-pages.controller.js';
 import { StudioSessions } from './studio-session.js';
 import { WordsBoard } from './words-board.js';
 import { WordsController } from './words.controller.js';
@@ -20,7 +21,7 @@ import { WordsExchange } from './words-exchange.js';
 
 @Module({
   imports: [TemplatesModule, DeliveryModule, PortalModule],
-  controllers: [SignInController, PeopleController, BrandsController, WordsController],
+  controllers: [SignInController, PeopleController, BrandsController, WordsController, StudioPagesController],
   providers: [
     ...[People, Invitations, Passkeys, Challenges, OidcSignIn, StudioSessions, StudioGuard],
     ...[WordsDesk, WordsBoard, Previews, WordsExchange],

@@ -58,9 +58,10 @@ export async function openBrowser(
       faults.push(`request to ${request.url()}`);
   });
   context.on('response', (response) => {
-    // What the page's own script asks may be refused: a session that is over (404), a file that is not taken (422).
+    // What the page's own script asks may be refused: a session that is over (401, 404), a draft
+    // that somebody else changed (409), a file that is not taken (422).
     const isScripted = ['fetch', 'xhr', 'eventsource'].includes(response.request().resourceType());
-    const isAnswer = isScripted && [404, 422].includes(response.status());
+    const isAnswer = isScripted && [401, 404, 409, 410, 422].includes(response.status());
     if (response.status() >= 400 && !isAnswer && !response.request().isNavigationRequest())
       faults.push(`${response.status()} for ${response.url()}`);
   });

@@ -1,0 +1,137 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { ApiError, call, place, type Conflict, type Problem } from './api.js';
+import { asApiError } from './ui.js';
+
+export type Saving =
+  | { state: 'unchanged' }
+  | { state: 'waiting' }
+  | { state: 'saving' }
+  | { state: 'saved'; at: Date }
+  | { state: 'offline' }
+  | { state: 'refused'; error: ApiError }
+  | { state: 'conflict'; conflict: Conflict };
+
+const AFTER_LAST_KEY_MS = 800;
+const AGAIN_MS = 4000;
+
+interface Kept {
+  text: string;
+  version: number;
+}
+
+const keptAs = (key: string, locale: string) => `words ${key}/${locale}`;
+
+/** What was typed here and never reached the server, if anything. */
+export function keptText(key: string, locale: string): Kept | null {
+  try {
+    return JSON.parse(localStorage.getItem(keptAs(key, locale)) ?? 'null') as Kept | null;
+  } catch {
+    return null; // somebody else's, or the browser keeps nothing
+  }
+}
+
+export interface Autosave {
+  saving: Saving;
+  changed: (text: string) => void;
+  /** True once all is saved; false where that did not work, and the person was told why. */
+  flush: () => Promise<boolean>;
+  /** Goes on with this text over that version, after a conflict. */
+  settle: (text: string, version: number) => Promise<boolean>;
+  /** From here on the words are made of these: shipped ones that were merged into them. Saved with the next change. */
+  rebase: (base: string) => void;
+  forget: () => void;
+  version: () => number;
+}
+
+/** Saves the draft a moment after each change, one request at a time; until it is saved the browser keeps it too. */
+export function useAutosave(
+  key: string,
+  locale: string,
+  start: { version: number; base: string },
+  onSaved: (problems: Problem[]) => void,
+): Autosave {
+  const [saving, setSaving] = useState<Saving>({ state: 'unchanged' });
+  const now = useRef({ text: null as string | null, saved: null as string | null, ...start });
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const underWay = useRef<Promise<boolean> | null>(null);
+  const told = useRef(onSaved);
+  told.current = onSaved;
+
+  const save = useCallback(async (): Promise<boolean> => {
+    clearTimeout(timer.current);
+    if (underWay.current) await underWay.current;
+    const { text, saved, version, base } = now.current;
+    if (text === null || text === saved) return true;
+    setSaving({ state: 'saving' });
+    const work = call<{ version: number; problems: Problem[] }>('PUT', place('drafts', key, locale), {
+      ...{ text, version, base },
+    }).then(
+      (answer) => {
+        Object.assign(now.current, { version: answer.version, saved: text });
+        if (now.current.text === text) {
+          localStorage.removeItem(keptAs(key, locale));
+          setSaving({ state: 'saved', at: new Date() });
+        }
+        told.current(answer.problems ?? []);
+        return true;
+      },
+      (problem: unknown) => {
+        const error = asApiError(problem);
+        if (error.code === 'draft-conflict')
+          setSaving({ state: 'conflict', conflict: error.body as unknown as Conflict });
+        else if (error.status === 0) {
+          setSaving({ state: 'offline' });
+          timer.current = setTimeout(() => void save(), AGAIN_MS);
+        } else setSaving({ state: 'refused', error });
+        return false;
+      },
+    );
+    underWay.current = work;
+    const isSaved = await work;
+    underWay.current = null;
+    return isSaved;
+  }, [key, locale]);
+
+  const changed = useCallback(
+    (text: string) => {
+      now.current.text = text;
+      try {
+        localStorage.setItem(keptAs(key, locale), JSON.stringify({ text, version: now.current.version }));
+      } catch {
+        // The browser keeps nothing: the server does in a moment.
+      }
+      setSaving((last) => (last.state === 'conflict' ? last : { state: 'waiting' }));
+      clearTimeout(timer.current);
+      timer.current = setTimeout(() => void save(), AFTER_LAST_KEY_MS);
+    },
+    [key, locale, save],
+  );
+
+  useEffect(() => {
+    const back = () => void save();
+    addEventListener('online', back);
+    return () => {
+      removeEventListener('online', back);
+      clearTimeout(timer.current);
+      void save();
+    };
+  }, [save]);
+
+  const forget = useCallback(() => {
+    clearTimeout(timer.current);
+    now.current.text = null;
+    localStorage.removeItem(keptAs(key, locale));
+  }, [key, locale]);
+
+  const settle = useCallback(
+    (text: string, version: number) => {
+      Object.assign(now.current, { text, version, saved: null });
+      return save();
+    },
+    [save],
+  );
+
+  const rebase = useCallback((base: string) => Object.assign(now.current, { base, saved: null }), []);
+
+  return { saving, changed, flush: save, settle, rebase, forget, version: () => now.current.version };
+}

@@ -1,0 +1,446 @@
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { call, get, may, place, type Problem, type Words, type WordsKey } from './api.js';
+import { keptText, useAutosave, type Saving } from './autosave.js';
+import { CodeEditor, type EditorHandle } from './code-editor.js';
+import { TestMailDialog, PublishDialog, SubmitDialog, WhyDialog } from './decisions.js';
+import { InsertPlural, InsertVariable } from './insert.js';
+import { PreviewPane } from './preview.js';
+import { Link, useGuard, usePath } from './router.js';
+import { useSession } from './session.js';
+import { Button, Notice, StateMark, Time, useAction, useLoad, useTitle, Waiting, Failure, modifier } from './ui.js';
+
+const ConflictDialog = lazy(() => import('./conflict.js'));
+const ThreeWayDialog = lazy(() => import('./three-way.js'));
+
+export default function EditorPage({ words: key, locale }: { words: string; locale: string }) {
+  const [loaded, reload] = useLoad((signal) => get<Words>(place('words', key, locale), signal), [key, locale]);
+  const [turn, setTurn] = useState(0);
+  const { board } = useSession();
+  const again = useCallback(() => {
+    setTurn((last) => last + 1);
+    reload();
+  }, [reload]);
+  if (loaded.state !== 'here')
+    return (
+      <div className="page">
+        <Waiting what="These words" loaded={loaded} again={reload} />
+      </div>
+    );
+  const known = board.state === 'here' ? board.value : null;
+  const about = known?.keys.find((one) => one.key === key) ?? { key, title: key, kind: 'mail' as const };
+  const language = known?.locales.find(({ tag }) => tag === locale) ?? {
+    tag: locale,
+    name: locale,
+    dir: 'ltr' as const,
+  };
+  // Another draft or publication is another editor: its text, version and history begin anew.
+  const which = `${turn} ${loaded.value.draft?.state} ${loaded.value.base} ${loaded.value.draft ? 'draft' : ''}`;
+  return <Editor key={which} about={about} language={language} words={loaded.value} reload={again} />;
+}
+
+interface EditorProps {
+  about: WordsKey;
+  language: { tag: string; name: string; dir: 'ltr' | 'rtl' };
+  words: Words;
+  reload: () => void;
+}
+
+type Open =
+  'submit' | 'publish' | 'discard' | 'variable' | 'plural' | 'three-way' | { sample: number; brand: string } | null;
+
+const CHECK_MS = 120;
+
+function Editor({ about, language, words, reload }: EditorProps) {
+  const { key, title, kind } = about;
+  const { tag: locale, name, dir } = language;
+  useTitle(`${title}, ${name}`);
+  const { me, board, reloadBoard, say } = useSession();
+  const kept = useMemo(() => keptText(key, locale), [key, locale]);
+  const { draft } = words;
+  const begin = kept?.text ?? draft?.text ?? words.text;
+  const isLocked = draft?.state === 'submitted' || draft?.state === 'scheduled';
+  const [text, setText] = useState(begin);
+  const [problems, setProblems] = useState<Problem[]>(words.problems);
+  const [hasDraft, setHasDraft] = useState(draft !== null || kept !== null);
+  const [open, setOpen] = useState<Open>(null);
+  const [showsSource, setShowsSource] = useState(locale !== 'en');
+  const editor = useRef<EditorHandle>(null);
+  const autosave = useAutosave(key, locale, { version: kept?.version ?? draft?.version ?? 0, base: words.base }, () =>
+    setHasDraft(true),
+  );
+  const { saving, changed, flush } = autosave;
+  const withdraw = useAction();
+  const isSentences = kind === 'pages';
+  const cell = board.state === 'here' ? board.value.cells[key]?.[locale] : undefined;
+  const shippedChanged = cell?.shippedChanged ?? false;
+
+  useEffect(() => {
+    if (kept) changed(kept.text);
+    // Once, at the start.
+  }, []);
+
+  useEffect(() => {
+    const ending = new AbortController();
+    const timer = setTimeout(
+      () =>
+        call<{ problems: Problem[] }>('POST', 'check', { key, locale, text }, ending.signal).then(
+          (found) => setProblems(found.problems),
+          () => undefined, // the save tells of what is wrong with the connection
+        ),
+      CHECK_MS,
+    );
+    return () => {
+      clearTimeout(timer);
+      ending.abort();
+    };
+  }, [key, locale, text]);
+
+  // From the search: the line it was found on.
+  const line = new URLSearchParams(usePath().split('?')[1] ?? '').get('line');
+  useEffect(() => {
+    if (line) editor.current?.goTo(Number(line));
+  }, [line]);
+
+  useGuard(
+    useCallback(() => {
+      if (saving.state !== 'refused' && saving.state !== 'conflict') return true;
+      return confirm('Your last changes are not saved. Leave all the same? They stay in this browser.');
+    }, [saving.state]),
+  );
+
+  const leave = (said: string) => {
+    setOpen(null);
+    say(said);
+    reloadBoard();
+    reload();
+  };
+
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (!(event.metaKey || event.ctrlKey) || event.altKey) return;
+      if (event.key.toLowerCase() === 's') void flush().then((isSaved) => isSaved && say('Saved'));
+      else if (event.key === 'Enter') setOpen(may(me, 'publisher') ? 'publish' : 'submit');
+      else return;
+      event.preventDefault();
+    };
+    addEventListener('keydown', pressed, true);
+    return () => removeEventListener('keydown', pressed, true);
+  }, [flush, me, say]);
+
+  const errors = problems.filter(({ severity }) => severity === 'error').length;
+  return (
+    <div className="editor">
+      <header className="editor__head">
+        <p className="crumbs">
+          <Link href="/studio">Board</Link> <span aria-hidden="true">/</span>{' '}
+          <Link href={`/studio/matrix/${key}`}>{title}</Link> <span aria-hidden="true">/</span>
+        </p>
+        <h1>
+          <span className="unseen">{title}, </span>
+          {name} <code>{locale}</code>
+        </h1>
+        <StateMark state={hasDraft ? (draft?.state ?? 'draft') : (cell?.state ?? 'shipped')} />
+        <SavingState saving={saving} draft={draft} />
+        <span className="editor__actions">
+          <Link className="button button--quiet" href={`/studio/history/${key}/${locale}`}>
+            History
+          </Link>
+          {isLocked ? (
+            <Button
+              busy={withdraw.busy}
+              onClick={() =>
+                void withdraw.run(async () => {
+                  await call('POST', place('drafts', key, locale, 'withdraw'), {});
+                  leave('It is a draft again');
+                })
+              }
+            >
+              Back to draft
+            </Button>
+          ) : (
+            hasDraft && (
+              <Button kind="quiet" onClick={() => setOpen('discard')}>
+                Discard draft
+              </Button>
+            )
+          )}
+          {hasDraft && !isLocked && <Button onClick={() => setOpen('submit')}>Ask for review</Button>}
+          {hasDraft && may(me, 'publisher') && draft?.state !== 'scheduled' && (
+            <Button kind="primary" title={`${modifier}Enter`} onClick={() => setOpen('publish')}>
+              Publish…
+            </Button>
+          )}
+        </span>
+      </header>
+      <Failure error={withdraw.error} />
+      <div className="editor__notes">
+        {isLocked && (
+          <Notice kind="info" title={draft.state === 'submitted' ? 'In review' : 'Scheduled'}>
+            {' '}
+            {draft.by} · <Time at={draft.at} />
+            {draft.publishAt && <> · counts from {new Date(draft.publishAt).toLocaleString()}</>}
+            {draft.note ? ` · “${draft.note}”` : ''}. Take it back to draft to change it.
+          </Notice>
+        )}
+        {kept && !draft && <Notice kind="info" title="Found in this browser: words that were never saved." />}
+        {shippedChanged && (
+          <Notice kind="warning" title="A new version of Postern came with other words here.">
+            {' '}
+            Yours still count.{' '}
+            <Button kind="quiet" onClick={() => setOpen('three-way')}>
+              Compare and merge
+            </Button>
+          </Notice>
+        )}
+        {saving.state === 'refused' && (
+          <Notice kind="error" title="Not saved: these words cannot be used.">
+            {' '}
+            {saving.error.message} Your draft is as it was before.
+          </Notice>
+        )}
+      </div>
+      <div className={showsSource ? 'panes panes--three' : 'panes'}>
+        {showsSource && (
+          <section className="pane" aria-label="English">
+            <header className="pane__head">
+              <h2>English</h2>
+              <Button kind="quiet" aria-label="Hide English" onClick={() => setShowsSource(false)}>
+                Hide
+              </Button>
+            </header>
+            <CodeEditor
+              label="English words, to read"
+              text={words.source}
+              locale="en"
+              isRtl={false}
+              isSentences={isSentences}
+              isReadOnly
+            />
+          </section>
+        )}
+        <section className="pane" aria-label="Words">
+          <header className="pane__head">
+            <h2>{name}</h2>
+            <div role="toolbar" aria-label="Insert" className="pane__tools">
+              <Button kind="quiet" disabled={isLocked} onClick={() => setOpen('variable')}>
+                + Variable
+              </Button>
+              {kind === 'mail' && (
+                <Button kind="quiet" disabled={isLocked} onClick={() => toButton(text, editor.current)}>
+                  + Link button
+                </Button>
+              )}
+              <Button kind="quiet" disabled={isLocked} onClick={() => setOpen('plural')}>
+                + Plural
+              </Button>
+              <Button kind="quiet" onClick={() => editor.current?.find()}>
+                Find
+              </Button>
+              {!showsSource && (
+                <Button kind="quiet" onClick={() => setShowsSource(true)}>
+                  English
+                </Button>
+              )}
+            </div>
+          </header>
+          <CodeEditor
+            ref={editor}
+            label={`${title} in ${name}`}
+            text={begin}
+            locale={locale}
+            isRtl={dir === 'rtl'}
+            isSentences={isSentences}
+            isReadOnly={isLocked}
+            problems={problems}
+            words={words}
+            onChange={(next) => {
+              setText(next);
+              changed(next);
+            }}
+          />
+          <Problems problems={problems} errors={errors} editor={editor.current} isLocked={isLocked} />
+          <p className="promise">{promiseOf(key, kind)}</p>
+        </section>
+        <PreviewPane
+          words={key}
+          locale={locale}
+          kind={kind}
+          text={text}
+          brands={me.settings.brands}
+          onTestMail={(sample, brand) => setOpen({ sample, brand })}
+        />
+      </div>
+      <Suspense>
+        {saving.state === 'conflict' && (
+          <ConflictDialog
+            mine={text}
+            conflict={saving.conflict}
+            locale={locale}
+            isSentences={isSentences}
+            onSettled={async (merged) => {
+              editor.current?.replace(merged);
+              return autosave.settle(merged, saving.conflict.theirs?.version ?? 0);
+            }}
+          />
+        )}
+        {open === 'three-way' && (
+          <ThreeWayDialog
+            words={key}
+            locale={locale}
+            onTake={(merged) => {
+              if (words.shipped) autosave.rebase(`shipped:${words.shipped.hash}`);
+              editor.current?.replace(merged);
+              setOpen(null);
+            }}
+            onClose={() => setOpen(null)}
+          />
+        )}
+      </Suspense>
+      {open === 'variable' && (
+        <InsertVariable
+          words={words}
+          isSentences={isSentences}
+          onInsert={(inserted) => {
+            setOpen(null);
+            setTimeout(() => editor.current?.insert(inserted));
+          }}
+          onClose={() => setOpen(null)}
+        />
+      )}
+      {open === 'plural' && (
+        <InsertPlural
+          vocabulary={words.vocabulary}
+          locale={locale}
+          language={name}
+          isSentences={isSentences}
+          onInsert={(inserted) => {
+            setOpen(null);
+            setTimeout(() => editor.current?.insert(inserted));
+          }}
+          onClose={() => setOpen(null)}
+        />
+      )}
+      {open === 'submit' && (
+        <SubmitDialog
+          words={key}
+          locale={locale}
+          errors={errors}
+          flush={flush}
+          onDone={() => leave('Sent to review')}
+          onClose={() => setOpen(null)}
+        />
+      )}
+      {open === 'publish' && (
+        <PublishDialog
+          words={key}
+          locale={locale}
+          draft={draft}
+          errors={errors}
+          flush={flush}
+          onDone={leave}
+          onClose={() => setOpen(null)}
+        />
+      )}
+      {open === 'discard' && (
+        <WhyDialog
+          title="Discard this draft?"
+          about="What you wrote here is thrown away. What is published stays as it is."
+          action="Discard draft"
+          isDanger
+          asksWhy={false}
+          work={async () => {
+            autosave.forget();
+            await call('DELETE', place('drafts', key, locale));
+          }}
+          onDone={() => leave('The draft is gone')}
+          onClose={() => setOpen(null)}
+        />
+      )}
+      {open !== null && typeof open === 'object' && (
+        <TestMailDialog words={key} locale={locale} text={text} {...open} onClose={() => setOpen(null)} />
+      )}
+    </div>
+  );
+}
+
+function SavingState({ saving, draft }: { saving: Saving; draft: Words['draft'] }) {
+  const said: Record<Saving['state'], string> = {
+    unchanged: draft ? 'Saved' : 'No changes',
+    waiting: 'Changed…',
+    saving: 'Saving…',
+    saved:
+      saving.state === 'saved'
+        ? `Saved ${saving.at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}`
+        : '',
+    offline: 'Kept in this browser',
+    refused: 'Not saved',
+    conflict: 'Not saved',
+  };
+  return (
+    <span className={`saving saving--${saving.state}`} role="status">
+      {said[saving.state]}
+    </span>
+  );
+}
+
+interface ProblemsProps {
+  problems: Problem[];
+  errors: number;
+  editor: EditorHandle | null;
+  isLocked: boolean;
+}
+
+function Problems({ problems, errors, editor, isLocked }: ProblemsProps) {
+  return (
+    <section className="problems" aria-label="Problems">
+      <p role="status" className={errors ? 'problems__sum problems__sum--error' : 'problems__sum'}>
+        {problems.length === 0
+          ? '✓ No problems'
+          : `${problems.length === 1 ? '1 problem' : `${problems.length} problems`}${errors ? ': it cannot be published like this' : ''}`}
+      </p>
+      {problems.length > 0 && (
+        <ul>
+          {problems.map((problem, index) => (
+            <li key={index} className={`problem problem--${problem.severity}`}>
+              <button
+                type="button"
+                className="problem__place"
+                onClick={() => editor?.goTo(problem.line, problem.column)}
+              >
+                <span className="unseen">{problem.severity}, go to </span>
+                line {problem.line}
+              </button>
+              <span>{problem.message}</span>
+              {problem.fix && !isLocked && (
+                <Button kind="quiet" onClick={() => editor?.apply(problem.fix!)}>
+                  {problem.fix.label}
+                </Button>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+/** What these words cannot break, whatever is written. */
+function promiseOf(key: string, kind: WordsKey['kind']): string {
+  if (kind === 'pages') return 'Forms and buttons stand in the page itself: no words can remove them.';
+  if (kind === 'frame') return 'These words stand around every mail. The link and the code are placed by the layout.';
+  if (key === 'access-code') return 'The code cannot be lost: the layout places it in every mail, below your words.';
+  return 'The link cannot be lost: the layout places the button and the address below your words, in every mail.';
+}
+
+/** The button itself is always there; its words are the field `button`. */
+function toButton(text: string, editor: EditorHandle | null): void {
+  const lines = text.split('\n');
+  const at = lines.findIndex((line) => /^["']?button["']?\s*:/.test(line));
+  if (at >= 0) return editor?.goTo(at + 1, lines[at]!.length + 1);
+  const end = lines.findIndex((line, index) => index > 0 && /^---\s*$/.test(line));
+  if (end >= 0) {
+    const next = [...lines.slice(0, end), 'button: ', ...lines.slice(end)];
+    editor?.replace(next.join('\n'));
+    editor?.goTo(end + 1, 9);
+  }
+}

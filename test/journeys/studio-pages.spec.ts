@@ -1,0 +1,431 @@
+import axe from 'axe-core';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { packageRoot } from '../../src/config.js';
+import { describeInBrowser, launchBrowser, openBrowser, type TestBrowser } from '../support/browser.js';
+import { createGateway } from '../support/gateway.js';
+import { firstToken, tokenMailedTo } from '../support/studio.js';
+import { startStudioDouble, type StudioDouble } from './studio-double.js';
+import { showStudioScene, studioScenes } from './studio-scenes.js';
+
+const wide: BrowserContextOptions = { viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' };
+const KB = 1024;
+const words = '/studio/words/ticket-replied/de';
+const place = 'ticket-replied/de';
+
+/** The pages themselves, in a browser. Behind them is a double of the API: the API has tests of its own. */
+describeInBrowser('the studio’s pages, on a double of its API', () => {
+  let browser: Browser;
+  let double: StudioDouble;
+  let visitor: TestBrowser;
+  let page: Page;
+  beforeAll(async () => {
+    double = await startStudioDouble();
+    browser = await launchBrowser();
+  });
+  beforeEach(async () => {
+    double.reset();
+    visitor = await openBrowser(browser, double.url, wide);
+    ({ page } = visitor);
+  });
+  afterEach(async () => {
+    await visitor.context.close();
+    expect(visitor.faults).toEqual([]);
+  });
+  afterAll(async () => {
+    await browser.close();
+    await double.close();
+  });
+
+  it.each(studioScenes)('is readable for everybody, on a tablet too: $name', async (scene) => {
+    await showStudioScene(page, double, scene);
+    await page.evaluate(axe.source);
+    expect(await violations(page)).toEqual([]);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    expect(await violations(page, ['color-contrast'])).toEqual([]);
+    await page.setViewportSize({ width: 820, height: 1180 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(820);
+  });
+
+  it('is small: 300 KB in all, the board 120 KB', async () => {
+    const assets = join(packageRoot, 'dist', 'studio', 'assets');
+    const sizes = readdirSync(assets).map((name) => (name.endsWith('.br') ? statSync(join(assets, name)).size : 0));
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(300 * KB);
+    let loaded = 0;
+    page.on('requestfinished', async (request) => {
+      if (request.url().includes('/assets/')) loaded += (await request.sizes()).responseBodySize;
+    });
+    await page.goto(`${double.url}/studio`);
+    await page.getByRole('grid').waitFor();
+    await page.waitForLoadState('networkidle');
+    expect(loaded).toBeGreaterThan(10 * KB);
+    expect(loaded).toBeLessThan(120 * KB);
+  });
+
+  it('can be used within a second', async () => {
+    const times: number[] = [];
+    for (let turn = 0; turn < 3; turn++) {
+      const from = Date.now();
+      await page.goto(`${double.url}/studio`);
+      await page.getByRole('grid').waitFor();
+      times.push(Date.now() - from);
+    }
+    expect(Math.min(...times)).toBeLessThan(1000);
+  });
+
+  it('shows in the preview what was typed, within 150 ms', async () => {
+    await openEditor();
+    await page.keyboard.press('Control+End');
+    const times: number[] = [];
+    for (let turn = 0; turn < 9; turn++) {
+      // It listens before the key is pressed.
+      const watching = await page.evaluateHandle(() => {
+        const frames = document.querySelector('.frames')!;
+        const shown = new Promise<number>((resolve) => {
+          let from = 0;
+          addEventListener('keydown', (event) => (from = event.timeStamp), { capture: true, once: true });
+          new MutationObserver((_changes, observer) => {
+            observer.disconnect();
+            resolve(performance.now() - from);
+          }).observe(frames, { attributeFilter: ['data-shows'] });
+        });
+        return { shown };
+      });
+      await page.keyboard.type('x');
+      times.push(await watching.evaluate(({ shown }) => shown));
+    }
+    const [median] = times.sort((a, b) => a - b).slice(4);
+    expect(median).toBeLessThan(150);
+    const inside = page.frameLocator('.frame:not(.frame--behind)').locator('body');
+    await inside.getByText('xxxxxxxxx').waitFor();
+  });
+
+  it('goes the whole way by the keyboard: passkey, board, words, publishing, back again', async () => {
+    double.isOpen = false;
+    await withAuthenticator(page);
+    await page.goto(`${double.url}/studio/invitation#${double.token}`);
+    await page.getByRole('button', { name: 'Make a passkey' }).waitFor();
+    expect(page.url()).not.toContain(double.token);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('grid').waitFor();
+    await visitor.context.clearCookies();
+    await page.goto(`${double.url}${words}`);
+    await page.getByRole('button', { name: 'Sign in with a passkey' }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**${words}`);
+
+    await page.goto(`${double.url}/studio`);
+    await page.getByRole('link', { name: /^Ticket received, Arabic/ }).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**${words}`);
+    await page.locator('.frames[data-shows]').waitFor();
+    await tabTo('Support replied in German');
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type('Viele Grüße');
+    await page.keyboard.press('Control+s');
+    await page.getByText(/^Saved \d/).waitFor();
+    await page.keyboard.press('Control+Enter');
+    await page.getByLabel('Why').waitFor();
+    await page.keyboard.type('Friendlier');
+    await page.getByRole('button', { name: 'Publish now', disabled: false }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByText('Published: the next mail says it').waitFor();
+    const [published] = double.publications.get(place)!;
+    expect(published).toMatchObject({ why: 'Friendlier', kind: 'publish' });
+    expect(published!.text).toMatch(/Viele Grüße$/);
+
+    await tabTo('History');
+    await page.keyboard.press('Enter');
+    await page.getByText('counts now', { exact: true }).waitFor();
+    await tabTo('Roll back to this');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').getByLabel('Why').waitFor();
+    await page.keyboard.type('Too friendly');
+    await page.keyboard.press('Enter');
+    await page.getByText('Rolled back: the next mail says it').waitFor();
+    expect(double.publications.get(place)![0]).toMatchObject({ kind: 'rollback', why: 'Too friendly' });
+  });
+
+  it('loses nothing when two write the same words', async () => {
+    await openEditor();
+    await type('Mine');
+    await page.getByText(/^Saved \d/).waitFor();
+    const draft = double.drafts.get(place)!;
+    double.drafts.set(place, { ...draft, version: 2, by: 'Jonas Weber', text: draft.text.replace('Mine', 'Theirs') });
+    await type(' too');
+    await page.getByRole('heading', { name: 'Jonas Weber changed this too' }).waitFor();
+    expect(double.drafts.get(place)!.text).toContain('Theirs');
+    // Whoever was writing goes on in their own words.
+    await page.waitForFunction(() => document.activeElement?.getAttribute('aria-label') === 'Your words');
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type(' and Theirs');
+    await page.getByRole('button', { name: 'Save what is on the right' }).click();
+    await page.getByText(/^Saved \d/).waitFor();
+    expect(double.drafts.get(place)).toMatchObject({ version: 3, by: 'Ayu Pratiwi' });
+    expect(double.drafts.get(place)!.text).toContain('Mine too and Theirs');
+  });
+
+  it('keeps what is typed while nothing can be reached, over a reload too', async () => {
+    await openEditor();
+    double.isCut = true;
+    await type('Written on a train');
+    await page.getByText('Kept in this browser').waitFor();
+    expect(double.drafts.size).toBe(0);
+    double.isCut = false;
+    await page.reload();
+    await page.getByText('words that were never saved').waitFor();
+    await page.getByText(/^Saved \d/).waitFor();
+    expect(double.drafts.get(place)!.text).toContain('Written on a train');
+    // Cut connections are what this journey is about.
+    visitor.faults.length = 0;
+  });
+
+  it('says why words are refused, and mends a slip with one click', async () => {
+    await openEditor();
+    await type('Good words');
+    await page.getByText(/^Saved \d/).waitFor();
+    await type('{{{ticketNumber}}}');
+    await page.getByText('Not saved: these words cannot be used.').waitFor();
+    expect(double.drafts.get(place)!.text).toMatch(/Good words$/);
+    await page.keyboard.press('Control+z');
+    await page.keyboard.press('Control+z');
+    await page.keyboard.press('Control+End');
+    await type(' {{ticketNumer}}');
+    await page.getByRole('region', { name: 'Problems' }).getByRole('button', { name: 'write ticketNumber' }).click();
+    await page.getByText('✓ No problems').waitFor();
+    await page.getByText(/^Saved \d/).waitFor();
+    expect(double.drafts.get(place)!.text).toContain('{{ticketNumber}}');
+  });
+
+  it('runs nothing in a preview, and asks nobody else for anything', async () => {
+    const evil = `<script>top.hacked = 1</script><img src="https://evil.example/x.png" onerror="top.hacked = 1"><base href="https://evil.example"><iframe src="/studio"></iframe><p style="background: url(https://evil.example/y.png)">Hello</p>`;
+    double.drafts.set('pages/en', {
+      ...{ text: JSON.stringify({ 'landing.title': evil }), version: 1, base: 'shipped:1', state: 'draft' },
+      ...{ by: 'Jonas Weber', at: new Date().toISOString(), note: '', publishAt: null },
+    });
+    await page.goto(`${double.url}/studio/words/pages/en`);
+    await page.locator('.frames[data-shows]').waitFor();
+    const frame = page.locator('.frame:not(.frame--behind)');
+    await frame.contentFrame().getByText('Hello').waitFor();
+    expect(await frame.getAttribute('sandbox')).toBe('');
+    expect(await frame.contentFrame().locator('script, iframe, base, [onerror]').count()).toBe(0);
+    expect(await page.evaluate(() => 'hacked' in globalThis)).toBe(false);
+    // What the policy stops it says; nothing was sent.
+    const said = visitor.faults.splice(0);
+    expect(said.filter((fault) => fault.startsWith('request'))).toEqual([]);
+    expect(said.filter((fault) => !fault.includes('Content Security Policy'))).toEqual([]);
+  });
+
+  it('completes what these words may name', async () => {
+    await openEditor();
+    await type('{{greet');
+    await page.getByRole('option', { name: /greetingName/ }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByText(/^Saved \d/).waitFor();
+    expect(double.drafts.get(place)!.text).toMatch(/\{\{greetingName\}\}$/);
+  });
+
+  it('offers to each what they may do, and asks a second person where that is wanted', async () => {
+    double.me.roles = [{ brand: '*', role: 'editor' }];
+    await openEditor();
+    await type('Mine');
+    await page.getByRole('button', { name: 'Ask for review' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Publish…' }).count()).toBe(0);
+    expect(await page.getByRole('link', { name: 'People' }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Ask for review' }).click();
+    await page.getByLabel('Note for the reviewer').fill('Please look');
+    await page.getByRole('dialog').getByRole('button', { name: 'Ask for review', disabled: false }).click();
+    await page.getByText('Sent to review').waitFor();
+    expect(double.drafts.get(place)).toMatchObject({ state: 'submitted', note: 'Please look' });
+
+    double.me.roles = [{ brand: '*', role: 'publisher' }];
+    double.settings.secondPerson = true;
+    await page.goto(`${double.url}/studio/reviews`);
+    await page.getByRole('button', { name: 'Publish…' }).click();
+    await page.getByText('Somebody else publishes what you wrote.').waitFor();
+    expect(await page.getByRole('button', { name: 'Publish now' }).isDisabled()).toBe(true);
+  });
+
+  it('mails the words to oneself, with the sample that is looked at', async () => {
+    await openEditor();
+    await page.getByLabel('Sample').selectOption({ index: 1 });
+    await page.getByRole('button', { name: 'Mail it to me' }).click();
+    await page.getByRole('button', { name: 'Send', exact: true }).click();
+    await page.getByText('A test mail is on its way to ayu@acme.example').waitFor();
+    expect(double.sentTests).toEqual([expect.objectContaining({ key: 'ticket-replied', locale: 'de', sample: 1 })]);
+  });
+
+  async function openEditor(): Promise<void> {
+    await page.goto(double.url + words);
+    await page.locator('.frames[data-shows]').waitFor();
+    await page.getByRole('textbox', { name: 'Support replied in German' }).focus();
+  }
+
+  async function type(text: string): Promise<void> {
+    await page.getByRole('textbox', { name: 'Support replied in German' }).focus();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type(text);
+  }
+
+  /** Tab goes through the whole page, so it comes by everything. */
+  async function tabTo(name: string): Promise<void> {
+    for (let turn = 0; turn < 80; turn++) {
+      const here = await page.evaluate(() => {
+        const { activeElement: one } = document;
+        return one?.getAttribute('aria-label') ?? one?.textContent ?? '';
+      });
+      if (here === name) return;
+      await page.keyboard.press('Tab');
+    }
+    throw new Error(`Tab never comes to "${name}"`);
+  }
+});
+
+/** A gateway of its own, with Ada as its first admin in a browser. */
+async function openStudio() {
+  const browser = await launchBrowser();
+  const test = await createGateway();
+  // A browser keeps passkeys for names, not for addresses.
+  const origin = test.url.replace('127.0.0.1', 'localhost');
+  await test.restart({ PUBLIC_URL: origin });
+  const ada = await openBrowser(browser, origin, wide);
+  await withAuthenticator(ada.page);
+  await ada.page.goto(`${origin}/studio/first#${await firstToken(test)}`);
+  await ada.page.getByLabel('Your name').fill('Ada');
+  await ada.page.getByLabel('Your e-mail address').fill('ada@support.example');
+  await ada.page.getByRole('button', { name: 'Make a passkey' }).click();
+  await ada.page.getByRole('navigation', { name: 'Studio' }).waitFor();
+  const close = async () => {
+    await browser.close();
+    await test.close();
+  };
+  return { browser, test, origin, ada, close };
+}
+
+describeInBrowser('the studio’s pages, on the real gateway', () => {
+  let studio: Awaited<ReturnType<typeof openStudio>>;
+  beforeAll(async () => {
+    studio = await openStudio();
+  });
+  afterAll(() => studio.close());
+
+  it('lets the first one in, who invites another, and both sign in by passkey', async () => {
+    const { browser, test, origin, ada } = studio;
+    const { page } = ada;
+    await page.getByRole('link', { name: 'People' }).click();
+    await page.getByLabel('E-mail address').fill('ben@support.example');
+    await page.getByLabel('Name', { exact: true }).fill('Ben');
+    await page.getByRole('button', { name: 'Send invitation' }).click();
+    await page.getByRole('button', { name: 'Withdraw the invitation of Ben' }).waitFor();
+
+    const ben = await openBrowser(browser, origin, wide);
+    await withAuthenticator(ben.page);
+    await ben.page.goto(`${origin}/studio/invitation#${tokenMailedTo(test, 'ben@support.example')}`);
+    await ben.page.getByText('You are invited as editor under ben@support.example').waitFor();
+    await ben.page.getByRole('button', { name: 'Make a passkey' }).click();
+    await ben.page.getByRole('link', { name: 'Ben' }).click();
+    await ben.page.getByRole('heading', { name: 'Your passkeys' }).waitFor();
+    expect(await ben.page.getByRole('link', { name: 'People' }).count()).toBe(0);
+    await ben.page.getByRole('button', { name: 'Sign out' }).click();
+    await ben.page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+    await ben.page.getByRole('link', { name: 'Ben' }).waitFor();
+    expect(ben.faults).toEqual([]);
+    await ben.context.close();
+
+    await page.getByRole('link', { name: 'Audit' }).click();
+    await page.getByText('invitation.used').first().waitFor();
+    await page.getByText('person.invited').waitFor();
+    expect(ada.faults).toEqual([]);
+  });
+
+  it('shows the own passkeys and sessions, and names them', async () => {
+    const { origin, ada } = studio;
+    const { page } = ada;
+    await page.goto(`${origin}/studio/account`);
+    await page.getByText('here', { exact: true }).waitFor();
+    await page.getByRole('button', { name: /^Rename / }).click();
+    await page.getByRole('textbox', { name: 'Name' }).fill('Work laptop');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Work laptop').waitFor();
+    expect(ada.faults).toEqual([]);
+  });
+
+  it('changes a brand, and says which colours nobody could read', async () => {
+    const { origin, ada } = studio;
+    const { page } = ada;
+    await page.goto(`${origin}/studio/brands`);
+    await page.getByLabel('Quiet text').fill('#c0c6cc');
+    await page.getByText(/needs 4\.5/).waitFor();
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Not saved: mend what is marked.').waitFor();
+    await page.getByLabel('Quiet text').fill('#4a535d');
+    await page.getByLabel('Name', { exact: true }).fill('Ada’s Support');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved: the next mail looks like it').waitFor();
+    await page.getByText('Version 1').waitFor();
+    await page.getByRole('button', { name: 'Back to what was shipped' }).click();
+    await page.getByText('Version 2').waitFor();
+    expect(ada.faults).toEqual([]);
+  });
+});
+
+// The words' part of the API comes by itself; until it is there this journey is left out by name.
+const hasWords = existsSync(join(packageRoot, 'src', 'studio', 'words.controller.ts'));
+
+(hasWords ? describeInBrowser : describe.skip)('words, on the real gateway', () => {
+  let studio: Awaited<ReturnType<typeof openStudio>>;
+  beforeAll(async () => {
+    studio = await openStudio();
+  });
+  afterAll(() => studio.close());
+
+  it('count at once when they are published, and are taken back', async () => {
+    const { origin, ada } = studio;
+    const { page } = ada;
+    await page.goto(`${origin}/studio`);
+    await page.getByRole('link', { name: /^Support replied, English/ }).click();
+    await page.locator('.frames[data-shows]').waitFor();
+    await page.getByRole('textbox', { name: 'Support replied in English' }).focus();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type('Written in the studio.');
+    await page.getByText(/^Saved \d/).waitFor();
+    await page.getByRole('button', { name: 'Publish…' }).click();
+    await page.getByLabel('Why').fill('A sentence more');
+    await page.getByRole('button', { name: 'Publish now', disabled: false }).click();
+    await page.getByText('Published: the next mail says it').waitFor();
+    await page.getByRole('link', { name: 'History' }).click();
+    await page.locator('ins', { hasText: 'Written in the studio' }).waitFor();
+    await page.getByRole('button', { name: 'Roll back to this' }).last().click();
+    await page.getByLabel('Why').fill('Too much');
+    await page.getByRole('button', { name: 'Roll back', exact: true }).click();
+    await page.getByText('Rolled back: the next mail says it').waitFor();
+    expect(ada.faults).toEqual([]);
+  });
+});
+
+/** A security key that is touched at once. */
+async function withAuthenticator(page: Page): Promise<void> {
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('WebAuthn.enable');
+  await cdp.send('WebAuthn.addVirtualAuthenticator', {
+    options: {
+      ...{ protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true },
+      ...{ isUserVerified: true, automaticPresenceSimulation: true },
+    },
+  });
+}
+
+/** What axe finds wrong, with the element that has it. Previews have no scripts to find it with. */
+function violations(page: Page, rules?: string[]): Promise<string[]> {
+  return page.evaluate(async (only) => {
+    const { axe: checker } = globalThis as unknown as { axe: typeof axe };
+    const found = await checker.run(document, { iframes: false, ...(only ? { runOnly: only } : {}) });
+    return found.violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+    );
+  }, rules);
+}
