@@ -1,11 +1,11 @@
 import axe from 'axe-core';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { packageRoot } from '../../src/config.js';
 import { describeInBrowser, launchBrowser, openBrowser, type TestBrowser } from '../support/browser.js';
 import { createGateway } from '../support/gateway.js';
-import { firstToken, tokenMailedTo } from '../support/studio.js';
+import { firstToken, studioPerson, tokenMailedTo } from '../support/studio.js';
 import { startStudioDouble, type StudioDouble } from './studio-double.js';
 import { showStudioScene, studioScenes } from './studio-scenes.js';
 
@@ -286,12 +286,12 @@ describeInBrowser('the studio’s pages, on a double of its API', () => {
 });
 
 /** A gateway of its own, with Ada as its first admin in a browser. */
-async function openStudio() {
+async function openStudio(settings: Record<string, string> = {}) {
   const browser = await launchBrowser();
   const test = await createGateway();
   // A browser keeps passkeys for names, not for addresses.
   const origin = test.url.replace('127.0.0.1', 'localhost');
-  await test.restart({ PUBLIC_URL: origin });
+  await test.restart({ PUBLIC_URL: origin, ...settings });
   const ada = await openBrowser(browser, origin, wide);
   await withAuthenticator(ada.page);
   await ada.page.goto(`${origin}/studio/first#${await firstToken(test)}`);
@@ -373,10 +373,7 @@ describeInBrowser('the studio’s pages, on the real gateway', () => {
   });
 });
 
-// The words' part of the API comes by itself; until it is there this journey is left out by name.
-const hasWords = existsSync(join(packageRoot, 'src', 'studio', 'words.controller.ts'));
-
-(hasWords ? describeInBrowser : describe.skip)('words, on the real gateway', () => {
+describeInBrowser('words, on the real gateway', () => {
   let studio: Awaited<ReturnType<typeof openStudio>>;
   beforeAll(async () => {
     studio = await openStudio();
@@ -403,6 +400,122 @@ const hasWords = existsSync(join(packageRoot, 'src', 'studio', 'words.controller
     await page.getByLabel('Why').fill('Too much');
     await page.getByRole('button', { name: 'Roll back', exact: true }).click();
     await page.getByText('Rolled back: the next mail says it').waitFor();
+    expect(ada.faults).toEqual([]);
+  });
+});
+
+describeInBrowser('words that two people answer for, from the first sign-in to the next mail', () => {
+  let studio: Awaited<ReturnType<typeof openStudio>>;
+  beforeAll(async () => {
+    studio = await openStudio({ STUDIO_SECOND_PERSON: 'on' });
+  });
+  afterAll(() => studio.close());
+
+  const indonesian = '/studio/words/ticket-replied/id';
+  const written = 'Jawaban kami sudah menunggu Anda.';
+  let tickets = 0;
+  /** What the next guest is mailed. */
+  async function nextMail(): Promise<string> {
+    const { test } = studio;
+    const email = `guest-${++tickets}@example.com`;
+    await test.source.send('ticket.replied', {
+      ticket: { id: `words-${tickets}`, number: '12345' },
+      requester: { email, locale: 'id' },
+      message: {},
+    });
+    await test.drain();
+    return test.inbox.messages.findLast(({ to }) => to.includes(email))!.text;
+  }
+  async function enrolPublisher(): Promise<TestBrowser> {
+    const { browser, test, origin, ada } = studio;
+    await ada.page.getByRole('link', { name: 'People' }).click();
+    await ada.page.getByLabel('E-mail address').fill('ben@support.example');
+    await ada.page.getByLabel('Name', { exact: true }).fill('Ben');
+    await ada.page.getByLabel('Role', { exact: true }).selectOption('publisher');
+    await ada.page.getByRole('button', { name: 'Send invitation' }).click();
+    await ada.page.getByRole('button', { name: 'Withdraw the invitation of Ben' }).waitFor();
+    const ben = await openBrowser(browser, origin, wide);
+    await withAuthenticator(ben.page);
+    await ben.page.goto(`${origin}/studio/invitation#${tokenMailedTo(test, 'ben@support.example')}`);
+    await ben.page.getByRole('button', { name: 'Make a passkey' }).click();
+    await ben.page.getByRole('grid').waitFor();
+    return ben;
+  }
+
+  it('are written, looked at, published by the other one, in the next mail, and taken back', async () => {
+    const { origin, ada } = studio;
+    const { page } = ada;
+    const before = await nextMail();
+    expect(before).not.toContain(written);
+    const ben = await enrolPublisher();
+
+    await page.getByRole('link', { name: 'Board' }).click();
+    await page.getByRole('link', { name: /^Support replied, Indonesian/ }).click();
+    await page.waitForURL(origin + indonesian);
+    await page.locator('.frames[data-shows]').waitFor();
+    await page.getByRole('textbox', { name: 'Support replied in Indonesian' }).focus();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type(` ${written}`);
+    await page.frameLocator('.frame:not(.frame--behind)').getByText(written).waitFor();
+    await page.getByText(/^Saved \d/).waitFor();
+    // Whoever wrote it cannot publish it.
+    await page.getByRole('button', { name: 'Publish…' }).click();
+    await page.getByText('Somebody else publishes what you wrote.').waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Ask for review' }).click();
+    await page.getByLabel('Note for the reviewer').fill('Friendlier?');
+    await page.getByRole('dialog').getByRole('button', { name: 'Ask for review', disabled: false }).click();
+    await page.getByText('Sent to review').waitFor();
+    expect(await nextMail()).not.toContain(written);
+
+    await ben.page.getByRole('link', { name: 'Reviews' }).click();
+    await ben.page.getByText('Friendlier?').waitFor();
+    await ben.page.locator('ins', { hasText: 'Jawaban kami sudah menunggu' }).waitFor();
+    await ben.page.getByRole('button', { name: 'Publish…' }).click();
+    await ben.page.getByLabel('Why').fill('Friendlier');
+    await ben.page.getByRole('button', { name: 'Publish now', disabled: false }).click();
+    await ben.page.getByText('Published: the next mail says it').waitFor();
+    expect(await nextMail()).toContain(written);
+
+    await ben.page.goto(`${origin}/studio/history/ticket-replied/id`);
+    await ben.page.locator('ins', { hasText: 'Jawaban kami sudah menunggu' }).waitFor();
+    await ben.page.getByRole('button', { name: 'Roll back to this' }).last().click();
+    await ben.page.getByLabel('Why').fill('Too friendly');
+    await ben.page.getByRole('button', { name: 'Roll back', exact: true }).click();
+    await ben.page.getByText('Rolled back: the next mail says it').waitFor();
+    expect(await nextMail()).not.toContain(written);
+
+    await page.goto(`${origin}/studio/sent`);
+    await page.getByLabel('Ticket number').fill('12345');
+    await page.getByRole('button', { name: 'Find' }).click();
+    await page
+      .getByRole('button', { name: /^Support replied/ })
+      .nth(1)
+      .click();
+    await page.frameLocator('.frame:not(.frame--behind)').getByText(written).waitFor();
+    await page.goto(`${origin}/studio/audit`);
+    for (const action of ['words.submitted', 'words.published', 'words.rolled-back', 'sent.shown'])
+      await page.getByText(action).first().waitFor();
+    expect([...ada.faults, ...ben.faults]).toEqual([]);
+    await ben.context.close();
+  });
+
+  it('bring both together when somebody else saved meanwhile', async () => {
+    const { test, origin, ada } = studio;
+    const { page } = ada;
+    const other = await studioPerson(test, 'editor', 'Cai', origin);
+    await page.goto(`${origin}/studio/words/ticket-closed/id`);
+    await page.locator('.frames[data-shows]').waitFor();
+    const { text, base } = (await other.ask('GET', 'words/ticket-closed/id')).body;
+    const given = { text: `${text.trimEnd()}\n\nDari Cai.\n`, version: 0, base };
+    expect(await other.ask('PUT', 'drafts/ticket-closed/id', given)).toMatchObject({ status: 200 });
+    await page.getByRole('textbox', { name: 'Ticket closed in Indonesian' }).focus();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type('Dari Ada.');
+    await page.getByRole('heading', { name: 'Cai changed this too' }).waitFor();
+    await page.getByRole('button', { name: 'Take theirs' }).click();
+    await page.getByText(/^Saved \d/).waitFor();
+    expect((await other.ask('GET', 'words/ticket-closed/id')).body.draft.text).toContain('Dari Cai.');
     expect(ada.faults).toEqual([]);
   });
 });

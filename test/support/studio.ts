@@ -110,8 +110,8 @@ export class StudioBrowser {
 export const ada = { email: 'ada@support.example', name: 'Ada' };
 
 /** The first admin, signed in by the operator's link. */
-export async function firstAdmin(test: TestGateway, who = ada): Promise<StudioBrowser> {
-  const browser = new StudioBrowser(test.url);
+export async function firstAdmin(test: TestGateway, who = ada, origin = test.url): Promise<StudioBrowser> {
+  const browser = new StudioBrowser(origin);
   const answer = await browser.register({ token: await firstToken(test), ...who });
   if (answer.status !== 200) throw new Error(`the first admin was refused: ${JSON.stringify(answer.body)}`);
   return browser;
@@ -158,8 +158,13 @@ export async function enrol(
 }
 
 /** Somebody with one role for all brands, signed in without a mail: by the operator's link, and less from then on. */
-export async function studioPerson(test: TestGateway, role: Role, name = 'Ana'): Promise<StudioBrowser> {
-  const browser = await firstAdmin(test, { email: `${name.toLowerCase()}@content.example`, name });
+export async function studioPerson(
+  test: TestGateway,
+  role: Role,
+  name = 'Ana',
+  origin = test.url,
+): Promise<StudioBrowser> {
+  const browser = await firstAdmin(test, { email: `${name.toLowerCase()}@content.example`, name }, origin);
   const roles = JSON.stringify([{ brand: '*', role }]);
   await change(test, `UPDATE studio_people SET roles = '${roles}' WHERE id = '${browser.id}'`);
   return browser;
