@@ -11,7 +11,7 @@ import { Lock } from '../translations/lock.js';
 import { readText, type Unit } from '../translations/units.js';
 import { WordsDesk } from './words-desk.js';
 
-export const TITLES: Readonly<Record<WordsKey, string>> = {
+const TITLES: Readonly<Record<WordsKey, string>> = {
   'ticket-created': 'Ticket received',
   'ticket-replied': 'Support replied',
   'ticket-info-requested': 'More information wanted',

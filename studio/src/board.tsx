@@ -183,9 +183,12 @@ function Grid({ board, locales, isWanted, onXliff }: GridProps) {
               ))}
               <td className="heat__counts">{toDo(board, locale.tag)}</td>
               <td>
-                <Button kind="quiet" aria-label={`XLIFF of ${locale.name}`} onClick={() => onXliff(locale)}>
-                  XLIFF
-                </Button>
+                {/* English is what the others are translated from. */}
+                {locale.tag !== 'en' && (
+                  <Button kind="quiet" aria-label={`XLIFF of ${locale.name}`} onClick={() => onXliff(locale)}>
+                    XLIFF
+                  </Button>
+                )}
               </td>
             </tr>
           ))}

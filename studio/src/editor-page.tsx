@@ -195,7 +195,7 @@ function Editor({ about, language, words, reload }: EditorProps) {
         {saving.state === 'refused' && (
           <Notice kind="error" title="Not saved: these words cannot be used.">
             {' '}
-            {saving.error.message} Your draft is as it was before.
+            {saving.error.message.replace(/[^.]$/, '$&.')} Your draft is as it was before.
           </Notice>
         )}
       </div>

@@ -1,3 +1,8 @@
+import { RequestMethod } from '@nestjs/common';
+import { BrandsController } from '../../src/studio/brands.controller.js';
+import { PeopleController } from '../../src/studio/people.controller.js';
+import { SignInController } from '../../src/studio/sign-in.controller.js';
+import { WordsController } from '../../src/studio/words.controller.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { startOpenIdProvider, type OpenIdProvider } from '../support/openid.js';
 import { ada, enrol, firstAdmin, firstToken, inviteToStudio, StudioBrowser } from '../support/studio.js';
@@ -17,6 +22,7 @@ describe('the studio under attack', () => {
   describe('who may do what', () => {
     /** Each route that is somebody's, with a body that changes nothing where it is let in; and who is. */
     const everybody = ['editor', 'publisher', 'admin', 'sampleEditor', 'samplePublisher', 'sampleAdmin'];
+    const ofWords = ['editor', 'publisher', 'admin'];
     const ofSample = ['publisher', 'admin', 'samplePublisher', 'sampleAdmin'];
     const routes: [string, string, string[]][] = [
       ['GET', '/studio/api/me', everybody],
@@ -38,6 +44,27 @@ describe('the studio under attack', () => {
       ['DELETE', '/studio/api/brands/sample/logo', ofSample],
       ['POST', '/studio/api/brands/sample/rollback', ofSample],
       ['POST', '/studio/api/brands/*/rollback', ['publisher', 'admin']],
+      ['GET', '/studio/api/board', ofWords],
+      ['GET', '/studio/api/search', ofWords],
+      ['GET', '/studio/api/words/ticket-replied/en', ofWords],
+      ['POST', '/studio/api/check', ofWords],
+      ['POST', '/studio/api/preview', ofWords],
+      ['GET', '/studio/api/samples/ticket-replied', ofWords],
+      ['PUT', '/studio/api/drafts/ticket-replied/en', ofWords],
+      ['DELETE', '/studio/api/drafts/ticket-replied/en', ofWords],
+      ['POST', '/studio/api/drafts/ticket-replied/en/submit', ofWords],
+      ['POST', '/studio/api/drafts/ticket-replied/en/withdraw', ofWords],
+      ['POST', '/studio/api/drafts/ticket-replied/en/publish', ['publisher', 'admin']],
+      ['POST', '/studio/api/words/ticket-replied/en/rollback', ['publisher', 'admin']],
+      ['GET', '/studio/api/history/ticket-replied/en', ofWords],
+      ['GET', '/studio/api/revisions/rev_none', ofWords],
+      ['GET', '/studio/api/compare', ofWords],
+      ['GET', '/studio/api/three-way/ticket-replied/en', ofWords],
+      ['POST', '/studio/api/test-mail', ofWords],
+      ['GET', '/studio/api/xliff/id', ofWords],
+      ['POST', '/studio/api/xliff/id', ofWords],
+      ['GET', '/studio/api/sent', ['admin']],
+      ['GET', '/studio/api/sent/dlv_none', ['admin']],
     ];
     const people: Record<string, StudioBrowser> = {};
 
@@ -69,6 +96,23 @@ describe('the studio under attack', () => {
         expect([name, answer]).toEqual([name, isOut ? 'out' : allowed.includes(name) ? 'in' : 'forbidden']);
         expect(headers.get('cache-control')).toBe('no-store');
       }
+    });
+
+    it('the table has every route that is not for anybody', () => {
+      const missing: string[] = [];
+      for (const controller of [SignInController, PeopleController, BrandsController, WordsController])
+        for (const handler of Object.values(Object.getOwnPropertyDescriptors(controller.prototype))) {
+          const method = Reflect.getMetadata('method', handler.value as object) as RequestMethod | undefined;
+          if (method === undefined || Reflect.getMetadata('studio-door', handler.value as object) === 'anybody')
+            continue;
+          const parts = [controller, handler.value as object].map((one) => String(Reflect.getMetadata('path', one)));
+          const path = `/${parts.join('/')}`.replace(/\/+$/, '');
+          const pattern = new RegExp(`^${path.replaceAll(/:\w+/g, '[^/]+')}$`);
+          const isThere = routes.some(([verb, route]) => verb === RequestMethod[method] && pattern.test(route));
+          if (!isThere) missing.push(`${RequestMethod[method]} ${path}`);
+        }
+      // Each may end the own session, and be let in no more by it.
+      expect(missing).toEqual(['POST /studio/api/sign-out']);
     });
 
     it('who is blocked at the moment of a sign-in has a session that opens nothing', async () => {
@@ -106,6 +150,11 @@ describe('the studio under attack', () => {
       ['POST', '/studio/api/people/invitations'],
       ['PUT', '/studio/api/brands/default'],
       ['DELETE', '/studio/api/brands/default/logo?version=0'],
+      ['PUT', '/studio/api/drafts/ticket-replied/en'],
+      ['POST', '/studio/api/drafts/ticket-replied/en/publish'],
+      ['POST', '/studio/api/words/ticket-replied/en/rollback'],
+      ['POST', '/studio/api/test-mail'],
+      ['POST', '/studio/api/xliff/id'],
     ];
     it.each(foreign)('are refused %s', async (_, headers) => {
       const own = Object.fromEntries(

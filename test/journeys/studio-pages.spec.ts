@@ -5,6 +5,8 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { packageRoot } from '../../src/config.js';
 import { describeInBrowser, launchBrowser, openBrowser, type TestBrowser } from '../support/browser.js';
 import { createGateway } from '../support/gateway.js';
+import { wordsHash } from '../../src/templates/words-texts.js';
+import { change } from '../support/tables.js';
 import { firstToken, studioPerson, tokenMailedTo } from '../support/studio.js';
 import { startStudioDouble, type StudioDouble } from './studio-double.js';
 import { showStudioScene, studioScenes } from './studio-scenes.js';
@@ -516,6 +518,45 @@ describeInBrowser('words that two people answer for, from the first sign-in to t
     await page.getByRole('button', { name: 'Take theirs' }).click();
     await page.getByText(/^Saved \d/).waitFor();
     expect((await other.ask('GET', 'words/ticket-closed/id')).body.draft.text).toContain('Dari Cai.');
+    expect(ada.faults).toEqual([]);
+  });
+});
+
+describeInBrowser('words that were shipped anew after an edit', () => {
+  let studio: Awaited<ReturnType<typeof openStudio>>;
+  beforeAll(async () => {
+    studio = await openStudio();
+  });
+  afterAll(() => studio.close());
+
+  it('are told of, compared, and brought together; then nothing is told any more', async () => {
+    const { test, origin, ada } = studio;
+    const { page } = ada;
+    const editor = await studioPerson(test, 'publisher', 'Ben', origin);
+    const { text, base } = (await editor.ask('GET', 'words/ticket-closed/id')).body;
+    const edited = `${text.trimEnd()}\n\nDari Ben.\n`;
+    await editor.ask('PUT', 'drafts/ticket-closed/id', { text: edited, version: 0, base });
+    expect(await editor.ask('POST', 'drafts/ticket-closed/id/publish', { why: 'x' })).toMatchObject({ status: 200 });
+    // As if the edit had begun from the words of an older version, with another heading.
+    const older = text.replace(/^heading: .*$/m, 'heading: Lama');
+    const hash = wordsHash(older);
+    await change(
+      test,
+      `UPDATE template_revisions SET text = '${older.replaceAll("'", "''")}', hash = '${hash}' WHERE origin = 'shipped'`,
+    );
+    await change(test, `UPDATE template_publications SET shipped_hash = '${hash}'`);
+
+    await page.goto(`${origin}/studio/words/ticket-closed/id`);
+    await page.getByRole('button', { name: 'Compare and merge' }).click();
+    await page.getByRole('region', { name: 'Where you began' }).getByText('heading: Lama').waitFor();
+    await page.getByRole('button', { name: 'Put both into my draft' }).click();
+    await page.getByText(/^Saved \d/).waitFor();
+    expect((await editor.ask('GET', 'words/ticket-closed/id')).body.draft.text).toContain('Dari Ben.');
+    const { cells } = (await editor.ask('GET', 'board')).body;
+    expect(cells['ticket-closed'].id).toMatchObject({ state: 'draft', shippedChanged: false });
+    await page.reload();
+    await page.locator('.frames[data-shows]').waitFor();
+    expect(await page.getByRole('button', { name: 'Compare and merge' }).count()).toBe(0);
     expect(ada.faults).toEqual([]);
   });
 });
