@@ -24,7 +24,11 @@ export function Studio() {
   const [, , page = '', ...rest] = path!.replace(/\/$/, '').split('/').map(decodeURIComponent);
   if (page === 'sign-in') return <Door page={<SignInPage />} />;
   if (page === 'first' || page === 'invitation') return <Door page={<EnrolPage key={page} kind={page} />} />;
-  return <SignedIn>{pageOf(page, rest)}</SignedIn>;
+  return (
+    <SignedIn>
+      {(me) => (Object.hasOwn(ofWords, page) && !may(me, 'editor') ? ofWords[page] : pageOf(page, rest))}
+    </SignedIn>
+  );
 }
 
 function pageOf(page: string, [key = '', locale = '']: string[]): ReactNode {
@@ -41,6 +45,27 @@ function pageOf(page: string, [key = '', locale = '']: string[]): ReactNode {
     sent: <SentPage />,
   };
   return pages[page] ?? <NotThere />;
+}
+
+/** What stands in their place for those who have a role for one brand only: words belong to all brands. */
+const ofWords: Record<string, ReactNode> = {
+  '': <BrandsPage />,
+  words: <NotYours />,
+  matrix: <NotYours />,
+  history: <NotYours />,
+  reviews: <NotYours />,
+};
+
+function NotYours() {
+  useTitle('Not for you');
+  return (
+    <Empty isPage title="Words belong to all brands">
+      <p>Your role is for one brand. An admin can give you one for all.</p>
+      <Link className="button button--primary" href="/studio/brands">
+        To the brands
+      </Link>
+    </Empty>
+  );
 }
 
 function NotThere() {
@@ -74,7 +99,7 @@ function Mark() {
   );
 }
 
-function SignedIn({ children }: { children: ReactNode }) {
+function SignedIn({ children }: { children: (me: Me) => ReactNode }) {
   const [me, reload] = useLoad(async (signal) => {
     const found = await get<Me>('me', signal);
     keepToken(found.token);
@@ -88,7 +113,7 @@ function SignedIn({ children }: { children: ReactNode }) {
     addEventListener('signed-out', signedOut);
     return () => removeEventListener('signed-out', signedOut);
   }, []);
-  if (me.state === 'here') return <Frame me={me.value}>{children}</Frame>;
+  if (me.state === 'here') return <Frame me={me.value}>{children(me.value)}</Frame>;
   if (me.state === 'failed' && me.error.status === 401) return <p className="boot">Going to the sign-in…</p>;
   return (
     <main className="page" id="main">
@@ -99,7 +124,8 @@ function SignedIn({ children }: { children: ReactNode }) {
 }
 
 function Frame({ me, children }: { me: Me; children: ReactNode }) {
-  const [board, reloadBoard] = useLoad((signal) => get<Board>('board', signal), []);
+  const hasWords = may(me, 'editor');
+  const [board, reloadBoard] = useLoad((signal) => (hasWords ? get<Board>('board', signal) : noBoard), [hasWords]);
   const [said, setSaid] = useState('');
   const [palette, setPalette] = useState(false);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -112,13 +138,13 @@ function Frame({ me, children }: { me: Me; children: ReactNode }) {
     const pressed = (event: KeyboardEvent) => {
       if ((event.metaKey || event.ctrlKey) && !event.shiftKey && event.key.toLowerCase() === 'k') {
         event.preventDefault();
-        setPalette(true);
+        setPalette(hasWords);
       }
     };
     // Before the editor, which has keys of its own.
     addEventListener('keydown', pressed, true);
     return () => removeEventListener('keydown', pressed, true);
-  }, []);
+  }, [hasWords]);
   const session = useMemo(() => ({ me, board, reloadBoard, say }), [me, board, reloadBoard, say]);
   return (
     <SessionContext.Provider value={session}>
@@ -146,6 +172,9 @@ function Frame({ me, children }: { me: Me; children: ReactNode }) {
   );
 }
 
+/** Never there: nothing asks for it. */
+const noBoard = new Promise<Board>(() => undefined);
+
 function submitted({ cells }: Board): number {
   return Object.values(cells)
     .flatMap((ofKey) => Object.values(ofKey ?? {}))
@@ -155,9 +184,10 @@ function submitted({ cells }: Board): number {
 function Bar({ me, waiting, search }: { me: Me; waiting: number; search: () => void }) {
   const [path] = usePath().split('?');
   const isAdmin = may(me, 'admin');
+  const hasWords = may(me, 'editor');
   const pages: [string, string, boolean][] = [
-    ['/studio', 'Board', true],
-    ['/studio/reviews', waiting > 0 ? `Reviews (${waiting})` : 'Reviews', true],
+    ['/studio', 'Board', hasWords],
+    ['/studio/reviews', waiting > 0 ? `Reviews (${waiting})` : 'Reviews', hasWords],
     ['/studio/brands', 'Brands', true],
     ['/studio/sent', 'Sent', isAdmin],
     ['/studio/people', 'People', isAdmin],
@@ -177,9 +207,11 @@ function Bar({ me, waiting, search }: { me: Me; waiting: number; search: () => v
             </Link>
           ))}
       </nav>
-      <Button className="bar__search" onClick={search}>
-        Search all words <kbd>{modifier}K</kbd>
-      </Button>
+      {hasWords && (
+        <Button className="bar__search" onClick={search}>
+          Search all words <kbd>{modifier}K</kbd>
+        </Button>
+      )}
       <Link className="bar__me" href="/studio/account" aria-current={path === '/studio/account' ? 'page' : undefined}>
         {me.name}
       </Link>

@@ -7,7 +7,7 @@ import { describeInBrowser, launchBrowser, openBrowser, type TestBrowser } from 
 import { createGateway } from '../support/gateway.js';
 import { wordsHash } from '../../src/templates/words-texts.js';
 import { change } from '../support/tables.js';
-import { firstToken, studioPerson, tokenMailedTo } from '../support/studio.js';
+import { firstToken, inviteToStudio, studioPerson, tokenMailedTo } from '../support/studio.js';
 import { startStudioDouble, type StudioDouble } from './studio-double.js';
 import { showStudioScene, studioScenes } from './studio-scenes.js';
 
@@ -354,6 +354,26 @@ describeInBrowser('the studio’s pages, on the real gateway', () => {
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Work laptop').waitFor();
     expect(ada.faults).toEqual([]);
+  });
+
+  it('shows somebody of one brand the brands, and no words that they could not change', async () => {
+    const { browser, test, origin } = studio;
+    const admin = await studioPerson(test, 'admin', 'Root', origin);
+    const who = { email: 'dan@support.example', name: 'Dan', brand: 'sample', role: 'publisher' };
+    const token = await inviteToStudio(test, admin, who);
+    const { context, page, faults } = await openBrowser(browser, origin, wide);
+    await withAuthenticator(page);
+    await page.goto(`${origin}/studio/invitation#${token}`);
+    await page.getByRole('button', { name: 'Make a passkey' }).click();
+    await page.getByRole('heading', { name: 'The same mail in each brand' }).waitFor();
+    await page.frameLocator('.frame:not(.frame--behind)').first().getByText('12345').first().waitFor();
+    expect(await page.getByRole('navigation', { name: 'Studio' }).getByRole('link').allTextContents()).toEqual([
+      'Brands',
+    ]);
+    await page.goto(`${origin}/studio/words/ticket-replied/en`);
+    await page.getByText('Words belong to all brands').waitFor();
+    expect(faults).toEqual([]);
+    await context.close();
   });
 
   it('changes a brand, and says which colours nobody could read', async () => {
