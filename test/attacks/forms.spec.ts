@@ -94,7 +94,7 @@ describe('forms', () => {
         'language, by the session',
         mine.guest,
         logout.action.replace('/logout', '/language'),
-        { ...logout.fields, language: 'id' },
+        { ...logout.fields, language: 'de' },
         true,
       ],
       ['log out', mine.guest, logout.action, logout.fields, true],
