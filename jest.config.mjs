@@ -2,8 +2,8 @@
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  // Jest would leave one core free; tests wait for servers and browsers more than they compute.
-  maxWorkers: '100%',
+  // Tests wait for servers and browsers more than they compute: half as many again as there are cores.
+  maxWorkers: '150%',
   testTimeout: 60_000,
   globalSetup: './test/support/global-setup.mjs',
   globalTeardown: './test/support/global-teardown.mjs',
