@@ -1,9 +1,11 @@
+import { availableParallelism } from 'node:os';
+
 // React and decorators need swc's transforms; everything else runs as the ESM it is.
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
-  // Jest would leave one core free; tests wait for servers and browsers more than they compute.
-  maxWorkers: '100%',
+  // Tests wait for servers and browsers more than they compute: half as many again as there are cores.
+  maxWorkers: Math.ceil(availableParallelism() * 1.5),
   testTimeout: 60_000,
   globalSetup: './test/support/global-setup.mjs',
   globalTeardown: './test/support/global-teardown.mjs',

@@ -9,7 +9,7 @@ import type {
 } from '../../src/portal/page-views.js';
 
 /** Every guest page in every state, as the pages are given it: for whoever looks at them without a gateway. */
-export const NOW = new Date('2026-11-23T03:20:00Z');
+const NOW = new Date('2026-11-23T03:20:00Z');
 export const shared = (more: Partial<SharedView> = {}): SharedView => ({
   brand: { name: 'Acme', accent: '#2453d6', accentDark: '#7d9dff', logo: null },
   assets: {
