@@ -23,15 +23,14 @@ function routesOf(controller: { prototype: object }): string[] {
   const base = String(Reflect.getMetadata('path', controller));
   const methods = Object.getOwnPropertyDescriptors(controller.prototype) as Record<string, PropertyDescriptor>;
   return Object.values(methods).flatMap(({ value }) => {
-    const path = typeof value === 'function' ? (Reflect.getMetadata('path', value) as string | undefined) : undefined;
-    const method = path === undefined ? undefined : (Reflect.getMetadata('method', value as object) as number);
-    if (path === undefined || method === undefined) return []; // the constructor has a path too
-    return [
-      `${RequestMethod[method]} /${[base, path]
-        .map((one) => one.replace(/^\/|\/$/g, ''))
-        .filter(Boolean)
-        .join('/')}`,
-    ];
+    const given =
+      typeof value === 'function' ? (Reflect.getMetadata('path', value) as string | string[] | undefined) : undefined;
+    const method = given === undefined ? undefined : (Reflect.getMetadata('method', value as object) as number);
+    if (given === undefined || method === undefined) return []; // the constructor has a path too
+    return [given].flat().map((path) => {
+      const parts = [base, path].map((one) => one.replace(/^\/|\/$/g, '')).filter(Boolean);
+      return `${RequestMethod[method]} /${parts.join('/')}`;
+    });
   });
 }
 
