@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'react';
-import { call, get, type ApiError, type Preview } from './api.js';
+import { call, get, type ApiError, type Me, type Preview } from './api.js';
 import { contrast, NEEDED, readable, type Palette } from './contrast.js';
 import { styleNonce } from './nonce.js';
 import { PreviewFrame } from './preview.js';
@@ -37,6 +37,7 @@ const parts: Record<keyof Palette, string> = {
 export default function BrandsPage() {
   useTitle('Brands');
   const [loaded, reload] = useLoad((signal) => get<Brand[]>('brands', signal), []);
+  const { me } = useSession();
   const [chosen, setChosen] = useState<string | null>(null);
   if (loaded.state !== 'here')
     return (
@@ -45,7 +46,7 @@ export default function BrandsPage() {
         <Waiting what="The brands" loaded={loaded} again={reload} />
       </div>
     );
-  const brand = loaded.value.find(({ key }) => key === chosen) ?? loaded.value[0];
+  const brand = loaded.value.find(({ key }) => key === (chosen ?? ownBrand(me))) ?? loaded.value[0];
   if (!brand)
     return (
       <div className="page">
@@ -70,6 +71,11 @@ export default function BrandsPage() {
       <Across brands={loaded.value} />
     </div>
   );
+}
+
+/** What somebody comes for who has a role for one brand. */
+function ownBrand({ roles }: Me): string | undefined {
+  return roles.some(({ brand }) => brand === '*') ? undefined : roles[0]?.brand;
 }
 
 function BrandEditor({ brand, reload }: { brand: Brand; reload: () => void }) {
