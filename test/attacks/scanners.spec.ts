@@ -73,7 +73,9 @@ describe.each(databases)('programs that open links on $name', (database) => {
     await test.drain();
     expect(await dump(test)).toBe(before);
     expect(test.inbox.messages).toHaveLength(mails);
-    expect(source.posts).toEqual([]);
+    // What the source hears of the mail itself is not of the scanners' doing.
+    const told = source.posts.map(({ body }) => (JSON.parse(body) as { type: string }).type);
+    expect(told.filter((type) => !type.startsWith('notification.'))).toEqual([]);
     const guest = new Guest(test.url);
     const { page, code } = await askForCode(test, guest, link);
     expect((await guest.submit(page, '/verify', { code })).url).toContain('/tickets/');
