@@ -12,6 +12,8 @@ try {
   readEnvFile();
   const config = loadConfig();
   gateway = await startGateway(config);
+  // At once: whoever reads that it is ready may stop it.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
   tellStart(config, gateway.url);
   await tellStudio(config);
 } catch (error) {
@@ -26,8 +28,6 @@ try {
   );
   process.exit(1);
 }
-
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
 
 async function stop(signal: string): Promise<void> {
   gateway!.logger.info('stopping: no new work, finishing what runs', { signal });
