@@ -18,6 +18,8 @@ import {
   ticket,
   type Sample,
 } from '../support/page-samples.js';
+import { someLocales } from '../support/some-locales.js';
+import { htmlFaults } from '../support/valid-html.js';
 
 const TEMPLATES = join(import.meta.dirname, '../../templates');
 const HOSTILE = `<img src=x onerror="alert(1)">'&amp;{{t "x"}}{name}`;
@@ -80,6 +82,13 @@ describe('every page in every language', () => {
     expect(html.match(/<h1[ >]/g)).toHaveLength(1);
     expect(html).toMatch(/<title>[^<]*\S[^<]* [—–|-] Acme<\/title>/);
     expect(html).not.toMatch(/undefined|\[object|NaN|Invalid Date/);
+  });
+
+  it.each(someLocales(locales))('is valid HTML: %s', (locale) => {
+    const faults = samples.flatMap((sample) =>
+      htmlFaults(render(sample, locale), 'page').map((fault) => `${sample[0]} ${fault}`),
+    );
+    expect(faults).toEqual([]);
   });
 
   it.each(everyOutput())('%s has no inline script or style and asks nobody else for anything', (_, html) => {
