@@ -7,14 +7,13 @@ import { Deliveries } from './delivery.js';
 import { DeliveryRows } from './delivery-rows.js';
 import { FeedbackRecorder } from './feedback.js';
 import { Guard } from './guard.js';
+import { DirectMail } from './direct-mail.js';
 import { DeliveryLedger } from './ledger.js';
 import { MailRenderer } from './mail-renderer.js';
 import { Pauses } from './pauses.js';
 import { Receipts } from './receipts.js';
 import { SentMail } from './sent-mail.js';
-import { StaffMail } from './staff-mail.js';
 import { Suppressions } from './suppression.js';
-import { TestMail } from './test-mail.js';
 import { DeliveryWords } from './words.js';
 import { DeliveryWorker } from './worker.js';
 
@@ -34,8 +33,7 @@ import { DeliveryWorker } from './worker.js';
     DeliveryLedger,
     MailCheck,
     SentMail,
-    StaffMail,
-    TestMail,
+    DirectMail,
   ],
   exports: [
     Deliveries,
@@ -46,8 +44,7 @@ import { DeliveryWorker } from './worker.js';
     DeliveryLedger,
     MailCheck,
     SentMail,
-    StaffMail,
-    TestMail,
+    DirectMail,
   ],
 })
 export class DeliveryModule {}

@@ -4,7 +4,7 @@ import { LessThan } from 'typeorm';
 import { z } from 'zod';
 import { studioInviteLimits, takeLimits } from '../access/limits.js';
 import { Config } from '../config.js';
-import { StaffMail } from '../delivery/staff-mail.js';
+import { DirectMail } from '../delivery/direct-mail.js';
 import { PosternError } from '../errors.js';
 import { isId } from '../ids.js';
 import { addressKey } from '../platform/address.js';
@@ -38,7 +38,7 @@ export class PeopleController {
     private readonly people: People,
     private readonly invitations: Invitations,
     private readonly brands: Brands,
-    private readonly mail: StaffMail,
+    private readonly mail: DirectMail,
   ) {}
 
   @Get('people')
@@ -80,7 +80,8 @@ export class PeopleController {
       await audit(tx, entry, this.clock.now());
       return made;
     });
-    return { id, mailed: await this.mail.send(letter(email, name, by.name, link)) };
+    const outcome = await this.mail.sendLetter(letter(email, name, by.name, link));
+    return { id, mailed: outcome.taken };
   }
 
   @Delete('people/invitations/:id')

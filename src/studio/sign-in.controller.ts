@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { studioPersonLimit, studioTryLimit, takeLimits, type LimitRule } from '../access/limits.js';
 import { Config } from '../config.js';
-import { StaffMail } from '../delivery/staff-mail.js';
+import { DirectMail } from '../delivery/direct-mail.js';
 import { PosternError } from '../errors.js';
 import { isId, type Id } from '../ids.js';
 import { addressKey, parseAddress } from '../platform/address.js';
@@ -92,7 +92,7 @@ export class SignInController {
     private readonly oidc: OidcSignIn,
     private readonly sessions: StudioSessions,
     private readonly brands: Brands,
-    private readonly mail: StaffMail,
+    private readonly mail: DirectMail,
   ) {}
 
   /** What the sign-in page offers. */
@@ -390,7 +390,7 @@ export class SignInController {
 
   /** Whoever did not do that wants to know. */
   private async tell(email: string): Promise<void> {
-    await this.mail.send({
+    await this.mail.sendLetter({
       to: email,
       subject: 'A passkey was added to your account in the studio',
       paragraphs: [

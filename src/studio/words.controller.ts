@@ -18,7 +18,7 @@ import { z } from 'zod';
 import { takeLimits, testMailLimit } from '../access/limits.js';
 import { Config } from '../config.js';
 import { SentMail } from '../delivery/sent-mail.js';
-import { TestMail } from '../delivery/test-mail.js';
+import { DirectMail } from '../delivery/direct-mail.js';
 import { PosternError } from '../errors.js';
 import { audit } from '../platform/audit.js';
 import { Clock } from '../platform/clock.js';
@@ -73,7 +73,7 @@ export class WordsController {
     private readonly desk: WordsDesk,
     private readonly previews: Previews,
     private readonly exchange: WordsExchange,
-    private readonly testMail: TestMail,
+    private readonly mail: DirectMail,
     private readonly sent: SentMail,
   ) {}
 
@@ -261,7 +261,7 @@ export class WordsController {
         now,
       );
     });
-    const outcome = await this.testMail.send(person.email, mail, brand);
+    const outcome = await this.mail.sendSample(person.email, mail, brand);
     if (!outcome.taken) throw new PosternError('unavailable', `The mail was not taken: ${outcome.detail}`);
     return { sent: true };
   }
