@@ -2,8 +2,9 @@ import { statfs } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
 import { Config } from '../config.js';
 
-/** Below this SQLite's log and the files on their way may not find room. */
+/** Below this SQLite's log and the files on their way may not find room; of a small disk it is a tenth. */
 const LEAST_FREE_BYTES = 64 * 1024 * 1024;
+const LEAST_FREE_SHARE = 0.1;
 const KEPT_MS = 5000;
 
 /** Whether the disk of DATA_DIR has room left. */
@@ -18,13 +19,15 @@ export class DiskSpace {
     const now = performance.now();
     if (this.kept.until > now) return this.kept.isFull;
     this.kept = { ...this.kept, until: now + KEPT_MS };
-    const isFull = (await this.freeBytes()) < LEAST_FREE_BYTES;
+    const { free, size } = await this.measure();
+    const isFull = free < Math.min(LEAST_FREE_BYTES, size * LEAST_FREE_SHARE);
     this.kept = { ...this.kept, isFull };
     return isFull;
   }
 
-  private async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await statfs(this.config.dataDir);
-    return bavail * bsize;
+  /** Bytes. */
+  private async measure(): Promise<{ free: number; size: number }> {
+    const { bavail, blocks, bsize } = await statfs(this.config.dataDir);
+    return { free: bavail * bsize, size: blocks * bsize };
   }
 }

@@ -89,14 +89,14 @@ describe.each(databases)('more than can be worked at, on $name', (database) => {
     await bytes;
     const disk = test.gateway.app.get(DiskSpace, { strict: false }) as unknown as {
       kept: object;
-      freeBytes(): Promise<number>;
+      measure(): Promise<{ free: number; size: number }>;
     };
-    const { freeBytes } = disk;
-    disk.freeBytes = () => Promise.resolve(1024);
+    const { measure } = disk;
+    disk.measure = () => Promise.resolve({ free: 1024, size: 1024 ** 4 });
     disk.kept = { isFull: false, until: 0 };
     const noRoom = await post(other);
     expect([noRoom.status, noRoom.wait]).toEqual([503, 60]);
-    disk.freeBytes = freeBytes;
+    disk.measure = measure;
     disk.kept = { isFull: false, until: 0 };
     expect((await post(other)).status).toBe(202);
   });
