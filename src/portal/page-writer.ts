@@ -11,7 +11,7 @@ import { templatesDir } from '../templates/templates.module.js';
 import { PublishedWords } from '../templates/published.js';
 import type { Participant } from '../tickets/ticket.entity.js';
 import { assetOf, brandCss, loadAssets, type Asset } from './page-files.js';
-import type { NoticeView, PageName, PageViews } from './page-views.js';
+import type { NoticeView, PageName, PageViews, SharedView } from './page-views.js';
 import { GuestPages } from './pages.js';
 import { acceptedLanguages, Visitors } from './visitor.js';
 
@@ -74,29 +74,15 @@ export class PageWriter {
     view: PageViews[K],
     subject: PageSubject = {},
   ): Promise<void> {
-    const { brand, logo, css } = this.look(this.brands.get(subject.source?.brand ?? 'default'));
     const locale = this.locale(request, reply, subject);
     const html = this.pages.render(page, locale, view, {
-      brand: {
-        name: brand.name,
-        accent: brand.light.accent,
-        accentDark: brand.dark.accent,
-        logo,
-        contact: brand.contact ?? null,
-      },
-      assets: {
-        style: this.named.get('postern.css')!.path,
-        script: this.named.get('postern.js')!.path,
-        icon: this.named.get('favicon.svg')!.path,
-        brandStyle: css.path,
-      },
+      ...this.dress(subject.source?.brand ?? 'default'),
       formToken: this.visitors.formToken(request, reply, subject.session ?? null),
       path: pagePath(request),
       languageAction: languageAction(request, subject),
       languageKept: (request.query as { language?: unknown }).language === 'kept' && subject.chosenLocale === locale,
       helpHref: '/help',
       checkHref: '/check',
-      now: new Date(this.clock.now()),
       timeZone: subject.participant?.timeZone ?? null,
     });
     // Browsers hold form-action against the redirect after the form as well: the right code leads to the source's page.
@@ -123,27 +109,13 @@ export class PageWriter {
     view: PageViews[K],
     brandName: string,
   ): string {
-    const { brand, logo, css } = this.look(this.brands.get(brandName));
     return pages.render(page, locale, view, {
-      brand: {
-        name: brand.name,
-        accent: brand.light.accent,
-        accentDark: brand.dark.accent,
-        logo,
-        contact: brand.contact ?? null,
-      },
-      assets: {
-        style: this.named.get('postern.css')!.path,
-        script: this.named.get('postern.js')!.path,
-        icon: this.named.get('favicon.svg')!.path,
-        brandStyle: css.path,
-      },
+      ...this.dress(brandName),
       formToken: 'sample',
       path: '/',
       languageAction: '#',
       helpHref: '#',
       checkHref: '#',
-      now: new Date(this.clock.now()),
       timeZone: 'UTC',
     });
   }
@@ -164,6 +136,28 @@ export class PageWriter {
     if (known) return known;
     for (const brand of this.brands.all()) this.look(brand);
     return this.assets.get(path);
+  }
+
+  /** How all pages of a brand look, and what they load, as of now. */
+  private dress(brandName: string): Pick<SharedView, 'brand' | 'assets' | 'now'> {
+    const { brand, logo, css } = this.look(this.brands.get(brandName));
+    const path = (name: string) => this.named.get(name)!.path;
+    return {
+      brand: {
+        name: brand.name,
+        accent: brand.light.accent,
+        accentDark: brand.dark.accent,
+        logo,
+        contact: brand.contact ?? null,
+      },
+      assets: {
+        style: path('postern.css'),
+        script: path('postern.js'),
+        icon: path('favicon.svg'),
+        brandStyle: css.path,
+      },
+      now: new Date(this.clock.now()),
+    };
   }
 
   private look(brand: Brand): PageBrand {

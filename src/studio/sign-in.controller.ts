@@ -37,37 +37,37 @@ const enrolmentShape = z.object({
   email: emailShape.optional(),
   name: nameShape.optional(),
 });
-const base64url = z.string().regex(/^[\w-]{1,8192}$/);
+const base64urlOf = (most: number) =>
+  z
+    .string()
+    .min(1)
+    .max(most)
+    .regex(/^[\w-]+$/);
+const base64url = base64urlOf(8192);
 // The library checks the rest; what it is not given it cannot trip over.
+const credentialOf = <S extends z.ZodRawShape>(response: S) =>
+  z.object({
+    id: base64url,
+    rawId: base64url,
+    type: z.literal('public-key'),
+    authenticatorAttachment: z.string().optional(),
+    clientExtensionResults: z.looseObject({}),
+    response: z.object({ clientDataJSON: base64url, ...response }),
+  });
 const newKeyShape = enrolmentShape.extend({
   /** By which the person tells their passkeys apart. */
   label: nameShape.optional(),
-  response: z.object({
-    id: base64url,
-    rawId: base64url,
-    type: z.literal('public-key'),
-    authenticatorAttachment: z.string().optional(),
-    clientExtensionResults: z.looseObject({}),
-    response: z.object({
-      clientDataJSON: base64url,
-      attestationObject: base64url.max(65_536),
-      transports: z.array(z.string().max(20)).max(10).optional(),
-    }),
+  response: credentialOf({
+    // It may hold a chain of certificates.
+    attestationObject: base64urlOf(65_536),
+    transports: z.array(z.string().max(20)).max(10).optional(),
   }),
 });
 const answerShape = z.object({
-  response: z.object({
-    id: base64url,
-    rawId: base64url,
-    type: z.literal('public-key'),
-    authenticatorAttachment: z.string().optional(),
-    clientExtensionResults: z.looseObject({}),
-    response: z.object({
-      clientDataJSON: base64url,
-      authenticatorData: base64url,
-      signature: base64url,
-      userHandle: base64url.optional(),
-    }),
+  response: credentialOf({
+    authenticatorData: base64url,
+    signature: base64url,
+    userHandle: base64url.optional(),
   }),
 });
 
