@@ -6,6 +6,8 @@ export default {
   roots: ['<rootDir>/test'],
   // Tests wait for servers and browsers more than they compute: half as many again as there are cores.
   maxWorkers: Math.ceil(availableParallelism() * 1.5),
+  // A worker keeps what it loaded for each file, and the more it keeps the slower it gets: it makes room for a fresh one.
+  workerIdleMemoryLimit: '600MB',
   testTimeout: 60_000,
   globalSetup: './test/support/global-setup.mjs',
   globalTeardown: './test/support/global-teardown.mjs',

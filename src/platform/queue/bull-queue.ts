@@ -101,8 +101,9 @@ export class BullQueue extends Queue {
   }
 
   async drain(): Promise<void> {
-    for (let busy = true; busy;) {
-      busy = false;
+    // Twice round without work: what one lane did while another was looked at may have left work for that other.
+    for (let quiet = 0; quiet < 2; quiet++) {
+      let busy = false;
       for (const lane of lanes) {
         const state = this.lanes[lane];
         if (this.closed || !state.consumer) continue;
@@ -115,6 +116,7 @@ export class BullQueue extends Queue {
         await this.workHere(lane, state.consumer, due);
         if (await state.consumer.settle?.()) busy = true;
       }
+      if (busy) quiet = -1;
     }
   }
 

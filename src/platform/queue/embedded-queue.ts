@@ -46,8 +46,9 @@ export class EmbeddedQueue extends Queue {
   }
 
   async drain(): Promise<void> {
-    for (let busy = true; busy;) {
-      busy = false;
+    // Twice round without work: what one lane did while another was looked at may have left work for that other.
+    for (let quiet = 0; quiet < 2; quiet++) {
+      let busy = false;
       for (const lane of lanes) {
         const state = this.state(lane);
         await this.sweep(lane);
@@ -57,6 +58,7 @@ export class EmbeddedQueue extends Queue {
         }
         if (await state.consumer?.settle?.()) busy = true;
       }
+      if (busy) quiet = -1;
     }
   }
 
