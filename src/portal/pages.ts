@@ -153,8 +153,9 @@ export class GuestPages {
     const keys = new Set(COMPOSED_KEYS);
     for (const [file, source] of sources) {
       try {
-        for (const key of literalKeys(source)) keys.add(key);
-        Handlebars.precompile(source, COMPILE_OPTIONS);
+        const program = Handlebars.parse(source);
+        for (const key of literalKeys(program)) keys.add(key);
+        Handlebars.precompile(program, COMPILE_OPTIONS);
       } catch (error) {
         problems.push(`${file}: ${(error as Error).message}`);
       }
@@ -329,7 +330,7 @@ function fileKinds(accept: string, locale: string): string {
 // Markup
 
 /** The keys that a template names outright, in `{{t "key"}}`, `{{say "key"}}`, `{{forms "key"}}` and in subexpressions. */
-function literalKeys(source: string): string[] {
+function literalKeys(program: unknown): string[] {
   const keys: string[] = [];
   const visit = (node: unknown): void => {
     if (Array.isArray(node)) return node.forEach(visit);
@@ -340,7 +341,7 @@ function literalKeys(source: string): string[] {
       keys.push(String(first.value));
     Object.values(node).forEach(visit);
   };
-  visit(Handlebars.parse(source));
+  visit(program);
   return keys;
 }
 

@@ -189,10 +189,12 @@ function withDefaults(own: Record<string, unknown>, templatesDir: string, key: s
 function unreadable(brand: Pick<Brand, 'light' | 'dark'>): BrandProblem[] {
   return (['light', 'dark'] as const).flatMap((mode) => {
     const palette = brand[mode];
+    const poor = READABLE.map(([front, back]) => ({ front, back, ratio: contrast(palette[front], palette[back]) })).filter(
+      ({ ratio }) => ratio < CONTRAST,
+    );
+    if (poor.length === 0) return [];
     const better = readable(palette);
-    return READABLE.flatMap(([front, back]) => {
-      const ratio = contrast(palette[front], palette[back]);
-      if (ratio >= CONTRAST) return [];
+    return poor.map(({ front, back, ratio }) => {
       const pair = `${mode}.${front} on ${mode}.${back} has a contrast of ${ratio.toFixed(2)}, and needs ${CONTRAST}`;
       const changed = ([front, back] as const).find((name) => better[name] !== palette[name]);
       const fix = changed
@@ -201,7 +203,7 @@ function unreadable(brand: Pick<Brand, 'light' | 'dark'>): BrandProblem[] {
       const message = `${pair} (${palette[front]} on ${palette[back]}): ${fix}`;
       const place = { place: `${mode}.${changed ?? front}`, on: `${mode}.${changed === back ? front : back}` };
       const suggestion = changed ? better[changed] : null;
-      return [{ ...place, message, ratio: Number(ratio.toFixed(2)), needed: CONTRAST, suggestion }];
+      return { ...place, message, ratio: Number(ratio.toFixed(2)), needed: CONTRAST, suggestion };
     });
   });
 }

@@ -52,7 +52,21 @@ export function compileEncoded(source: string, constants: Readonly<Record<string
   return compile(encodePage(source, 'encoded', new Map(escaped), quotedPrintablePiece), true, true);
 }
 
+/** What was compiled last, by its source: whoever edits one sentence of a mail compiles that mail's other parts once. */
+const compiled = new Map<string, Template>();
+/** One language's mails with the page of two brands, and what a few people edit. */
+const MOST_COMPILED = 200;
+
 function compile(source: string, noEscape: boolean, ignoreStandalone = false): Template {
+  const id = `${noEscape} ${ignoreStandalone} ${source}`;
+  const template = compiled.get(id) ?? compileAnew(source, noEscape, ignoreStandalone);
+  compiled.delete(id); // the newest stands last
+  compiled.set(id, template);
+  if (compiled.size > MOST_COMPILED) compiled.delete(compiled.keys().next().value!);
+  return template;
+}
+
+function compileAnew(source: string, noEscape: boolean, ignoreStandalone: boolean): Template {
   const run = engine.compile<TemplateContext>(source, {
     strict: true,
     knownHelpersOnly: true,

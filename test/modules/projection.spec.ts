@@ -12,6 +12,7 @@ import type { EventOf } from '../../src/tickets/known-tickets.js';
 import { Projection, type AppliedEvent } from '../../src/tickets/projection.js';
 import { Attachment, Message, Participant, Reply, Ticket } from '../../src/tickets/ticket.entity.js';
 import { databases, type TestDatabase } from '../support/databases.js';
+import { isLong } from '../support/long.js';
 
 type Json = Record<string, unknown>;
 interface Given {
@@ -328,7 +329,9 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
 
     it.each(Object.entries(stories))('%s', async (_what, story) => {
       const outcomes = new Map<string, string[]>();
-      for (const order of permutations(story)) {
+      // One part of the code does this on both databases, and the other one is slower.
+      const orders = permutations(story).filter((_, i) => isLong || kind.name === 'SQLite' || i % 7 === 0);
+      for (const order of orders) {
         const ticket = newTicket();
         const together = newTicket();
         await database.write(async (tx) => {
@@ -342,7 +345,7 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
       }
       const [inOrder, ...others] = outcomes.keys();
       expect(others[0] ?? inOrder).toBe(inOrder);
-      expect(outcomes.get(inOrder!)).toHaveLength(120);
+      expect(outcomes.get(inOrder!)).toHaveLength(orders.length);
     });
   });
 
@@ -416,7 +419,7 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
         };
         expect(await play(true)).toEqual(await play(false));
       }),
-      { numRuns: 40 },
+      { numRuns: isLong ? 200 : 20 },
     );
   });
 

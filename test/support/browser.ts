@@ -57,6 +57,11 @@ export async function openBrowser(
     if (!['data:', 'blob:', 'about:'].includes(protocol) && asked !== origin)
       faults.push(`request to ${request.url()}`);
   });
+  // What the page's own policy stopped has reached nobody; the console says so.
+  context.on('requestfailed', (request) => {
+    const at = request.failure()?.errorText === 'csp' ? faults.indexOf(`request to ${request.url()}`) : -1;
+    if (at >= 0) faults.splice(at, 1);
+  });
   context.on('response', (response) => {
     // What the page's own script asks may be refused: a session that is over (401, 404), a draft
     // that somebody else changed (409), a file that is not taken (422).
