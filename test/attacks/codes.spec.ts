@@ -1,7 +1,7 @@
 import { Codes } from '../../src/access/code.js';
 import { newId, type Id } from '../../src/ids.js';
 import { counted } from '../support/counted.js';
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest, type Page } from '../support/guest.js';
 import { send } from '../support/raw.js';
@@ -9,7 +9,7 @@ import { change, count, dump, rows } from '../support/tables.js';
 import { linkOf } from '../support/mail.js';
 import { askForCode, invite, newestMail, opened, visit } from '../support/visit.js';
 
-describe.each(databases)('codes on $name', (database) => {
+describe.each(someDatabase)('codes on $name', (database) => {
   let test: TestGateway;
   /** While it holds, no mail leaves. */
   let holdsMail = false;

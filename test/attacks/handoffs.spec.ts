@@ -1,6 +1,6 @@
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { counted } from '../support/counted.js';
-import { databases } from '../support/databases.js';
+import { databases, someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { createHandingGateway, handOver, redeem } from '../support/handed.js';
 import { Guest } from '../support/guest.js';
@@ -10,7 +10,7 @@ import { askForCode, invite } from '../support/visit.js';
 
 const foreign = { name: 'foreign', secrets: [generateWebhookSecret()], ticketPage: 'https://other.example/{id}' };
 
-describe.each(databases)('handoffs on $name', (database) => {
+describe.each(someDatabase)('handoffs on $name', (database) => {
   let test: TestGateway;
   beforeAll(async () => {
     test = await createHandingGateway([{ ticketPage: 'https://help.example/{number}' }, foreign], { database });

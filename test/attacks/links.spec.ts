@@ -4,14 +4,14 @@ import { attachmentUrl } from '../../src/outbound/attachment-url.js';
 import { generateKey, KeyRing } from '../../src/platform/crypto.js';
 import { signToken } from '../../src/platform/signed-token.js';
 import { counted } from '../support/counted.js';
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { send, type RawAnswer } from '../support/raw.js';
 import { dump } from '../support/tables.js';
 import { askForCode, invite, opened } from '../support/visit.js';
 
-describe.each(databases)('links on $name', (database) => {
+describe.each(someDatabase)('links on $name', (database) => {
   let test: TestGateway;
   let link: string;
   let token: string;

@@ -1,6 +1,6 @@
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { counted } from '../support/counted.js';
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { png } from '../support/files.js';
 import type { TestGateway } from '../support/gateway.js';
 import { Guest, type Page } from '../support/guest.js';
@@ -32,7 +32,7 @@ function shown({ status, html, headers }: Page): string {
   return `${status} ${headers.get('content-type')} ${headers.get('cache-control')} ${page}`;
 }
 
-describe.each(databases)('ten people on $name', (database) => {
+describe.each(someDatabase)('ten people on $name', (database) => {
   let test: TestGateway;
   let receiver: Receiver;
   let elsewhere: TestGateway;

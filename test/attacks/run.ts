@@ -22,7 +22,7 @@ async function runSpecs(folder: string, specs: string[], more: string[] = []) {
   const args = ['--experimental-vm-modules', '--no-warnings', jest, ...specs, ...more];
   const child = spawn(process.execPath, args, {
     cwd: folder,
-    env: { ...process.env, POSTERN_ATTACKS: path },
+    env: { ...process.env, POSTERN_ATTACKS: path, POSTERN_LONG: '1' },
     stdio: ['ignore', 'ignore', more.includes('--silent') ? 'ignore' : 'inherit'],
   });
   const [status] = (await once(child, 'exit')) as [number | null];

@@ -1,7 +1,7 @@
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { describeInBrowser, launchBrowser, openBrowser, phone } from '../support/browser.js';
 import { counted } from '../support/counted.js';
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { send } from '../support/raw.js';
@@ -31,7 +31,7 @@ const purposes: Record<string, string>[] = [
 ];
 const REQUESTS = 1000;
 
-describe.each(databases)('programs that open links on $name', (database) => {
+describe.each(someDatabase)('programs that open links on $name', (database) => {
   let test: TestGateway;
   let source: Receiver;
   beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { sha256 } from '../../src/platform/crypto.js';
 import { counted } from '../support/counted.js';
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
@@ -9,7 +9,7 @@ import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { change, count, dump, rows } from '../support/tables.js';
 import { askForCode, invite, visit, type Visit } from '../support/visit.js';
 
-describe.each(databases)('sessions on $name', (database) => {
+describe.each(someDatabase)('sessions on $name', (database) => {
   let test: TestGateway;
   let source: Receiver;
   beforeAll(async () => {

@@ -6,12 +6,12 @@ import { counted } from '../support/counted.js';
 import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
+import { isLong } from '../support/long.js';
 import { send } from '../support/raw.js';
 import { change } from '../support/tables.js';
 import { invite, newestMail, opened } from '../support/visit.js';
 
-/** The whole thousand with `npm run test:attacks`. */
-const ROUNDS = process.env.POSTERN_ATTACKS ? 1000 : 150;
+const ROUNDS = isLong ? 1000 : 150;
 const MOST_APART_MS = 5;
 const WRITTEN = /[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{5}/;
 

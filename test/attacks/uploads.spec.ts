@@ -7,7 +7,7 @@ import { deflateRawSync } from 'node:zlib';
 import { attachmentDisposition, cleanName } from '../../src/tickets/file-rules.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { counted } from '../support/counted.js';
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { docx, gif, jpeg, pdf, png, zip } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import type { Page } from '../support/guest.js';
@@ -24,7 +24,7 @@ interface Upload {
   content: Buffer;
 }
 
-describe.each(databases)('uploads on $name', (database) => {
+describe.each(someDatabase)('uploads on $name', (database) => {
   let test: TestGateway;
   let source: Receiver;
   let me: Visit;

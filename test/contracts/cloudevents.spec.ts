@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Webhook } from 'standardwebhooks';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { count, rows } from '../support/tables.js';
 
@@ -13,7 +13,7 @@ const secret = generateWebhookSecret();
 const BATCH = 'application/cloudevents-batch+json';
 
 /** The standards' own packages as clients: one makes the events, the other signs them. */
-describe.each(databases)('CloudEvents, on $name', (database) => {
+describe.each(someDatabase)('CloudEvents, on $name', (database) => {
   let test: TestGateway;
   let folder: string;
   let number = 0;

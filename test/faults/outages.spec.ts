@@ -7,7 +7,8 @@ import { loadSqliteDriver } from '../../src/platform/database/sqlite-driver.js';
 import { findTool, removeFolder } from '../bench/processes.js';
 import { createCluster, runCluster } from '../bench/servers.js';
 import { until } from '../support/program.js';
-import { isLong, Scene, unharmed } from './scene.js';
+import { isLong } from '../support/long.js';
+import { Scene, unharmed } from './scene.js';
 
 const sqliteIn = (folder: string) => `sqlite:${join(folder, 'postern.sqlite')}`;
 const Sqlite = loadSqliteDriver() as new (path: string) => {

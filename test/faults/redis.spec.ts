@@ -6,7 +6,8 @@ import { databases, type TestDatabase } from '../support/databases.js';
 import { freePort, Program, programSettings } from '../support/program.js';
 import { queues } from '../support/queues.js';
 import { startRedis, type TestRedis } from '../support/redis.js';
-import { isLong, Scene, unharmed } from './scene.js';
+import { isLong } from '../support/long.js';
+import { Scene, unharmed } from './scene.js';
 
 const postgres = databases.find(({ name }) => name === 'Postgres');
 const isPossible = postgres !== undefined && queues.some(({ name }) => name === 'Redis');

@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { databases } from '../support/databases.js';
-import { isLong, Scene, unharmed } from './scene.js';
+import { isLong } from '../support/long.js';
+import { Scene, unharmed } from './scene.js';
 
 const postgres = databases.filter(({ name }) => name === 'Postgres');
 const RESTARTS = isLong ? 100 : 4;

@@ -154,7 +154,7 @@ async function runSpecs(): Promise<boolean> {
     ['--experimental-vm-modules', '--no-warnings', jest, '-i', '--testTimeout=300000', ...specs],
     {
       cwd: packageRoot,
-      env: { ...process.env, POSTERN_FAULTS: 'long' },
+      env: { ...process.env, POSTERN_LONG: '1' },
       stdio: 'inherit',
     },
   );

@@ -6,9 +6,6 @@ import { deliveriesOf, freePort, Program, programSettings, until } from '../supp
 import { startRelay, type Relay } from '../support/smtp.js';
 import { Load, mailsByRecipient } from './load.js';
 
-/** The long form takes what its text says; the short one, of every run of the tests, is shorter where it only waits. */
-export const isLong = process.env.POSTERN_FAULTS === 'long';
-
 export interface SceneOptions {
   databaseUrl: (folder: string) => string;
   /** Where its data are, if not in a folder of its own. */

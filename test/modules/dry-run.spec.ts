@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../src/config.js';
 import type { Forecast } from '../../src/intake/dry-run.js';
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { linkOf } from '../support/mail.js';
 import { dump } from '../support/tables.js';
@@ -13,7 +13,7 @@ import { dump } from '../support/tables.js';
 const path = '/v1/sources/default/events/dry-run';
 type Foreseen = Extract<Forecast, { mails: unknown }>;
 
-describe.each(databases)('a dry run, on $name', (database) => {
+describe.each(someDatabase)('a dry run, on $name', (database) => {
   let test: TestGateway;
   beforeAll(async () => void (test = await createGateway({ database, settings: { QUIET_WINDOW_SECONDS: '30' } })));
   afterAll(() => test.close());

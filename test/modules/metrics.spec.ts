@@ -1,4 +1,4 @@
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
 import { change } from '../support/tables.js';
@@ -8,7 +8,7 @@ import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 
 const token = 'metrics-token-of-at-least-32-signs-00001';
 
-describe.each(databases)('GET /metrics on $name', (database) => {
+describe.each(someDatabase)('GET /metrics on $name', (database) => {
   let test: TestGateway;
   let source: Receiver;
   beforeAll(async () => {

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { gif, jpeg, pdf } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
@@ -11,7 +11,7 @@ import { visit, type Visit } from '../support/visit.js';
 const picture = (width: number, height: number) =>
   sharp({ create: { width, height, channels: 3, background: '#c04020' } });
 
-describe.each(databases)('previews on $name', (database) => {
+describe.each(someDatabase)('previews on $name', (database) => {
   let test: TestGateway;
   let me: Visit;
   beforeAll(async () => {

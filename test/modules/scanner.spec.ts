@@ -13,7 +13,7 @@ import {
   startScriptedClamd,
   type ScriptedClamd,
 } from '../support/clamd.js';
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { docx, png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { closedPort, startScriptedHttp, type ScriptedHttp } from '../support/scripted-http.js';
@@ -175,7 +175,7 @@ describe('a scanner that misbehaves', () => {
   });
 });
 
-describe.each(databases)('files while the scanner is away, on $name', (database) => {
+describe.each(someDatabase)('files while the scanner is away, on $name', (database) => {
   let test: TestGateway;
   let clamd: ScriptedClamd;
   let desk: ScriptedHttp;

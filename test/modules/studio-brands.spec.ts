@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { Brands } from '../../src/templates/brands.js';
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { linkOf } from '../support/mail.js';
@@ -15,7 +15,7 @@ function settingsOf({ body }: Answer): Record<string, unknown> {
   return { name, light, dark, radius, sender, footer, contact, version };
 }
 
-describe.each(databases)('brands in the studio on $name', (database) => {
+describe.each(someDatabase)('brands in the studio on $name', (database) => {
   let test: TestGateway;
   let admin: StudioBrowser;
   beforeEach(async () => {

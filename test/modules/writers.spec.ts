@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { markedReply, withMark } from '../../src/outbound/reply-mark.js';
 import { newId } from '../../src/ids.js';
-import { databases } from '../support/databases.js';
+import { someDatabase } from '../support/databases.js';
 import { desks, startDesk, type Desk, type DeskKind } from '../support/desks.js';
 import { png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
@@ -15,7 +15,7 @@ import { visit } from '../support/visit.js';
 const SECOND = 1000;
 const AUTHORIZATION = 'Bearer the-secret-of-the-desk';
 
-describe.each(databases)('replies written into the ticket system, on $name', (database) => {
+describe.each(someDatabase)('replies written into the ticket system, on $name', (database) => {
   describe.each(desks)('$writer', (kind: DeskKind) => {
     let test: TestGateway;
     let desk: Desk;
