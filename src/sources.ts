@@ -46,6 +46,10 @@ export interface Source {
   writer: WriterName | null;
 }
 
+export function sourceNamed(sources: readonly Source[], name: string | undefined): Source | undefined {
+  return sources.find((source) => source.name === name);
+}
+
 export interface SourceApiSettings {
   /** Its root, without a slash at the end. */
   url: string;

@@ -13,7 +13,7 @@ import { Grouped } from '../platform/grouped.js';
 import { Logger } from '../platform/logger.js';
 import { Metrics } from '../platform/metrics.js';
 import { Queue } from '../platform/queue/queue.js';
-import type { Source } from '../sources.js';
+import { sourceNamed, type Source } from '../sources.js';
 import { FileStore } from '../tickets/file-store.js';
 import { Projection } from '../tickets/projection.js';
 import { Ticket } from '../tickets/ticket.entity.js';
@@ -110,7 +110,7 @@ export class Intake {
 
   /** @throws PosternError `unknown-source` */
   source(sourceName: string): Source {
-    const source = this.config.sources.find(({ name }) => name === sourceName);
+    const source = sourceNamed(this.config.sources, sourceName);
     if (!source) throw new PosternError('unknown-source', 'Check the source in the address of the webhook.');
     return source;
   }

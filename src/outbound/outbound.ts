@@ -2,7 +2,7 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { buffer } from 'node:stream/consumers';
 import { In, IsNull, LessThanOrEqual } from 'typeorm';
 import { Config } from '../config.js';
-import type { Source } from '../sources.js';
+import { sourceNamed, type Source } from '../sources.js';
 import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
@@ -154,7 +154,7 @@ export class Outbound implements OnApplicationBootstrap {
   }
 
   private source(name: string): Source | undefined {
-    return this.config.sources.find((source) => source.name === name);
+    return sourceNamed(this.config.sources, name);
   }
 
   private async due(limit: number): Promise<string[]> {

@@ -5,7 +5,7 @@ import type { Holder } from '../access/session.js';
 import { Config } from '../config.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
-import type { Source } from '../sources.js';
+import { sourceNamed, type Source } from '../sources.js';
 import { findByLink, type Conversation } from '../tickets/conversation.js';
 
 /** What a genuine link leads to. */
@@ -34,7 +34,7 @@ export class Doors {
     const { ticketId, participantId, generation, expired, expiresAt: linkExpiresAt } = link;
     const holder = { ticketId, participantId, generation };
     const conversation = await this.database.read((manager) => findByLink(manager, holder));
-    const source = this.config.sources.find(({ name }) => name === conversation?.ticket.source);
+    const source = sourceNamed(this.config.sources, conversation?.ticket.source);
     return conversation && source && link.isOf(source.name)
       ? { ...conversation, source, holder, expired, linkExpiresAt }
       : null;

@@ -4,7 +4,7 @@ import { resumeLimit, takeLimits } from '../access/limits.js';
 import type { OpenSession } from '../access/session.js';
 import { Sessions } from '../access/session.js';
 import { Config } from '../config.js';
-import type { Source } from '../sources.js';
+import { sourceNamed, type Source } from '../sources.js';
 import { Outbound } from '../outbound/outbound.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
@@ -13,12 +13,13 @@ import { Drafts, type OpenDraft } from '../tickets/drafts.js';
 import { FileStore, type ReceivedFile } from '../tickets/file-store.js';
 import { pulsesOf } from '../tickets/pulse.js';
 import { markSeen, seenUntil } from '../tickets/readings.js';
-import { acceptReply, lockTicket, type AcceptedReply, type NewReply } from '../tickets/replies.js';
+import { acceptReply, type AcceptedReply, type NewReply } from '../tickets/replies.js';
 import { answerSolved, lastAnswer, type Answer } from '../tickets/solved.js';
 import type { Attachment, Reply } from '../tickets/ticket.entity.js';
+import { lockTicket } from '../tickets/ticket-lock.js';
 import { resumeMails } from '../tickets/ways-out.js';
 import { AttachmentSender } from './attachment-sender.js';
-import { seeOther } from './doors.js';
+import { newsOf, seeOther } from './doors.js';
 import { PosternError } from '../errors.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
@@ -292,7 +293,7 @@ export class TicketController {
   private async find(id: string, request: FastifyRequest): Promise<Room | null> {
     const session = await this.visitors.session(request, id);
     const conversation = session && (await this.database.read((manager) => findConversation(manager, session)));
-    const source = this.config.sources.find(({ name }) => name === conversation?.ticket.source);
+    const source = sourceNamed(this.config.sources, conversation?.ticket.source);
     return session && conversation && source ? { ...conversation, source, session } : null;
   }
 
@@ -312,11 +313,7 @@ export class TicketController {
       const message = kept?.isNew && {
         source: room.ticket.source,
         type: kept.answer === 'yes' ? 'ticket.guest_solved' : 'ticket.guest_unsolved',
-        data: {
-          ticket: { id: room.ticket.sourceTicketId, number: room.ticket.number },
-          email: room.participant.email,
-          at: new Date(now).toISOString(),
-        },
+        data: newsOf(room, now),
       };
       return { kept, news: message ? await this.outbound.enqueue(tx, message) : [] };
     });

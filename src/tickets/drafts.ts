@@ -7,7 +7,8 @@ import { Database, type Transaction } from '../platform/database/database.js';
 import { Logger } from '../platform/logger.js';
 import type { Access } from './conversation.js';
 import { FileStore, limitFault, MOST_BYTES_PER_REPLY, MOST_FILES_PER_REPLY, type ReceivedFile } from './file-store.js';
-import { hasRoom, lockTicket } from './replies.js';
+import { hasRoom } from './replies.js';
+import { lockTicket } from './ticket-lock.js';
 import { Draft } from './visit.entity.js';
 
 /** Of what came when its session was over. */

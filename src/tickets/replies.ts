@@ -4,7 +4,8 @@ import { sha256 } from '../platform/crypto.js';
 import type { Transaction } from '../platform/database/database.js';
 import { findConversation, type Access, type Conversation } from './conversation.js';
 import { limitFault, type ReceivedFile } from './file-store.js';
-import { Attachment, Reply, Ticket } from './ticket.entity.js';
+import { lockTicket } from './ticket-lock.js';
+import { Attachment, Reply } from './ticket.entity.js';
 
 const MOST_BYTES_PER_TICKET = 200 * 1024 * 1024;
 
@@ -72,16 +73,6 @@ export async function acceptReply(
   }));
   if (attachments.length > 0) await tx.insert(Attachment, attachments);
   return { ok: true, isRepeat: false, reply, attachments, ...conversation };
-}
-
-/** Whoever changes something of a ticket waits here for who did before: until the commit, over all processes. */
-export async function lockTicket(tx: Transaction, id: Id<'tkt'>): Promise<void> {
-  await tx
-    .createQueryBuilder()
-    .update(Ticket)
-    .set({ updatedAt: () => 'updated_at' })
-    .where({ id })
-    .execute();
 }
 
 /** The reply that a form brought, if it did. */

@@ -3,7 +3,7 @@ import { newId } from '../ids.js';
 import type { Transaction } from '../platform/database/database.js';
 import { insertNew } from '../platform/database/rows.js';
 import { findConversation, type Access, type Conversation } from './conversation.js';
-import { lockTicket } from './replies.js';
+import { lockTicket } from './ticket-lock.js';
 import { SolvedAnswer } from './visit.entity.js';
 
 export type Answer = SolvedAnswer['answer'];

@@ -2,7 +2,8 @@ import { IsNull, Not } from 'typeorm';
 import type { Id } from '../ids.js';
 import type { Transaction } from '../platform/database/database.js';
 import type { Access } from './conversation.js';
-import { Participant, Ticket } from './ticket.entity.js';
+import { lockTicket } from './ticket-lock.js';
+import { Participant } from './ticket.entity.js';
 
 /*
  * What a person decides about the mails of their ticket. Each returns true for the one call that changed something, so
@@ -33,7 +34,7 @@ export function resumeMails(tx: Transaction, access: Access): Promise<boolean> {
  * carry such a link are cancelled when their turn comes; the next news bring a new one. Returns how many people it met.
  */
 export async function revokeLinks(tx: Transaction, ticketId: Id<'tkt'>, emailKey?: string): Promise<number> {
-  await lock(tx, ticketId);
+  await lockTicket(tx, ticketId);
   const of = { ticketId, endedAt: IsNull(), ...(emailKey === undefined ? {} : { emailKey }) };
   return (await tx.increment(Participant, of, 'generation', 1)).affected ?? 0;
 }
@@ -44,12 +45,7 @@ async function change(
   before: object,
   after: Partial<Participant>,
 ): Promise<boolean> {
-  await lock(tx, ticketId);
+  await lockTicket(tx, ticketId);
   const changed = await tx.update(Participant, { id, ticketId, generation, endedAt: IsNull(), ...before }, after);
   return changed.affected === 1;
-}
-
-async function lock(tx: Transaction, ticketId: Id<'tkt'>): Promise<void> {
-  const nothing = { updatedAt: () => 'updated_at' };
-  await tx.createQueryBuilder().update(Ticket).set(nothing).where({ id: ticketId }).execute();
 }

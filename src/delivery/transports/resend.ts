@@ -1,6 +1,7 @@
 import { Resend, type Response } from 'resend';
 import type { ResendTransportSettings } from '../../config.js';
 import { HttpClient, type HttpFailure, type HttpHeaders, type HttpOutcome } from '../../platform/http-client.js';
+import { bareHost } from '../../platform/url.js';
 import type { Mail, MailContent, Transport, TransportOutcome } from './transport.js';
 
 const HOUR_MS = 3_600_000;
@@ -29,7 +30,7 @@ export class ResendTransport implements Transport {
     this.apiKey = apiKey;
     const { protocol, hostname } = new URL(endpoint);
     // The settings let plain http through for hosts of ALLOW_PRIVATE_HOSTS only.
-    const allowPrivateHosts = protocol === 'http:' ? [hostname.replace(/^\[|\]$/g, '')] : [];
+    const allowPrivateHosts = protocol === 'http:' ? [bareHost(hostname)] : [];
     this.http = new HttpClient({ allowPrivateHosts, timeoutMs, connections });
     this.client = new HonestResend(apiKey, endpoint, this.http);
   }
