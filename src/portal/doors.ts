@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { Links } from '../access/link.js';
 import type { Holder } from '../access/session.js';
 import { Config } from '../config.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { sourceNamed, type Source } from '../sources.js';
 import { findByLink, type Conversation } from '../tickets/conversation.js';
@@ -44,7 +44,7 @@ export class Doors {
 /** What the source is told of a guest's step: which ticket, who, and when (ms since 1970). */
 export function newsOf({ ticket, participant }: Conversation, now: number): object {
   const { email } = participant;
-  return { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email, at: new Date(now).toISOString() };
+  return { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email, at: isoTime(now) };
 }
 
 /** After a form: the page that shows what it did, so that a reload repeats nothing. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { Handoffs } from '../access/handoff.js';
 import { Config } from '../config.js';
 import { PosternError } from '../errors.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { Logger } from '../platform/logger.js';
 import type { PublicKey } from '../platform/signing-keys.js';
@@ -57,7 +57,7 @@ export class HandoffController {
     return {
       ticket: { id: ticket.sourceTicketId, number: ticket.number },
       email: participant.email,
-      verifiedAt: new Date(handoff.verifiedAt).toISOString(),
+      verifiedAt: isoTime(handoff.verifiedAt),
     };
   }
 

@@ -6,7 +6,7 @@ import { Sessions } from '../access/session.js';
 import { Config } from '../config.js';
 import { sourceNamed, type Source } from '../sources.js';
 import { Outbound } from '../outbound/outbound.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { findAttachment, findConversation, listEntries, type Conversation } from '../tickets/conversation.js';
 import { Drafts, type OpenDraft } from '../tickets/drafts.js';
@@ -459,7 +459,7 @@ function replyNews({ ticket, participant }: Conversation, reply: Reply, attachme
         id,
         email: participant.email,
         body,
-        createdAt: new Date(createdAt).toISOString(),
+        createdAt: isoTime(createdAt),
         attachments: attachments.map(({ id: attachmentId, file, name, contentType, size, sha256 }) => ({
           attachmentId,
           file,

@@ -10,7 +10,7 @@ import { isId, type Id } from '../ids.js';
 import { addressKey, parseAddress } from '../platform/address.js';
 import { audit } from '../platform/audit.js';
 import { canonicalIp } from '../platform/client-network.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { Brands } from '../templates/brands.js';
 import { Challenges, type ForWhom } from './challenges.js';
@@ -130,7 +130,7 @@ export class SignInController {
     const found = await this.invitations.find(token);
     if (found === null) throw unusable();
     const { email, name, roles, expiresAt } = found;
-    return { kind: email === null ? 'first' : 'invitation', email, name, roles, expiresAt: iso(expiresAt) };
+    return { kind: email === null ? 'first' : 'invitation', email, name, roles, expiresAt: isoTime(expiresAt) };
   }
 
   @Post('api/passkeys/register/options')
@@ -257,7 +257,7 @@ export class SignInController {
     const sessions = await this.sessions.list(person.id);
     return sessions.map(({ id, browser, createdAt, lastUsedAt }) => ({
       ...{ id, browser, current: id === person.sessionId },
-      ...{ createdAt: iso(createdAt), lastUsedAt: iso(lastUsedAt) },
+      ...{ createdAt: isoTime(createdAt), lastUsedAt: isoTime(lastUsedAt) },
     }));
   }
 
@@ -276,7 +276,7 @@ export class SignInController {
     const passkeys = await this.passkeys.list(signedIn(request).id);
     return passkeys.map(({ id, name, backedUp, createdAt, lastUsedAt }) => ({
       ...{ id, name, backedUp },
-      ...{ createdAt: iso(createdAt), lastUsedAt: lastUsedAt === null ? null : iso(lastUsedAt) },
+      ...{ createdAt: isoTime(createdAt), lastUsedAt: isoTime(lastUsedAt) },
     }));
   }
 
@@ -414,8 +414,4 @@ function isFor(asked: ForWhom | null, personId: Id<'usr'>, invitation: Invitatio
 /** One and the same for whatever was wrong: nobody learns who has a passkey here. */
 function refused(): PosternError {
   return new PosternError('sign-in-refused', 'That did not work. Try again, or use another passkey.');
-}
-
-export function iso(at: number): string {
-  return new Date(at).toISOString();
 }

@@ -3,7 +3,7 @@ import { Config } from '../config.js';
 import { PosternError } from '../errors.js';
 import { isId, newId, type Id } from '../ids.js';
 import { audit } from '../platform/audit.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { insertNew, run, selectRows } from '../platform/database/rows.js';
 import { Logger } from '../platform/logger.js';
@@ -188,7 +188,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
 
   private async conflict(place: Place, base: string, theirs: WordsDraft | null): Promise<PosternError> {
     const text = await this.textOf(place, base);
-    const given = theirs && { text: theirs.text, by: theirs.byName, at: iso(theirs.at), version: theirs.version };
+    const given = theirs && { text: theirs.text, by: theirs.byName, at: isoTime(theirs.at), version: theirs.version };
     return new PosternError('draft-conflict', 'Somebody else saved this draft meanwhile: bring both together.', {
       conflict: { theirs: given, base: text === null ? null : { text } },
     });
@@ -387,8 +387,4 @@ export function wordsRefused(problems: readonly TextProblem[]): PosternError {
 
 function noSuchBase(): PosternError {
   return new PosternError('invalid-request', 'The words that this draft began from are not known here: open it anew.');
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
 }
