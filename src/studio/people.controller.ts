@@ -17,7 +17,7 @@ import { Invitations, OPERATOR } from './invitations.js';
 import { readJson } from './json-body.js';
 import { People } from './people.js';
 import { EVERY_BRAND, ROLES, type RoleOfBrand } from './roles.js';
-import { emailShape, nameShape } from './sign-in.controller.js';
+import { emailShape, nameShape } from './shapes.js';
 import { Needs, signedIn, StudioGuard } from './studio.guard.js';
 
 const PAGE = 100;
