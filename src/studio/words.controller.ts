@@ -34,7 +34,8 @@ import { readJson } from './json-body.js';
 import { Previews } from './previews.js';
 import { Needs, signedIn, StudioGuard } from './studio.guard.js';
 import { WordsBoard, type Board, type Hit } from './words-board.js';
-import { WordsDesk, type Place } from './words-desk.js';
+import { WordsDesk } from './words-desk.js';
+import type { Place } from './words-drafts.js';
 import { WordsExchange, type Exchanged } from './words-exchange.js';
 import { helpersOf, vocabularyOf } from './words-vocabulary.js';
 
