@@ -147,9 +147,9 @@ const wholeNumber = (min: number, max: number) =>
     message: `must be a whole number from ${min} to ${max}`,
   });
 
-/** What is sent in a header and guessed by strangers: 32 signs, so that it was made and not thought of. */
+/** What is sent in a header and guessed by strangers: 32 characters, so that it was made and not thought of. */
 const token = text.regex(/^[\x21-\x7e]{32,256}$/, {
-  message: 'must have 32 to 256 signs without spaces, for example from: openssl rand -base64 32',
+  message: 'must have 32 to 256 characters without spaces, for example from: openssl rand -base64 32',
 });
 
 const DNS_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/i;
@@ -301,12 +301,12 @@ export const settings = {
   },
   FEEDBACK_TOKEN: {
     schema: token,
-    sentence: 'bearer token for bounce mails handed in at /v1/feedback/dsn, at least 32 signs; empty: off',
+    sentence: 'bearer token for bounce mails handed in at /v1/feedback/dsn, at least 32 characters; empty: off',
   },
-  ADMIN_TOKEN: { schema: token, sentence: 'bearer token of the admin API, at least 32 signs; empty: off' },
+  ADMIN_TOKEN: { schema: token, sentence: 'bearer token of the admin API, at least 32 characters; empty: off' },
   METRICS_TOKEN: {
     schema: token,
-    sentence: 'bearer token of /metrics, at least 32 signs; empty: from this machine alone',
+    sentence: 'bearer token of /metrics, at least 32 characters; empty: from this machine alone',
   },
   STUDIO: {
     schema: oneOf('on', 'off'),

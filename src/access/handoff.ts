@@ -2,13 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { SignJWT } from 'jose';
 import { IsNull, LessThanOrEqual, MoreThan } from 'typeorm';
 import { Config } from '../config.js';
-import { newId, type Id } from '../ids.js';
+import { newId, type Holder, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import { hashToken, randomToken } from '../platform/crypto.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import type { Source } from '../sources.js';
 import { Handoff } from './access.entity.js';
-import type { Holder } from './session.js';
 
 const LIFETIME_SECONDS = 60;
 const TOKEN_BYTES = 32;

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { IsNull } from 'typeorm';
 import { Config } from '../config.js';
-import { newId, type Id } from '../ids.js';
+import { newId, type Holder, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import { hashToken, randomToken } from '../platform/crypto.js';
 import { Database, type Transaction } from '../platform/database/database.js';
@@ -11,13 +11,6 @@ import { Session } from './access.entity.js';
 const TOKEN_BYTES = 32;
 /** The last use is written at most this often: a page view must not cost a commit. */
 const TOUCH_EVERY_MS = 60_000;
-
-/** Whose mailbox was, or is to be, proven: a participant of a ticket, by a link of this generation. */
-export interface Holder {
-  ticketId: Id<'tkt'>;
-  participantId: Id<'ptc'>;
-  generation: number;
-}
 
 /** What a valid session opens: this ticket, as this participant, while that generation stands. */
 export interface OpenSession extends Holder {

@@ -122,7 +122,7 @@ export class Enricher implements OnApplicationBootstrap {
     const { reason, detail, retryAfterMs = 0 } = outcome;
     if (reason === 'ignored') {
       await this.database.write((tx) => tx.delete(WaitingEvent, { id }));
-      return this.logger.info('an event tells nobody', { id, source, reason: detail });
+      return this.logger.info('event ignored', { id, source, reason: detail });
     }
     const now = this.clock.now();
     const wait = RETRY_AFTER_MS[waiting.attempts];

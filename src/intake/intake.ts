@@ -152,7 +152,7 @@ export class Intake {
 
   private async take(source: Source, happening: Happening): Promise<Receipt> {
     if (happening.kind === 'ignored') {
-      this.logger.info('an event tells nobody', { source: source.name, reason: happening.reason });
+      this.logger.info('event ignored', { source: source.name, reason: happening.reason });
       this.metrics.events.inc({ source: source.name, outcome: 'ignored', reason: happening.reason });
       return { ignored: happening.reason };
     }
@@ -178,7 +178,7 @@ export class Intake {
     arrivals: readonly Arrival[],
   ): Promise<{ recorded: Recorded[]; planned: PlannedMail[]; waiting: string[] }> {
     const now = this.clock.now();
-    const rows = arrivals.map((arrival) => eventOf(arrival, now));
+    const rows = arrivals.map((arrival) => rowOf(arrival, now));
     const kept = await keepFirst(tx, rows);
     const first = arrivals
       .map((arrival, place) => ({ ...arrival, eventId: rows[place]!.id }))
@@ -235,7 +235,7 @@ function conflict(): PosternError {
   );
 }
 
-function eventOf({ source, sourceEventId, bodyHash, event }: Arrival, now: number): Event {
+function rowOf({ source, sourceEventId, bodyHash, event }: Arrival, now: number): Event {
   return {
     id: newId('evt', now),
     source: source.name,

@@ -214,7 +214,7 @@ function keyOf(address: string): string {
 function reasonOf(given: unknown, { body }: FastifyRequest): string {
   const reason = given ?? (Buffer.isBuffer(body) && body.length > 0 ? reasonIn(body) : undefined);
   if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= LONGEST_REASON) return reason.trim();
-  throw new PosternError('invalid-request', `Say why, for the audit log: reason, 1 to ${LONGEST_REASON} signs.`);
+  throw new PosternError('invalid-request', `Say why, for the audit log: reason, 1 to ${LONGEST_REASON} characters.`);
 }
 
 function reasonIn(body: Buffer): unknown {

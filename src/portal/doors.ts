@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Links } from '../access/link.js';
-import type { Holder } from '../access/session.js';
 import { Config } from '../config.js';
+import type { Holder } from '../ids.js';
 import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { sourceNamed, type Source } from '../sources.js';

@@ -20,7 +20,7 @@ import { newsOf, seeOther } from './doors.js';
 import { PosternError } from '../errors.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
-import { MOST_SIGNS, ReplyForms, type FormFault, type ReplyForm } from './reply-form.js';
+import { MOST_CHARACTERS, ReplyForms, type FormFault, type ReplyForm } from './reply-form.js';
 import { Rooms, type Room } from './rooms.js';
 import { TicketStreams } from './ticket-streams.js';
 import { printView, replyView, ticketView } from './ticket-view.js';
@@ -218,7 +218,7 @@ export class TicketController {
     const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, session, token));
     if (form.body.trim() === '' && form.files.length === 0 && form.keep.length === 0)
       return this.rooms.ended(request, reply);
-    const body = form.body.slice(0, MOST_SIGNS);
+    const body = form.body.slice(0, MOST_CHARACTERS);
     await this.drafts.save(session, body, form.files, form);
     await this.writer.notice(request, reply, 404, { kind: 'session-ended', keptText: form.body, isKept: true });
   }
