@@ -12,6 +12,7 @@ import { keysCommand } from './keys.js';
 import { randomToken } from './platform/crypto.js';
 import { Logger } from './platform/logger.js';
 import { signWebhook, type WebhookHeaders } from './platform/webhook-signature.js';
+import { sourceNamed } from './sources.js';
 import { studioLinkCommand } from './studio-link.js';
 
 const USAGE = `npm run postern -- <command>
@@ -123,7 +124,7 @@ async function send(args: string[]): Promise<Told> {
   if (!types.includes(values.type)) return { ok: false, text: `--type must be one of ${types.join(', ')}\n` };
   readEnvFile();
   const { sources, publicUrl } = loadConfig();
-  const source = sources.find(({ name }) => name === values.source);
+  const source = sourceNamed(sources, values.source);
   if (!source)
     return { ok: false, text: `There is no source ${values.source}: ${sources.map(({ name }) => name).join(', ')}\n` };
   if (source.adapter !== 'standard')

@@ -9,7 +9,7 @@ import { canonicalLocale } from './platform/locale.js';
 import { SEED_BYTES, SigningKeys } from './platform/signing-keys.js';
 import { generateWebhookSecret, isWebhookSecret } from './platform/webhook-signature.js';
 import { readSources, readSourcesFile, type Source, type SourcesInput } from './sources.js';
-import { parseUrl } from './platform/url.js';
+import { bareHost, parseUrl } from './platform/url.js';
 
 /** The folder of the package: where `templates/` and `package.json` are, from `src/` as from `dist/src/`. */
 export const packageRoot = findPackageRoot(import.meta.dirname);
@@ -147,9 +147,9 @@ const wholeNumber = (min: number, max: number) =>
     message: `must be a whole number from ${min} to ${max}`,
   });
 
-/** What is sent in a header and guessed by strangers: 32 signs, so that it was made and not thought of. */
+/** What is sent in a header and guessed by strangers: 32 characters, so that it was made and not thought of. */
 const token = text.regex(/^[\x21-\x7e]{32,256}$/, {
-  message: 'must have 32 to 256 signs without spaces, for example from: openssl rand -base64 32',
+  message: 'must have 32 to 256 characters without spaces, for example from: openssl rand -base64 32',
 });
 
 const DNS_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/i;
@@ -301,12 +301,12 @@ export const settings = {
   },
   FEEDBACK_TOKEN: {
     schema: token,
-    sentence: 'bearer token for bounce mails handed in at /v1/feedback/dsn, at least 32 signs; empty: off',
+    sentence: 'bearer token for bounce mails handed in at /v1/feedback/dsn, at least 32 characters; empty: off',
   },
-  ADMIN_TOKEN: { schema: token, sentence: 'bearer token of the admin API, at least 32 signs; empty: off' },
+  ADMIN_TOKEN: { schema: token, sentence: 'bearer token of the admin API, at least 32 characters; empty: off' },
   METRICS_TOKEN: {
     schema: token,
-    sentence: 'bearer token of /metrics, at least 32 signs; empty: from this machine alone',
+    sentence: 'bearer token of /metrics, at least 32 characters; empty: from this machine alone',
   },
   STUDIO: {
     schema: oneOf('on', 'off'),
@@ -500,7 +500,7 @@ function readSmtp(url: URL): SmtpTransportSettings | null {
   return {
     kind: 'smtp',
     name: 'smtp',
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host: bareHost(url.hostname),
     port: Number(url.port) || (secure ? 465 : 587),
     secure,
     user: decodeURIComponent(url.username) || null,
@@ -519,7 +519,7 @@ function readResend(url: URL, allowPrivateHosts: string[]): ResendTransportSetti
   const host = elsewhere ? url.host : RESEND_API;
   if (parseUrl(`https://${host}`) === null) return null;
   // The scheme of the web first: the host of another one is neither lower case nor an address to the parser.
-  const isPrivate = allowPrivateHosts.includes(new URL(`http://${host}`).hostname.replace(/^\[|\]$/g, ''));
+  const isPrivate = allowPrivateHosts.includes(bareHost(new URL(`http://${host}`).hostname));
   const endpoint = new URL(`${isPrivate ? 'http' : 'https'}://${host}`).origin;
   return { kind: 'resend', name: 'resend', apiKey: decodeURIComponent(key), endpoint };
 }
@@ -560,7 +560,7 @@ function readClamd(value: string | undefined, problems: string[]): Config['clamd
   if (path !== undefined) return { path };
   const url = parseUrl(value);
   if (url?.protocol === 'tcp:' && url.hostname !== '' && url.username + url.password + url.search + url.hash === '')
-    return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port) || 3310 };
+    return { host: bareHost(url.hostname), port: Number(url.port) || 3310 };
   problems.push('CLAMD_URL must be tcp://host:3310 or unix:/path/to/clamd.sock (it is not)');
   return null;
 }
@@ -602,7 +602,7 @@ function readOidc(values: Values, allowPrivateHosts: string[], problems: string[
     return null;
   }
   const url = parseUrl(issuer);
-  const isPrivate = allowPrivateHosts.includes((url?.hostname ?? '').replace(/^\[|\]$/g, ''));
+  const isPrivate = allowPrivateHosts.includes(bareHost(url?.hostname ?? ''));
   if (!url || !(url.protocol === 'https:' || (url.protocol === 'http:' && isPrivate)) || url.search + url.hash !== '')
     problems.push('STUDIO_OIDC_ISSUER must be an https URL without query, for example https://login.example');
   return { issuer, clientId, clientSecret: secret };

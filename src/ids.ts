@@ -32,6 +32,13 @@ export const idPrefixes = {
 export type IdPrefix = keyof typeof idPrefixes;
 export type Id<P extends IdPrefix> = `${P}_${string}`;
 
+/** Whom a link, code or session stands for: a participant of a ticket, while that generation of their links stands. */
+export interface Holder {
+  ticketId: Id<'tkt'>;
+  participantId: Id<'ptc'>;
+  generation: number;
+}
+
 // Crockford's base32, lower case: no i, l, o, u, and its order is that of the bits, so ids sort as text.
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const VALUES = new Map([...ALPHABET].map((sign, value) => [sign.charCodeAt(0), value]));

@@ -46,6 +46,10 @@ export interface Source {
   writer: WriterName | null;
 }
 
+export function sourceNamed(sources: readonly Source[], name: string | undefined): Source | undefined {
+  return sources.find((source) => source.name === name);
+}
+
 export interface SourceApiSettings {
   /** Its root, without a slash at the end. */
   url: string;
@@ -57,7 +61,7 @@ const EVERY_TYPE = ['ticket.*', 'guest.*', 'link.*', 'requester.*', 'notificatio
 
 const webhookSecret = z.string().refine(isWebhookSecret, { message: 'must be whsec_ and base64 of 24 to 64 bytes' });
 const sourceSchema = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be a-z, 0-9 and -, at most 32 signs'),
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be a-z, 0-9 and -, at most 32 characters'),
   adapter: z.enum(adapterNames, { error: `must be one of ${adapterNames.join(', ')}` }).default('standard'),
   secrets: z.array(z.string()).min(1),
   api: z
@@ -229,7 +233,7 @@ function secretFaults(raw: unknown, place: string): string[] {
     return secrets.flatMap((secret, index) => {
       if (typeof secret !== 'string' || (isSigned ? isWebhookSecret(secret) : secret.length >= SHORTEST_SECRET))
         return [];
-      const rule = isSigned ? 'be whsec_ and base64 of 24 to 64 bytes' : `have at least ${SHORTEST_SECRET} signs`;
+      const rule = isSigned ? 'be whsec_ and base64 of 24 to 64 bytes' : `have at least ${SHORTEST_SECRET} characters`;
       return [`${place}: sources.${at}.secrets.${index} must ${rule}`];
     });
   });

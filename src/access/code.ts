@@ -2,13 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { randomInt } from 'node:crypto';
 import { In, IsNull, LessThanOrEqual, MoreThanOrEqual, Not } from 'typeorm';
 import { Config } from '../config.js';
-import { newId, type Id } from '../ids.js';
+import { newId, type Holder, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { Challenge, FailedTries, Limit } from './access.entity.js';
 import { codeLimits, guessLimit, takeLimits, type Asker, type Taken } from './limits.js';
 import { Links } from './link.js';
-import { Sessions, type Holder } from './session.js';
+import { Sessions } from './session.js';
 
 const PURPOSE = 'open-ticket';
 const MAX_TRIES = 5;

@@ -2,13 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { SignJWT } from 'jose';
 import { IsNull, LessThanOrEqual, MoreThan } from 'typeorm';
 import { Config } from '../config.js';
-import { newId, type Id } from '../ids.js';
+import { newId, type Holder, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
-import { randomToken, sha256 } from '../platform/crypto.js';
+import { hashToken, randomToken } from '../platform/crypto.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import type { Source } from '../sources.js';
 import { Handoff } from './access.entity.js';
-import type { Holder } from './session.js';
 
 const LIFETIME_SECONDS = 60;
 const TOKEN_BYTES = 32;
@@ -66,7 +65,7 @@ export class Handoffs {
    */
   async redeem(source: string, token: string): Promise<RedeemedHandoff | null> {
     if (!TOKEN.test(token)) return null;
-    const tokenHash = hashOf(token);
+    const tokenHash = hashToken(token);
     return this.database.write(async (tx) => {
       const now = this.clock.now();
       const used = await tx.update(
@@ -90,7 +89,7 @@ export class Handoffs {
     const token = `hof_${randomToken(TOKEN_BYTES)}`;
     await tx.insert(Handoff, {
       id: newId('hof', now),
-      tokenHash: hashOf(token),
+      tokenHash: hashToken(token),
       source: source.name,
       ticketId,
       participantId,
@@ -118,8 +117,4 @@ export class Handoffs {
       .setJti(randomToken(16))
       .sign(key);
   }
-}
-
-function hashOf(token: string): string {
-  return sha256(token).toString('hex');
 }

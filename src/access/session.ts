@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { IsNull } from 'typeorm';
 import { Config } from '../config.js';
-import { newId, type Id } from '../ids.js';
+import { newId, type Holder, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
-import { randomToken, sha256 } from '../platform/crypto.js';
+import { hashToken, randomToken } from '../platform/crypto.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { run } from '../platform/database/rows.js';
 import { Session } from './access.entity.js';
@@ -11,13 +11,6 @@ import { Session } from './access.entity.js';
 const TOKEN_BYTES = 32;
 /** The last use is written at most this often: a page view must not cost a commit. */
 const TOUCH_EVERY_MS = 60_000;
-
-/** Whose mailbox was, or is to be, proven: a participant of a ticket, by a link of this generation. */
-export interface Holder {
-  ticketId: Id<'tkt'>;
-  participantId: Id<'ptc'>;
-  generation: number;
-}
 
 /** What a valid session opens: this ticket, as this participant, while that generation stands. */
 export interface OpenSession extends Holder {
@@ -39,7 +32,7 @@ export class Sessions {
     const token = randomToken(TOKEN_BYTES);
     await tx.insert(Session, {
       id: newId('ses', now),
-      tokenHash: hashOf(token),
+      tokenHash: hashToken(token),
       ticketId: holder.ticketId,
       participantId: holder.participantId,
       generation: holder.generation,
@@ -55,7 +48,7 @@ export class Sessions {
   async find(token: string, ticketId: string): Promise<OpenSession | null> {
     const now = this.clock.now();
     const session = await this.database.read((manager) =>
-      manager.findOneBy(Session, { tokenHash: hashOf(token), ticketId: ticketId as Id<'tkt'>, endedAt: IsNull() }),
+      manager.findOneBy(Session, { tokenHash: hashToken(token), ticketId: ticketId as Id<'tkt'>, endedAt: IsNull() }),
     );
     if (session === null || session.expiresAt <= now) return null;
     if (session.lastUsedAt + this.config.sessionIdleMinutes * 60_000 <= now) return null;
@@ -86,7 +79,7 @@ export class Sessions {
    */
   async findExpired(token: string, ticketId: Id<'tkt'>): Promise<OpenSession | null> {
     const session = await this.database.read((manager) =>
-      manager.findOneBy(Session, { tokenHash: hashOf(token), ticketId, endedAt: IsNull() }),
+      manager.findOneBy(Session, { tokenHash: hashToken(token), ticketId, endedAt: IsNull() }),
     );
     if (session === null) return null;
     const { id, participantId, generation } = session;
@@ -102,8 +95,4 @@ export class Sessions {
 /** Ends all sessions of a participant. */
 export async function endSessions(tx: Transaction, participantId: Id<'ptc'>, now: number): Promise<void> {
   await tx.update(Session, { participantId, endedAt: IsNull() }, { endedAt: now });
-}
-
-function hashOf(token: string): string {
-  return sha256(token).toString('hex');
 }

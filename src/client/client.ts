@@ -117,8 +117,8 @@ export class PosternProblem extends Error {
     readonly code: string,
     readonly detail: string,
     readonly errors: { pointer: string; detail: string }[],
-    /** Seconds, where Postern said how long to wait. */
-    readonly retryAfter: number | null,
+    /** Where Postern said how long to wait. */
+    readonly retryAfterSeconds: number | null,
   ) {
     super(`${status} ${code}: ${detail}`);
     this.name = 'PosternProblem';

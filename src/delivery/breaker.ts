@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { domainOf } from '../platform/address.js';
 import type { Transaction } from '../platform/database/database.js';
 import { insertOrLock, run, selectRows, upsertRows } from '../platform/database/rows.js';
 import { Breaker } from './breaker.entity.js';
@@ -42,7 +43,7 @@ export interface Sign {
 }
 
 export function domainKey(address: string): string {
-  return `mail:${address.slice(address.lastIndexOf('@') + 1).toLowerCase()}`;
+  return `mail:${domainOf(address)}`;
 }
 
 export function transportKey(name: string): string {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { maskAddress } from '../platform/address.js';
 import { Database } from '../platform/database/database.js';
 import { Delivery } from './delivery.entity.js';
-import type { DeliveryState } from './states.js';
+import { hasLeft } from './states.js';
 
 // Crockford's base32: signs that nobody takes for one another, and readings for those that somebody will.
 const SIGNS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
@@ -56,11 +56,4 @@ export class MailCheck {
     const sentAt = uncertainAt ?? endedAt ?? createdAt;
     return { ticketNumber, maskedAddress: maskAddress(recipient), sentAt, locale, timeZone, brand };
   }
-}
-
-/** Also what is just being handed over, and what may have arrived though its answer was lost: its reader holds it. */
-const LEFT: readonly DeliveryState[] = ['sent', 'bounced', 'submitting', 'uncertain'];
-
-function hasLeft({ state, uncertainAt }: Delivery): boolean {
-  return LEFT.includes(state) || uncertainAt !== null;
 }

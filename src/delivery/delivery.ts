@@ -3,7 +3,7 @@ import { IsNull } from 'typeorm';
 import type { IssuedCode } from '../access/code.js';
 import { Links } from '../access/link.js';
 import { Config } from '../config.js';
-import type { Source } from '../sources.js';
+import { sourceNamed, type Source } from '../sources.js';
 import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import type { Transaction } from '../platform/database/database.js';
@@ -122,7 +122,7 @@ export class Deliveries {
   private row(plan: MailPlan, now: number, chosen: string | null): Delivery {
     const { ticket, participant, templateKey, challenge, inPlaceOf } = plan;
     const dueAt = inPlaceOf?.dueAt ?? Math.max(now, plan.dueAt ?? now);
-    const source = this.config.sources.find(({ name }) => name === ticket.source);
+    const source = sourceNamed(this.config.sources, ticket.source);
     const { locale, reason } = this.locale(chosen, participant, source, templateKey);
     return {
       id: inPlaceOf?.id ?? newId('dlv', now),

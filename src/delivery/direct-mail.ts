@@ -1,19 +1,11 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { Config } from '../config.js';
-import { parseMailbox } from '../platform/address.js';
 import { Clock } from '../platform/clock.js';
 import { randomToken } from '../platform/crypto.js';
-import {
-  encodeBody,
-  headerAddress,
-  headerDate,
-  headerField,
-  headerMailbox,
-  headerText,
-  shorterEncoding,
-} from '../platform/mime.js';
+import { encodeBody, shorterEncoding } from '../platform/mime.js';
 import type { Brand } from '../templates/brand.js';
 import type { EncodedMail } from '../templates/catalogue.js';
+import { alternatives, FIXED_HEADERS, frameOf, mailBytes, mailHead, senderOf, type Sender } from './mail-frame.js';
 import type { Mail, Transport } from './transports/transport.js';
 import { openTransports } from './transports/transports.js';
 
@@ -29,12 +21,12 @@ export type DirectOutcome = { taken: true } | { taken: false; detail: string };
 
 /** A mail before its header is written. */
 interface Draft {
-  from: { name: string; address: string };
+  from: Sender;
   to: string;
   subject: string;
   /** Header fields after the usual ones, in their order. */
   fields: Readonly<Record<string, string>>;
-  /** ASCII, with line ends as on the wire. */
+  /** See `mailBytes`. */
   body: string;
   text: string;
   html: () => string;
@@ -42,7 +34,6 @@ interface Draft {
 
 /** Few mails, each while somebody waits for the answer. */
 const CONNECTIONS = 1;
-const HEADERS = { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' };
 
 /**
  * Mails to the people who run this place, by the ways that guests' mails go. They are about no ticket, so they have no
@@ -59,11 +50,10 @@ export class DirectMail implements OnApplicationShutdown {
   ) {}
 
   sendLetter({ to, subject, paragraphs }: StaffLetter): Promise<DirectOutcome> {
-    const { name, address } = this.config.mail.from;
     const text = `${paragraphs.join('\n\n')}\n`;
     const encoding = shorterEncoding(text);
     return this.send({
-      from: { name, address: address.given },
+      from: this.ownSender(),
       to,
       subject,
       fields: { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Transfer-Encoding': encoding },
@@ -74,21 +64,14 @@ export class DirectMail implements OnApplicationShutdown {
   }
 
   /** A mail with sample values to whoever writes its words, marked as a test. */
-  sendSample(to: string, mail: EncodedMail, { sender }: Brand): Promise<DirectOutcome> {
-    const own = sender === undefined ? null : parseMailbox(sender);
-    const { name, address } = own?.ok ? own : this.config.mail.from;
-    // See MailRenderer: no part can hold it.
-    const boundary = `=_${randomToken(16)}`;
-    const parts = mail.parts().map((part) => `--${boundary}\r\n${part}\r\n`);
+  sendSample(to: string, mail: EncodedMail, brand: Brand): Promise<DirectOutcome> {
+    const { contentType, body } = alternatives(randomToken(16));
     return this.send({
-      from: { name, address: address.given },
+      from: senderOf(brand, this.ownSender()),
       to,
       subject: `[Test] ${mail.subject}`,
-      fields: {
-        'Content-Language': mail.locale,
-        'Content-Type': `multipart/alternative;\r\n boundary="${boundary}"`,
-      },
-      body: `${parts.join('')}--${boundary}--\r\n`,
+      fields: { 'Content-Language': mail.locale, 'Content-Type': contentType },
+      body: body(mail.parts()),
       text: mail.text,
       html: () => mail.html(),
     });
@@ -96,6 +79,11 @@ export class DirectMail implements OnApplicationShutdown {
 
   async onApplicationShutdown(): Promise<void> {
     for (const transport of (await this.transports) ?? []) transport.close();
+  }
+
+  private ownSender(): Sender {
+    const { name, address } = this.config.mail.from;
+    return { name, address: address.given };
   }
 
   private async send(draft: Draft): Promise<DirectOutcome> {
@@ -114,21 +102,13 @@ export class DirectMail implements OnApplicationShutdown {
 
   private write({ from, to, subject, fields, body, text, html }: Draft): Mail {
     const id = randomToken(16);
-    const head = [
-      headerField('From', headerMailbox(from)),
-      headerField('To', headerAddress(to)),
-      headerField('Subject', headerText(subject, 'Subject: '.length)),
-      headerField('Date', headerDate(this.clock.now())),
-      headerField('Message-ID', `<${id}@${from.address.slice(from.address.lastIndexOf('@') + 1)}>`),
-      headerField('MIME-Version', '1.0'),
-      ...Object.entries({ ...HEADERS, ...fields }).map(([name, value]) => headerField(name, value)),
-    ].join('');
+    const head = mailHead(frameOf(from), { id, to, subject, at: this.clock.now() }, fields);
     return {
       deliveryId: `direct-${id}`,
       from: this.config.mail.returnPath.given,
       to,
-      mime: () => Buffer.from(`${head}\r\n${body}`, 'latin1'),
-      content: () => ({ from, to, subject, html: html(), text, headers: HEADERS }),
+      mime: () => mailBytes(head, body),
+      content: () => ({ from, to, subject, html: html(), text, headers: FIXED_HEADERS }),
     };
   }
 }

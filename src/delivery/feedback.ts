@@ -9,7 +9,7 @@ import { scrub } from '../platform/logger.js';
 import { Delivery } from './delivery.entity.js';
 import { Feedback, type FeedbackKind } from './feedback.entity.js';
 import { Receipts } from './receipts.js';
-import { statesBefore } from './states.js';
+import { hasLeft, leftStates, statesBefore } from './states.js';
 import { Suppressions } from './suppression.js';
 
 const LONGEST_DETAIL = 500;
@@ -33,8 +33,6 @@ export type FeedbackOutcome =
 
 /** Kinds after which the mail is certainly not in front of a willing reader. */
 const ends: readonly FeedbackKind[] = ['bounced', 'refused', 'complained'];
-/** A mail whose answer was lost may have left too, whatever became of it since. */
-const HAS_LEFT = `(state IN ('sent', 'submitting', 'uncertain') OR uncertain_at IS NOT NULL)`;
 
 /** The door for what receiving servers and providers say of mails that have left. */
 @Injectable()
@@ -81,9 +79,14 @@ export class FeedbackRecorder {
     const state = ends.includes(kind) ? 'bounced' : 'sent';
     // What the worker is submitting now it will itself write down as sent.
     const from = statesBefore(state).filter((before) => state === 'bounced' || before !== 'submitting');
-    const hasLeft = state === 'bounced' ? HAS_LEFT : 'uncertain_at IS NOT NULL';
-    const text = `UPDATE deliveries SET state = ?, ended_at = ? WHERE id = ? AND state IN ? AND ${hasLeft} RETURNING id`;
-    const changed = await run(tx, text, [state, this.clock.now(), delivery.id, from]);
+    // As `hasLeft` asks, but of the row as it is now; what was lost alone can turn out to be sent.
+    const left = state === 'bounced' ? leftStates : [];
+    const changed = await run(
+      tx,
+      `UPDATE deliveries SET state = ?, ended_at = ?
+       WHERE id = ? AND state IN ? AND (state IN ? OR uncertain_at IS NOT NULL) RETURNING id`,
+      [state, this.clock.now(), delivery.id, from, left],
+    );
     // The next sweep finds what is to be told: nobody waits for it.
     if (changed.length > 0)
       await this.receipts.write(tx, [{ delivery, state, ...(state === 'bounced' && { detail: plain(detail) }) }]);
@@ -95,10 +98,6 @@ export class FeedbackRecorder {
     if (kind === 'soft-bounced') await this.suppressions.countSoftBounce(tx, recipient);
     if (kind === 'delivered') await this.suppressions.forgetSoftBounces(tx, recipient);
   }
-}
-
-function hasLeft({ state, uncertainAt }: Delivery): boolean {
-  return ['sent', 'bounced', 'submitting', 'uncertain'].includes(state) || uncertainAt !== null;
 }
 
 /** One line without addresses: it is a stranger's text. */

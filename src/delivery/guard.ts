@@ -75,7 +75,7 @@ export class Guard {
 }
 
 function tellingOf({ ticketId, participantId, inputs }: Delivery) {
-  return { access: { ticketId, participantId, generation: inputs.generation }, news: inputs.updates };
+  return { holder: { ticketId, participantId, generation: inputs.generation }, news: inputs.updates };
 }
 
 /** After a lost answer only the same transport may try: another one would double what has arrived. */

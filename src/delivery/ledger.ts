@@ -8,27 +8,10 @@ import { run, selectRows } from '../platform/database/rows.js';
 import { Attempt, Delivery } from './delivery.entity.js';
 import type { PlannedMail } from './delivery.js';
 import { Feedback } from './feedback.entity.js';
-import type { DeliveryState } from './states.js';
+import { isResendable, type DeliveryState } from './states.js';
 import { Suppressions } from './suppression.js';
 
 const PAGE = 100;
-/** Complete, or the compiler would say so. */
-const states: Record<DeliveryState, true> = {
-  queued: true,
-  leased: true,
-  submitting: true,
-  deferred: true,
-  uncertain: true,
-  sent: true,
-  failed: true,
-  bounced: true,
-  suppressed: true,
-  cancelled: true,
-  expired: true,
-  parked: true,
-};
-/** Ends that a person may take back. The others are true for good, or their reason is gone. */
-const resendable: readonly DeliveryState[] = ['parked', 'failed', 'suppressed', 'bounced'];
 /** A provider takes a mail of the same id for a repeat, and drops it, for as long as this (Resend: idempotency keys). */
 const REPEAT_MS = 24 * 3_600_000;
 
@@ -41,10 +24,6 @@ export interface DeliveryRecord {
 export type Resent =
   | { ok: true; planned: PlannedMail; before: DeliveryState }
   | { ok: false; reason: 'unknown' | 'may-still-leave' | 'done' | 'code' | 'suppressed-address' | 'too-soon' };
-
-export function isDeliveryState(text: string): text is DeliveryState {
-  return Object.hasOwn(states, text);
-}
 
 /** What an operator sees and does of deliveries. */
 @Injectable()
@@ -96,7 +75,7 @@ export class DeliveryLedger {
   ): Promise<Extract<Resent, { ok: false }>['reason'] | null> {
     const { state, endedAt, challengeId, recipient } = delivery;
     if (endedAt === null) return 'may-still-leave';
-    if (!resendable.includes(state)) return 'done';
+    if (!isResendable(state)) return 'done';
     // Its code was wiped when it ended, and a code is never sent late.
     if (challengeId !== null) return 'code';
     if (await this.suppressions.isSuppressed(tx, addressKey(recipient))) return 'suppressed-address';

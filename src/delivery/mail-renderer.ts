@@ -2,14 +2,13 @@ import { Injectable } from '@nestjs/common';
 import { Links } from '../access/link.js';
 import { Config } from '../config.js';
 import { newId, siblingId } from '../ids.js';
-import { parseMailbox } from '../platform/address.js';
-import { headerAddress, headerDate, headerField, headerMailbox, headerText } from '../platform/mime.js';
 import type { Brand } from '../templates/brand.js';
 import { Brands } from '../templates/brands.js';
 import { type EncodedMail, TemplateCatalogue } from '../templates/catalogue.js';
 import type { CompiledMail } from '../templates/compile.js';
 import { newCheckReference, writtenReference } from './check.js';
 import type { Delivery } from './delivery.entity.js';
+import { alternatives, FIXED_HEADERS, frameOf, mailBytes, mailHead, senderOf, type Frame } from './mail-frame.js';
 import type { Mail } from './transports/transport.js';
 
 export interface CodeForMail {
@@ -19,23 +18,10 @@ export interface CodeForMail {
   expiresAt: number;
 }
 
-/** Say that a machine wrote this and that nobody is to answer it (RFC 3834 5). */
-const FIXED_HEADERS = { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' };
-
-/** What all mails of a brand have in common: made once. */
-interface Frame {
-  brand: Brand;
-  from: { name: string; address: string };
-  /** Of the ids. */
-  domain: string;
-  /** Finished header fields. */
-  fixed: string;
-}
-
 /** Makes the finished mail of a delivery: a pure function of its row (and code), so every try has the same bytes. */
 @Injectable()
 export class MailRenderer {
-  /** An edited brand is another one, and so has a frame of its own. */
+  /** Made once for all mails of a brand. An edited brand is another one, and so has a frame of its own. */
   private readonly frames = new WeakMap<Brand, Frame>();
 
   constructor(
@@ -54,7 +40,8 @@ export class MailRenderer {
     code: CodeForMail | null,
     words: CompiledMail = this.catalogue.current(delivery.templateKey, delivery.locale),
   ): Mail {
-    const { brand, from, fixed, domain } = this.frame(this.brands.at(delivery.inputs.brand, delivery.createdAt));
+    const brand = this.brands.at(delivery.inputs.brand, delivery.createdAt);
+    const frame = this.frame(brand);
     const link = this.linkOf(delivery);
     const mail = this.fill(delivery, brand, code, link, words);
     const { id, recipient, ticketId, createdAt } = delivery;
@@ -63,26 +50,21 @@ export class MailRenderer {
       'Content-Language': mail.locale,
       ...unsubscribing(delivery, link),
     };
-    // `=_` cannot stand in quoted-printable, nor in base64: whatever a part holds, it is no boundary (RFC 2045 6.7).
-    const boundary = `=_${id}`;
-    const head =
-      fixed +
-      headerField('To', headerAddress(recipient)) +
-      headerField('Subject', headerText(mail.subject, 'Subject: '.length)) +
-      headerField('Date', headerDate(createdAt)) +
-      headerField('Message-ID', `<${id}@${domain}>`) +
-      // One thread per ticket in the reader's mail program; nothing is ever authorised by it.
-      headerField('References', `<${ticketId}@${domain}>`) +
-      headerField('In-Reply-To', `<${ticketId}@${domain}>`) +
-      headerFields(own) +
-      headerField('Content-Type', `multipart/alternative;\r\n boundary="${boundary}"`);
+    // One thread per ticket in the reader's mail program; nothing is ever authorised by it.
+    const thread = `<${ticketId}@${frame.domain}>`;
+    const { contentType, body } = alternatives(id);
+    const head = mailHead(
+      frame,
+      { id, to: recipient, subject: mail.subject, at: createdAt },
+      { References: thread, 'In-Reply-To': thread, ...own, 'Content-Type': contentType },
+    );
     return {
       deliveryId: id,
       from: this.config.mail.returnPath.given,
       to: recipient,
-      mime: () => alternatives(head, boundary, mail.parts()),
+      mime: () => mailBytes(head, body(mail.parts())),
       content: () => ({
-        from,
+        from: frame.from,
         to: recipient,
         subject: mail.subject,
         html: mail.html(),
@@ -145,19 +127,10 @@ export class MailRenderer {
   private frame(brand: Brand): Frame {
     const known = this.frames.get(brand);
     if (known) return known;
-    const from = this.sender(brand);
-    const fixed = headerField('From', headerMailbox(from)) + headerField('MIME-Version', '1.0');
-    const domain = from.address.slice(from.address.lastIndexOf('@') + 1);
-    const frame = { brand, from, domain, fixed: fixed + headerFields(FIXED_HEADERS) };
+    const { name, address } = this.config.mail.from;
+    const frame = frameOf(senderOf(brand, { name, address: address.given }));
     this.frames.set(brand, frame);
     return frame;
-  }
-
-  private sender(brand: Brand): { name: string; address: string } {
-    const own = brand.sender === undefined ? null : parseMailbox(brand.sender);
-    if (own?.ok) return { name: own.name, address: own.address.given };
-    const { name, address } = this.config.mail.from;
-    return { name, address: address.given };
   }
 }
 
@@ -165,16 +138,4 @@ export class MailRenderer {
 function unsubscribing({ inputs }: Delivery, link: string | null): Record<string, string> {
   if (inputs.link?.kind !== 'guest' || inputs.updates.length === 0) return {};
   return { 'List-Unsubscribe': `<${link}/stop>`, 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' };
-}
-
-function headerFields(headers: Readonly<Record<string, string>>): string {
-  return Object.entries(headers)
-    .map(([name, value]) => headerField(name, value))
-    .join('');
-}
-
-/** Header, and parts of which the reader shows one (RFC 2046 5.1.4). */
-function alternatives(head: string, boundary: string, parts: readonly string[]): Buffer {
-  const body = parts.map((part) => `--${boundary}\r\n${part}\r\n`).join('');
-  return Buffer.from(`${head}\r\n${body}--${boundary}--\r\n`, 'latin1');
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { siblingId, type Id } from '../ids.js';
 import { Outbound } from '../outbound/outbound.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import type { Transaction } from '../platform/database/database.js';
 import { selectRows } from '../platform/database/rows.js';
 import { Ticket } from '../tickets/ticket.entity.js';
@@ -37,7 +37,7 @@ export class Receipts {
     if (telling.length === 0) return [];
     const ticketIds = [...new Set(telling.map(({ delivery }) => delivery.ticketId))];
     const tickets = new Map((await selectRows(tx, Ticket, 'WHERE id IN ?', [ticketIds])).map((one) => [one.id, one]));
-    const at = new Date(this.clock.now()).toISOString();
+    const at = isoTime(this.clock.now());
     const news = telling.flatMap(({ delivery, state, detail }) => {
       const ticket = tickets.get(delivery.ticketId);
       return ticket ? [{ source: ticket.source, type: types[state]!, data: dataOf(delivery, ticket, at, detail) }] : [];

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Config } from '../config.js';
 import { isId } from '../ids.js';
 import { maskAddress } from '../platform/address.js';
+import { isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { selectRows } from '../platform/database/rows.js';
 import { Renditions } from '../templates/renditions.js';
@@ -54,10 +55,9 @@ export class SentMail {
 
 function sentView(delivery: Delivery): object {
   const { id, ticketId, templateKey, templateRevision, locale, recipient, state, createdAt, endedAt } = delivery;
-  const iso = (at: number | null) => (at === null ? null : new Date(at).toISOString());
   return {
     ...{ id, ticketId, key: templateKey, locale, state, to: maskAddress(recipient) },
     revision: delivery.revisionFixedAt === null ? null : templateRevision,
-    ...{ createdAt: iso(createdAt), endedAt: iso(endedAt) },
+    ...{ createdAt: isoTime(createdAt), endedAt: isoTime(endedAt) },
   };
 }

@@ -68,6 +68,23 @@ export function isEnd(state: DeliveryState): state is EndState {
   return (endStates as readonly string[]).includes(state);
 }
 
+export function isDeliveryState(text: string): text is DeliveryState {
+  return Object.hasOwn(transitions, text);
+}
+
+/** States of a mail that has left, or may have: it was just being handed over, or its answer was lost. */
+export const leftStates = ['sent', 'bounced', 'submitting', 'uncertain'] as const satisfies DeliveryState[];
+
+/** Whether its reader may hold it. One whose answer was lost may have arrived, whatever became of it since. */
+export function hasLeft({ state, uncertainAt }: { state: DeliveryState; uncertainAt: number | null }): boolean {
+  return (leftStates as readonly string[]).includes(state) || uncertainAt !== null;
+}
+
+/** Whether a person may take this end back. The others are true for good, or their reason is gone. */
+export function isResendable(state: DeliveryState): boolean {
+  return isEnd(state) && statesBefore('queued').includes(state);
+}
+
 /** The states from which one may come into `state`: what every statement that changes a state asks for. */
 export function statesBefore(state: DeliveryState): DeliveryState[] {
   const all = Object.entries(transitions) as [DeliveryState, readonly DeliveryState[]][];

@@ -1,4 +1,5 @@
-import type { TemplateCatalogue, TemplateKey } from '../templates/catalogue.js';
+import type { TemplateCatalogue } from '../templates/catalogue.js';
+import type { TemplateKey } from '../templates/values.js';
 import type { Delivery, Update } from './delivery.entity.js';
 
 /** In which words a mail tells of these: one in its own, several in a summary. */

@@ -2,6 +2,7 @@ import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } f
 import { Codes } from '../access/code.js';
 import { Config } from '../config.js';
 import type { Id } from '../ids.js';
+import { domainOf } from '../platform/address.js';
 import { Clock } from '../platform/clock.js';
 import { Database, isDatabaseUnavailable } from '../platform/database/database.js';
 import { Grouped } from '../platform/grouped.js';
@@ -177,7 +178,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     const { id } = admitted.delivery;
     try {
       // Rendered once it has a place: what is only held costs the memory of its row, not that of its mail.
-      const verdict = await lane.places.run(domainOf(admitted.delivery), async () => {
+      const verdict = await lane.places.run(domainOf(admitted.delivery.recipient), async () => {
         const prepared = await this.prepare(admitted);
         return 'mail' in prepared ? this.submit(lane, prepared) : prepared;
       });
@@ -219,7 +220,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
   private async submit(lane: Lane, { delivery, transports, mail, expiresAt }: Job): Promise<Verdict | null> {
     const tried: Tried[] = [];
     const signs: Sign[] = [];
-    const domain = domainOf(delivery);
+    const domain = domainOf(delivery.recipient);
     let outcome: TransportOutcome | null = null;
     for (const transport of transports) {
       delivery.transport = transport.name;
@@ -283,10 +284,6 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     else if (tried.length > 0) this.logger.warn('a mail was not taken; trying again', fields);
     else this.logger.info('a mail is no longer needed', fields);
   }
-}
-
-function domainOf({ recipient }: Delivery): string {
-  return recipient.slice(recipient.lastIndexOf('@') + 1).toLowerCase();
 }
 
 function waitAt(ageMs: number, lane: LaneName): number {

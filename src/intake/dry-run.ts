@@ -4,7 +4,7 @@ import { MailRenderer } from '../delivery/mail-renderer.js';
 import { Suppressions } from '../delivery/suppression.js';
 import type { EventMessage, EventPerson, TicketEvent } from '../events.js';
 import { addressKey } from '../platform/address.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import type { Source } from '../sources.js';
 import { Intake } from './intake.js';
@@ -118,7 +118,7 @@ function shown({ type, timestamp, data }: TicketEvent): object {
   };
 }
 
-const iso = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString());
+const iso = (at: number | undefined) => (at === undefined ? undefined : isoTime(at));
 
 function person({ email, ...one }: EventPerson): object {
   return { ...one, email: email.given };

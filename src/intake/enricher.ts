@@ -8,7 +8,7 @@ import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { Logger } from '../platform/logger.js';
 import { Queue } from '../platform/queue/queue.js';
-import type { Source } from '../sources.js';
+import { sourceNamed, type Source } from '../sources.js';
 import { Intake, type Missing } from './intake.js';
 import { SourceApis } from './source-api.js';
 import type { Completed, NativeEvent } from './sources/adapter.js';
@@ -74,7 +74,7 @@ export class Enricher implements OnApplicationBootstrap {
   private async enrich(id: Id<'evt'>): Promise<void> {
     const waiting = await this.claim(id);
     if (waiting === null) return;
-    const source = this.config.sources.find(({ name }) => name === waiting.source);
+    const source = sourceNamed(this.config.sources, waiting.source);
     const completed = await this.complete(waiting, source);
     if (!completed.ok) return this.record(waiting, completed);
     const event = this.check(waiting, completed.native, source!);
@@ -122,7 +122,7 @@ export class Enricher implements OnApplicationBootstrap {
     const { reason, detail, retryAfterMs = 0 } = outcome;
     if (reason === 'ignored') {
       await this.database.write((tx) => tx.delete(WaitingEvent, { id }));
-      return this.logger.info('an event tells nobody', { id, source, reason: detail });
+      return this.logger.info('event ignored', { id, source, reason: detail });
     }
     const now = this.clock.now();
     const wait = RETRY_AFTER_MS[waiting.attempts];

@@ -13,7 +13,7 @@ import { Grouped } from '../platform/grouped.js';
 import { Logger } from '../platform/logger.js';
 import { Metrics } from '../platform/metrics.js';
 import { Queue } from '../platform/queue/queue.js';
-import type { Source } from '../sources.js';
+import { sourceNamed, type Source } from '../sources.js';
 import { FileStore } from '../tickets/file-store.js';
 import { Projection } from '../tickets/projection.js';
 import { Ticket } from '../tickets/ticket.entity.js';
@@ -110,7 +110,7 @@ export class Intake {
 
   /** @throws PosternError `unknown-source` */
   source(sourceName: string): Source {
-    const source = this.config.sources.find(({ name }) => name === sourceName);
+    const source = sourceNamed(this.config.sources, sourceName);
     if (!source) throw new PosternError('unknown-source', 'Check the source in the address of the webhook.');
     return source;
   }
@@ -152,7 +152,7 @@ export class Intake {
 
   private async take(source: Source, happening: Happening): Promise<Receipt> {
     if (happening.kind === 'ignored') {
-      this.logger.info('an event tells nobody', { source: source.name, reason: happening.reason });
+      this.logger.info('event ignored', { source: source.name, reason: happening.reason });
       this.metrics.events.inc({ source: source.name, outcome: 'ignored', reason: happening.reason });
       return { ignored: happening.reason };
     }
@@ -178,7 +178,7 @@ export class Intake {
     arrivals: readonly Arrival[],
   ): Promise<{ recorded: Recorded[]; planned: PlannedMail[]; waiting: string[] }> {
     const now = this.clock.now();
-    const rows = arrivals.map((arrival) => eventOf(arrival, now));
+    const rows = arrivals.map((arrival) => rowOf(arrival, now));
     const kept = await keepFirst(tx, rows);
     const first = arrivals
       .map((arrival, place) => ({ ...arrival, eventId: rows[place]!.id }))
@@ -235,7 +235,7 @@ function conflict(): PosternError {
   );
 }
 
-function eventOf({ source, sourceEventId, bodyHash, event }: Arrival, now: number): Event {
+function rowOf({ source, sourceEventId, bodyHash, event }: Arrival, now: number): Event {
   return {
     id: newId('evt', now),
     source: source.name,

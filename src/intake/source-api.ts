@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HttpClient } from '../platform/http-client.js';
+import { retryAfterMs } from '../platform/retry-after.js';
 import { parseStrictJson } from '../platform/strict-json.js';
 import type { Source, SourceApiSettings } from '../sources.js';
 import type { ApiAnswer, SourceApi } from './sources/adapter.js';
@@ -26,7 +27,7 @@ export class SourceApis {
     const key = `${source} ${path}`;
     const kept = this.kept.get(key);
     if (kept && kept.until > now) return kept.answer;
-    const answer = await this.ask(api, path);
+    const answer = await this.ask(api, path, now);
     if (answer.ok && /\/users?[/?]/.test(path)) {
       if (this.kept.size >= MOST_KEPT) this.kept.clear();
       this.kept.set(key, { answer, until: now + KEEP_MS });
@@ -34,7 +35,7 @@ export class SourceApis {
     return answer;
   }
 
-  private async ask({ url, authorization }: SourceApiSettings, path: string): Promise<ApiAnswer> {
+  private async ask({ url, authorization }: SourceApiSettings, path: string, now: number): Promise<ApiAnswer> {
     const headers = { accept: 'application/json', authorization, 'user-agent': 'Postern' };
     const outcome = await this.http.get(`${url}${path}`, { maxBytes: MOST_BYTES, headers });
     if (!outcome.ok) return { ok: false, reason: 'unavailable', detail: outcome.reason };
@@ -43,12 +44,13 @@ export class SourceApis {
     if (status === 404 || status === 410) return { ok: false, reason: 'gone', detail };
     if (status === 401 || status === 403) return { ok: false, reason: 'refused', detail };
     if (status !== 200)
-      return { ok: false, reason: 'unavailable', detail, retryAfterMs: secondsOf(outcome.headers['retry-after']) };
+      return {
+        ok: false,
+        reason: 'unavailable',
+        detail,
+        retryAfterMs: retryAfterMs(outcome.headers['retry-after'], now),
+      };
     const json = parseStrictJson(outcome.body, { maxDepth: MAX_DEPTH });
     return json.ok ? { ok: true, body: json.value } : { ok: false, reason: 'unavailable', detail: json.reason };
   }
-}
-
-function secondsOf(header: string | undefined): number | undefined {
-  return header && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : undefined;
 }

@@ -3,6 +3,7 @@ import type { Feedback, Suppression } from '../delivery/feedback.entity.js';
 import type { DeliveryRecord } from '../delivery/ledger.js';
 import { siblingId } from '../ids.js';
 import type { AuditEntry } from '../platform/audit.entity.js';
+import { isoTime } from '../platform/clock.js';
 
 /** Rows as the admin API shows them: times in RFC 3339, nothing that opens anything. */
 
@@ -12,11 +13,11 @@ export function deliveryView(delivery: Delivery): object {
   return {
     ...{ id, notificationId: siblingId('ntf', id), state, lane, channel, eventId, ticketId, participantId },
     ...{ templateKey, templateRevision, locale, localeReason, recipient, attempts, deaths, transport, providerId },
-    uncertainAt: time(delivery.uncertainAt),
-    createdAt: time(delivery.createdAt),
-    dueAt: time(delivery.dueAt),
-    nextAttemptAt: time(delivery.nextAttemptAt),
-    endedAt: time(delivery.endedAt),
+    uncertainAt: isoTime(delivery.uncertainAt),
+    createdAt: isoTime(delivery.createdAt),
+    dueAt: isoTime(delivery.dueAt),
+    nextAttemptAt: isoTime(delivery.nextAttemptAt),
+    endedAt: isoTime(delivery.endedAt),
   };
 }
 
@@ -31,26 +32,27 @@ export function deliveryRecordView({ delivery, attempts, feedback }: DeliveryRec
 export function suppressionView({ id, addressKey, reason, softCount, softAt, since, releasedAt }: Suppression): object {
   return {
     ...{ id, address: addressKey, suppressed: since !== null && releasedAt === null, reason },
-    ...{ since: time(since), releasedAt: time(releasedAt), softBounces: softCount, lastSoftBounceAt: time(softAt) },
+    ...{
+      since: isoTime(since),
+      releasedAt: isoTime(releasedAt),
+      softBounces: softCount,
+      lastSoftBounceAt: isoTime(softAt),
+    },
   };
 }
 
 export function sourceView(name: string, adapter: string, pausedAt: number | null): object {
-  return { name, adapter, paused: pausedAt !== null, pausedAt: time(pausedAt) };
+  return { name, adapter, paused: pausedAt !== null, pausedAt: isoTime(pausedAt) };
 }
 
 export function auditView({ id, at, actor, action, subject, detail }: AuditEntry): object {
-  return { id, at: time(at), actor, action, subject, detail };
+  return { id, at: isoTime(at), actor, action, subject, detail };
 }
 
 function attemptView({ number, transport, outcome, detail, startedAt, endedAt }: Attempt): object {
-  return { number, transport, outcome, detail, startedAt: time(startedAt), endedAt: time(endedAt) };
+  return { number, transport, outcome, detail, startedAt: isoTime(startedAt), endedAt: isoTime(endedAt) };
 }
 
 function feedbackView({ attempt, kind, origin, detail, receivedAt }: Feedback): object {
-  return { attempt, kind, origin, detail, receivedAt: time(receivedAt) };
-}
-
-function time(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
+  return { attempt, kind, origin, detail, receivedAt: isoTime(receivedAt) };
 }

@@ -3,8 +3,9 @@ import type { FastifyRequest } from 'fastify';
 import { LessThan } from 'typeorm';
 import { Config } from '../config.js';
 import { Deliveries } from '../delivery/delivery.js';
-import { DeliveryLedger, isDeliveryState, type Resent } from '../delivery/ledger.js';
+import { DeliveryLedger, type Resent } from '../delivery/ledger.js';
 import { Pauses } from '../delivery/pauses.js';
+import { isDeliveryState } from '../delivery/states.js';
 import { Suppressions } from '../delivery/suppression.js';
 import { PosternError } from '../errors.js';
 import { isId, type IdPrefix } from '../ids.js';
@@ -213,7 +214,7 @@ function keyOf(address: string): string {
 function reasonOf(given: unknown, { body }: FastifyRequest): string {
   const reason = given ?? (Buffer.isBuffer(body) && body.length > 0 ? reasonIn(body) : undefined);
   if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= LONGEST_REASON) return reason.trim();
-  throw new PosternError('invalid-request', `Say why, for the audit log: reason, 1 to ${LONGEST_REASON} signs.`);
+  throw new PosternError('invalid-request', `Say why, for the audit log: reason, 1 to ${LONGEST_REASON} characters.`);
 }
 
 function reasonIn(body: Buffer): unknown {

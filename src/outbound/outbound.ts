@@ -2,9 +2,9 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { buffer } from 'node:stream/consumers';
 import { In, IsNull, LessThanOrEqual } from 'typeorm';
 import { Config } from '../config.js';
-import type { Source } from '../sources.js';
+import { sourceNamed, type Source } from '../sources.js';
 import { newId, type Id } from '../ids.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import type { Blobs } from '../platform/files/blobs.js';
 import { insertRows } from '../platform/database/rows.js';
@@ -154,7 +154,7 @@ export class Outbound implements OnApplicationBootstrap {
   }
 
   private source(name: string): Source | undefined {
-    return this.config.sources.find((source) => source.name === name);
+    return sourceNamed(this.config.sources, name);
   }
 
   private async due(limit: number): Promise<string[]> {
@@ -269,7 +269,7 @@ export class Outbound implements OnApplicationBootstrap {
     now: number,
   ): Promise<HttpOutcome> {
     const data = this.withSignedFiles(message);
-    const body = JSON.stringify({ type: message.type, timestamp: new Date(message.createdAt).toISOString(), data });
+    const body = JSON.stringify({ type: message.type, timestamp: isoTime(message.createdAt), data });
     const headers = signWebhook({ secret, id: message.id, timestamp: Math.floor(now / 1000), body });
     return this.http.post(url, body, { 'content-type': 'application/json', 'user-agent': 'Postern', ...headers });
   }

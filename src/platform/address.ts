@@ -57,6 +57,11 @@ export function addressKey(given: string): string {
   return given.toLowerCase();
 }
 
+/** The domain of an address, in lower case. */
+export function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf('@') + 1).toLowerCase();
+}
+
 function parseDomain(text: string, { allowLocalhost = false }: AddressOptions): string | null {
   if (!DOMAIN_SIGNS.test(text)) return null;
   const domain = domainToASCII(text);

@@ -30,3 +30,10 @@ export class SystemClock extends Clock {
     if (Math.abs(offset - this.offset) > TOLERANCE_MS) this.offset = Math.abs(offset) > TOLERANCE_MS ? offset : 0;
   }
 }
+
+/** A time in ms since 1970 as APIs, events and files say it: ISO 8601 in UTC. */
+export function isoTime(at: number): string;
+export function isoTime(at: number | null): string | null;
+export function isoTime(at: number | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}

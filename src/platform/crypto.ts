@@ -149,6 +149,11 @@ export function sha256(data: string | Buffer): Buffer {
   return hash('sha256', data, 'buffer');
 }
 
+/** What of a token is stored: whoever reads the table has none. Tokens are random, so nothing slower is needed. */
+export function hashToken(token: string): string {
+  return sha256(token).toString('hex');
+}
+
 /** `bytes` random bytes in base64url. */
 export function randomToken(bytes: number): string {
   return randomBytes(bytes).toString('base64url');

@@ -6,7 +6,7 @@ import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { Transform, pipeline, type Readable } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import ipaddr from 'ipaddr.js';
-import { parseUrl } from './url.js';
+import { bareHost, parseUrl } from './url.js';
 
 export type HttpFailureReason =
   'refused-address' | 'refused-url' | 'timeout' | 'connect' | 'tls' | 'redirect' | 'too-large' | 'aborted' | 'dns';
@@ -312,7 +312,7 @@ function refusedUrl(detail: string): HttpFailure {
 /** A host as WHATWG writes it, without brackets, so that `LOCALHOST`, `[::1]` and `127.1` are found as what they are. */
 function hostKey(host: string): string {
   const text = `http://${isIP(host) === 6 ? `[${host}]` : host}`;
-  return (parseUrl(text)?.hostname ?? host).replace(/^\[|\]$/g, '');
+  return bareHost(parseUrl(text)?.hostname ?? host);
 }
 
 async function resolveBySystem(hostname: string): Promise<string[]> {

@@ -2,7 +2,7 @@ import { decodeBase64UrlStrict, type KeyRing } from './crypto.js';
 
 const VERSION = '1';
 // Longer is nothing that was made here; checked before any work is done.
-const MOST_SIGNS = 512;
+const MOST_CHARACTERS = 512;
 
 /**
  * `1.kid.payload.mac`: bytes that are genuine for one purpose only. There is no algorithm field (RFC 8725 3.1), the key
@@ -16,7 +16,7 @@ export function signToken(keys: KeyRing, purpose: string, payload: Buffer, kid?:
 
 /** The payload, or null if the token is not genuine for that purpose. */
 export function openToken(keys: KeyRing, purpose: string, token: string): Buffer | null {
-  if (token.length > MOST_SIGNS) return null;
+  if (token.length > MOST_CHARACTERS) return null;
   const [version, kid, encoded, mac, ...rest] = token.split('.');
   if (version !== VERSION || kid === undefined || encoded === undefined || mac === undefined || rest.length > 0)
     return null;

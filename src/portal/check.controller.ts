@@ -12,7 +12,7 @@ import { PageWriter, type PageSubject } from './page-writer.js';
 import { Visitors } from './visitor.js';
 
 /** Signs of what was typed that are given back. */
-const MOST_SIGNS = 60;
+const MOST_CHARACTERS = 60;
 
 /** "Is this mail really from you?", by the reference that every mail prints. */
 @Controller('check')
@@ -41,7 +41,7 @@ export class CheckController {
   ): Promise<void> {
     this.visitors.checkOrigin(request);
     this.visitors.checkFormToken(request, null, form?.formToken);
-    const typed = String(form?.reference ?? '').slice(0, MOST_SIGNS);
+    const typed = String(form?.reference ?? '').slice(0, MOST_CHARACTERS);
     const reference = readReference(typed);
     if (reference === null) return this.show(request, reply, 422, { typed, error: 'malformed' });
     const taken = await this.database.write((tx) =>

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { Links } from '../access/link.js';
-import type { Holder } from '../access/session.js';
 import { Config } from '../config.js';
-import { Clock } from '../platform/clock.js';
+import type { Holder } from '../ids.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
-import type { Source } from '../sources.js';
+import { sourceNamed, type Source } from '../sources.js';
 import { findByLink, type Conversation } from '../tickets/conversation.js';
 
 /** What a genuine link leads to. */
@@ -34,7 +34,7 @@ export class Doors {
     const { ticketId, participantId, generation, expired, expiresAt: linkExpiresAt } = link;
     const holder = { ticketId, participantId, generation };
     const conversation = await this.database.read((manager) => findByLink(manager, holder));
-    const source = this.config.sources.find(({ name }) => name === conversation?.ticket.source);
+    const source = sourceNamed(this.config.sources, conversation?.ticket.source);
     return conversation && source && link.isOf(source.name)
       ? { ...conversation, source, holder, expired, linkExpiresAt }
       : null;
@@ -44,7 +44,7 @@ export class Doors {
 /** What the source is told of a guest's step: which ticket, who, and when (ms since 1970). */
 export function newsOf({ ticket, participant }: Conversation, now: number): object {
   const { email } = participant;
-  return { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email, at: new Date(now).toISOString() };
+  return { ticket: { id: ticket.sourceTicketId, number: ticket.number }, email, at: isoTime(now) };
 }
 
 /** After a form: the page that shows what it did, so that a reload repeats nothing. */

@@ -4,13 +4,13 @@ import { z } from 'zod';
 import { Handoffs } from '../access/handoff.js';
 import { Config } from '../config.js';
 import { PosternError } from '../errors.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { Logger } from '../platform/logger.js';
 import type { PublicKey } from '../platform/signing-keys.js';
 import { parseStrictJson } from '../platform/strict-json.js';
 import { verifyWebhook } from '../platform/webhook-signature.js';
-import type { Source } from '../sources.js';
+import { sourceNamed, type Source } from '../sources.js';
 import { findConversation } from '../tickets/conversation.js';
 
 const MAX_DEPTH = 4;
@@ -41,7 +41,7 @@ export class HandoffController {
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   async redeem(@Param('source') name: string, @Req() request: FastifyRequest): Promise<HandedOver> {
-    const source = this.config.sources.find((one) => one.name === name);
+    const source = sourceNamed(this.config.sources, name);
     if (!source) throw new PosternError('unknown-source', 'Check the source in the address.');
     const token = this.readToken(source, request);
     const handoff = await this.handoffs.redeem(source.name, token);
@@ -57,7 +57,7 @@ export class HandoffController {
     return {
       ticket: { id: ticket.sourceTicketId, number: ticket.number },
       email: participant.email,
-      verifiedAt: new Date(handoff.verifiedAt).toISOString(),
+      verifiedAt: isoTime(handoff.verifiedAt),
     };
   }
 

@@ -4,11 +4,11 @@ import { PosternError } from '../errors.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { parseUrl } from '../platform/url.js';
-import { findConversation } from '../tickets/conversation.js';
 import { chooseLanguage } from '../tickets/language-choices.js';
 import { Doors, seeOther } from './doors.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
+import { Rooms } from './rooms.js';
 import { Visitors } from './visitor.js';
 
 /** `path`: the page that the form stands on. */
@@ -28,6 +28,7 @@ export class LanguageController {
     private readonly database: Database,
     private readonly clock: Clock,
     private readonly doors: Doors,
+    private readonly rooms: Rooms,
     private readonly visitors: Visitors,
     private readonly writer: PageWriter,
   ) {}
@@ -64,11 +65,8 @@ export class LanguageController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    this.visitors.checkOrigin(request);
-    const session = await this.visitors.session(request, id);
-    const room = session && (await this.database.read((manager) => findConversation(manager, session)));
-    if (!room) return this.writer.notice(request, reply, 404, { kind: 'session-ended' });
-    this.visitors.checkFormToken(request, session, form?.formToken);
+    const room = await this.rooms.enterByForm(id, form, request, reply);
+    if (!room) return;
     await this.change(reply, form, { within: `/tickets/${id}`, emailKey: room.participant.emailKey });
   }
 

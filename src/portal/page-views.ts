@@ -80,7 +80,7 @@ export interface MessageView {
   state: 'sending' | 'delivered' | 'failed' | null;
 }
 
-export interface FieldError {
+export interface FormError {
   field: 'body' | 'files';
   /** A whole sentence, e.g. from {@link GuestPages.sentence}. */
   text: string;
@@ -98,7 +98,7 @@ export interface ReplyView {
   isDraft?: boolean;
   /** Files that wait with the text. */
   kept?: { name: string; size: number; sha256: string }[];
-  errors: FieldError[];
+  errors: FormError[];
   /** The file input's `accept`: extensions, e.g. `.pdf,.png`. */
   accept: string;
   maxFiles: number;

@@ -12,7 +12,7 @@ import { readMarkup } from './page-files.js';
 import { fileSize, knownZone, timesFor, type Times } from './page-times.js';
 import type {
   BrandView,
-  FieldError,
+  FormError,
   MessageView,
   NoticeView,
   PageName,
@@ -195,7 +195,7 @@ export class GuestPages {
     return this.templates.get(page)!(context);
   }
 
-  /** One sentence as plain text, e.g. for a {@link FieldError}: `sentence('id', 'reply.error.empty')`. */
+  /** One sentence as plain text, e.g. for a {@link FormError}: `sentence('id', 'reply.error.empty')`. */
   sentence(locale: string, key: string, values: Values = {}): string {
     return this.sentences.format(this.resolveLocale(locale), key, values);
   }
@@ -267,7 +267,7 @@ function prepareTicket(view: TicketView, say: Say, locale: string, { contact }: 
     prepareMessage(message, !view.newestHref && index === view.messages.length - 1, say),
   );
   const folded = messages.length > UNFOLDED_MESSAGES ? messages.length - RECENT_MESSAGES : 0;
-  const of = (field: FieldError['field']): FieldError[] =>
+  const of = (field: FormError['field']): FormError[] =>
     (view.reply?.errors ?? []).filter((error) => error.field === field);
   const errors = [...of('body'), ...of('files')];
   return {

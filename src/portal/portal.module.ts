@@ -15,7 +15,9 @@ import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
 import { PublicController } from './public.controller.js';
 import { ReplyForms } from './reply-form.js';
+import { Rooms } from './rooms.js';
 import { TicketStreams } from './ticket-streams.js';
+import { TicketFilesController } from './ticket-files.controller.js';
 import { TicketController } from './ticket.controller.js';
 import { Visitors } from './visitor.js';
 import { WaysOutController } from './ways-out.controller.js';
@@ -26,13 +28,14 @@ import { WaysOutController } from './ways-out.controller.js';
     LinkController,
     WaysOutController,
     TicketController,
+    TicketFilesController,
     FilesController,
     CheckController,
     LanguageController,
     PublicController,
     HandoffController,
   ],
-  providers: [Doors, Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender, TicketStreams],
+  providers: [Doors, Rooms, Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender, TicketStreams],
   exports: [PageWriter],
 })
 export class PortalModule {}

@@ -1,5 +1,6 @@
 import { Controller, Get, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { takesCoding } from '../platform/content-coding.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
 
@@ -24,9 +25,7 @@ export class PublicController {
   async asset(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const asset = this.writer.asset(request.url.split('?', 1)[0]!);
     if (!asset) return this.writer.notice(request, reply, 404, { kind: 'not-found' });
-    const takesGzip = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(
-      String(request.headers['accept-encoding'] ?? ''),
-    );
+    const takesGzip = takesCoding(request.headers['accept-encoding'], 'gzip');
     if (takesGzip) void reply.header('content-encoding', 'gzip');
     await reply
       .header('content-type', asset.type)

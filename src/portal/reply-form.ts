@@ -13,7 +13,7 @@ import {
 import type { NewReply } from '../tickets/replies.js';
 import { givenUp } from './broken-form.js';
 
-export const MOST_SIGNS = 20_000;
+export const MOST_CHARACTERS = 20_000;
 /** Bounds on what is read at all; what is refused politely is counted below them. */
 const LIMITS = {
   parts: 40,
@@ -126,7 +126,7 @@ export class ReplyForms {
     } catch (error) {
       throw givenUp(error, request);
     }
-    return text.slice(0, MOST_SIGNS);
+    return text.slice(0, MOST_CHARACTERS);
   }
 
   private readFields({ body, formKey }: Record<string, unknown>, form: ReplyForm): void {
@@ -136,7 +136,7 @@ export class ReplyForms {
     if (!/^[\w-]{10,64}$/.test(form.formKey)) throw new PosternError('forbidden', 'The form has no key.');
     const triedFiles = form.files.length > 0 || form.faults.length > 0 || form.keep.length > 0;
     if (form.body.trim() === '' && !triedFiles) form.faults.unshift({ field: 'body', key: 'empty' });
-    if (form.body.length > MOST_SIGNS) form.faults.unshift({ field: 'body', key: 'too-long' });
+    if (form.body.length > MOST_CHARACTERS) form.faults.unshift({ field: 'body', key: 'too-long' });
   }
 
   private async take(part: MultipartFile, form: ReplyForm): Promise<void> {

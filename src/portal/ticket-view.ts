@@ -12,7 +12,7 @@ import type { Entry, Stretch } from '../tickets/conversation.js';
 import { hasPreview, previewSize } from '../tickets/previews.js';
 import type { Attachment, Ticket } from '../tickets/ticket.entity.js';
 import type { AttachmentView, MessageView, PrintView, ReplyView, TicketView } from './page-views.js';
-import { MOST_SIGNS, type FormFault } from './reply-form.js';
+import { MOST_CHARACTERS, type FormFault } from './reply-form.js';
 
 type Say = (key: string, values?: Record<string, string | number>) => string;
 
@@ -138,5 +138,5 @@ export function faultText({ key, name = '' }: FormFault, say: Say): string {
   const megabytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MB`;
   const kinds = acceptedExtensions.map((extension) => extension.toUpperCase()).join(', ');
   const size = megabytes(key === 'files-too-large' ? MOST_BYTES_PER_REPLY : MOST_BYTES_PER_FILE);
-  return say(`reply.error.${key}`, { name, kinds, size, count: MOST_FILES_PER_REPLY, max: MOST_SIGNS });
+  return say(`reply.error.${key}`, { name, kinds, size, count: MOST_FILES_PER_REPLY, max: MOST_CHARACTERS });
 }

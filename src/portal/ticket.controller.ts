@@ -1,40 +1,33 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { resumeLimit, takeLimits } from '../access/limits.js';
-import type { OpenSession } from '../access/session.js';
 import { Sessions } from '../access/session.js';
 import { Config } from '../config.js';
-import type { Source } from '../sources.js';
 import { Outbound } from '../outbound/outbound.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
-import { findAttachment, findConversation, listEntries, type Conversation } from '../tickets/conversation.js';
+import { findConversation, listEntries, type Conversation } from '../tickets/conversation.js';
 import { Drafts, type OpenDraft } from '../tickets/drafts.js';
-import { FileStore, type ReceivedFile } from '../tickets/file-store.js';
+import { FileStore } from '../tickets/file-store.js';
 import { pulsesOf } from '../tickets/pulse.js';
 import { markSeen, seenUntil } from '../tickets/readings.js';
-import { acceptReply, lockTicket, type AcceptedReply, type NewReply } from '../tickets/replies.js';
+import { acceptReply, type AcceptedReply, type NewReply } from '../tickets/replies.js';
 import { answerSolved, lastAnswer, type Answer } from '../tickets/solved.js';
 import type { Attachment, Reply } from '../tickets/ticket.entity.js';
+import { lockTicket } from '../tickets/ticket-lock.js';
 import { resumeMails } from '../tickets/ways-out.js';
-import { AttachmentSender } from './attachment-sender.js';
-import { seeOther } from './doors.js';
+import { newsOf, seeOther } from './doors.js';
 import { PosternError } from '../errors.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
-import { MOST_SIGNS, ReplyForms, type FormFault, type ReplyForm } from './reply-form.js';
-import type { Values } from './sentences.js';
+import { MOST_CHARACTERS, ReplyForms, type FormFault, type ReplyForm } from './reply-form.js';
+import { Rooms, type Room } from './rooms.js';
 import { TicketStreams } from './ticket-streams.js';
-import { faultText, printView, replyView, ticketView } from './ticket-view.js';
+import { printView, replyView, ticketView } from './ticket-view.js';
 import { Visitors } from './visitor.js';
 
 /** Entries of one print: some 100 sheets. Those before them are one link away. */
 const MOST_ON_PAPER = 1000;
-
-interface Room extends Conversation {
-  source: Source;
-  session: OpenSession;
-}
 
 /** Ticket detail, for whoever proved the mailbox: read, download, reply. Every request asks again whether it may. */
 @Controller('tickets/:id')
@@ -43,6 +36,7 @@ export class TicketController {
   constructor(
     private readonly config: Config,
     private readonly database: Database,
+    private readonly rooms: Rooms,
     private readonly clock: Clock,
     private readonly sessions: Sessions,
     private readonly outbound: Outbound,
@@ -50,7 +44,6 @@ export class TicketController {
     private readonly drafts: Drafts,
     private readonly streams: TicketStreams,
     private readonly forms: ReplyForms,
-    private readonly sender: AttachmentSender,
     private readonly visitors: Visitors,
     private readonly writer: PageWriter,
   ) {}
@@ -62,7 +55,7 @@ export class TicketController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const room = await this.enter(id, request, reply);
+    const room = await this.rooms.enter(id, request, reply);
     if (!room) return;
     const { sent, mails, before, answer, print } = query;
     if (print !== undefined) return this.showOnPaper(room, request, reply, before);
@@ -78,7 +71,7 @@ export class TicketController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const room = await this.find(id, request);
+    const room = await this.rooms.find(id, request);
     const last = request.headers['last-event-id'] ?? since;
     // Anything but 200 tells an EventSource not to come back.
     if (!room || request.method === 'HEAD')
@@ -103,7 +96,7 @@ export class TicketController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const room = await this.enterByForm(id, form, request, reply);
+    const room = await this.rooms.enterByForm(id, form, request, reply);
     if (!room) return;
     const until = Number(form?.until);
     if (!Number.isSafeInteger(until) || until < 0) throw new PosternError('bad-request', 'The time is not one.');
@@ -120,7 +113,7 @@ export class TicketController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const room = await this.enterByForm(id, form, request, reply);
+    const room = await this.rooms.enterByForm(id, form, request, reply);
     if (!room) return;
     const answer = form?.solved;
     if (answer !== 'yes' && answer !== 'no') throw new PosternError('bad-request', 'The answer is yes or no.');
@@ -133,18 +126,18 @@ export class TicketController {
   @Post('replies')
   async reply(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     this.visitors.checkOrigin(request);
-    const room = await this.find(id, request);
+    const room = await this.rooms.find(id, request);
     if (!room) return this.tooLate(id, request, reply);
     const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, room.session, token));
     if (form.faults.length > 0) return this.refuse(room, request, reply, form, form.faults);
     // Nobody would ever carry it: the page has no box then, but an old one may still be open.
-    if (!this.takesReplies(room)) {
+    if (!this.rooms.takesReplies(room)) {
       await this.discard(form);
       return this.showTicket(room, request, reply, 409, { form });
     }
     const accepted = await this.keep(room, form);
     if (accepted.ok) await seeOther(reply, `/tickets/${id}?sent=${accepted.reply.id}#newest`);
-    else if (accepted.reason === 'gone') await this.ended(request, reply, form.body);
+    else if (accepted.reason === 'gone') await this.rooms.ended(request, reply, form.body);
     else if (accepted.reason === 'closed')
       await this.writer.notice(
         request,
@@ -156,82 +149,6 @@ export class TicketController {
     else await this.refuse(room, request, reply, form, [{ field: 'files', key: accepted.reason }]);
   }
 
-  /** One file by itself, as soon as it was picked: it waits in the draft, and the reply names it by its hash. */
-  @Post('files')
-  async addFile(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    this.visitors.checkOrigin(request);
-    const room = await this.find(id, request);
-    if (!room || room.ticket.status === 'closed' || !this.takesReplies(room)) {
-      await this.forms.readText(request); // to its end: a browser looks at no answer before
-      return void reply
-        .status(room ? 409 : 404)
-        .header('cache-control', 'no-store')
-        .send();
-    }
-    const held = (await this.drafts.find(room.session))?.files ?? [];
-    const checkToken = (token: unknown) => this.visitors.checkFormToken(request, room.session, token);
-    const { files, faults } = await this.forms.readFiles(request, checkToken, held);
-    const kept: ReceivedFile[] = [];
-    for (const one of files) {
-      const added = await this.drafts.add(room.session, one);
-      if (added.ok) kept.push(added.file);
-      else faults.push({ field: 'files', key: added.reason });
-    }
-    const locale = this.writer.locale(request, reply, room);
-    const say = (key: string, values?: Values) => this.writer.pages.sentence(locale, key, values);
-    await reply
-      .status(faults.length > 0 ? 422 : 200)
-      .header('cache-control', 'no-store')
-      .send({
-        files: kept.map(({ name, size, sha256 }) => ({ name, size, sha256 })),
-        faults: faults.map((fault) => faultText(fault, say)),
-      });
-  }
-
-  @Post('files/remove')
-  async removeFile(
-    @Param('id') id: string,
-    @Body() form: { formToken?: string; name?: string; sha256?: string } | undefined,
-    @Req() request: FastifyRequest,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    const room = await this.enterByForm(id, form, request, reply);
-    if (!room) return;
-    const { name = '', sha256 = '' } = form ?? {};
-    await this.drafts.remove(room.session, { name, sha256 });
-    await reply.status(204).header('cache-control', 'no-store').send();
-  }
-
-  @Get('attachments/:attachment')
-  async attachment(
-    @Param('id') id: string,
-    @Param('attachment') attachment: string,
-    @Req() request: FastifyRequest,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    const room = await this.enter(id, request, reply);
-    if (!room) return;
-    const file = await this.database.read((manager) => findAttachment(manager, room.ticket.id, attachment));
-    const sending = await this.sender.send(reply, file, room.source.api);
-    if (sending === 'sent') return;
-    const { status, kind } = notSent[sending];
-    await this.writer.notice(request, reply, status, { kind, href: `/tickets/${id}` }, room);
-  }
-
-  @Get('attachments/:attachment/preview')
-  async preview(
-    @Param('id') id: string,
-    @Param('attachment') attachment: string,
-    @Req() request: FastifyRequest,
-    @Res() reply: FastifyReply,
-  ): Promise<void> {
-    const room = await this.find(id, request);
-    const file = room && (await this.database.read((manager) => findAttachment(manager, room.ticket.id, attachment)));
-    // A page has no use where a picture is expected.
-    if (!(await this.sender.sendPreview(reply, file)))
-      await reply.status(404).header('cache-control', 'no-store').send();
-  }
-
   /** Mails about this ticket again. */
   @Post('resume')
   async resume(
@@ -240,7 +157,7 @@ export class TicketController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const room = await this.enterByForm(id, form, request, reply);
+    const room = await this.rooms.enterByForm(id, form, request, reply);
     if (!room) return;
     const taken = await this.database.write(async (tx) => {
       const limit = resumeLimit(this.config.secretKeys, room.participant.id);
@@ -261,43 +178,12 @@ export class TicketController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const room = await this.enterByForm(id, form, request, reply);
+    const room = await this.rooms.enterByForm(id, form, request, reply);
     if (!room) return;
     await this.sessions.end(room.session.id);
     this.visitors.forgetSession(reply, id);
     const { source, participant } = room;
     await this.writer.notice(request, reply, 200, { kind: 'logged-out' }, { source, participant });
-  }
-
-  /** What this browser's session opens, or the page that says to open the mail again. */
-  private async enter(id: string, request: FastifyRequest, reply: FastifyReply): Promise<Room | null> {
-    const room = await this.find(id, request);
-    if (!room) await this.ended(request, reply);
-    return room;
-  }
-
-  /** The same for a form: of this site, and made for this session. */
-  private async enterByForm(
-    id: string,
-    form: { formToken?: string } | undefined,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): Promise<Room | null> {
-    this.visitors.checkOrigin(request);
-    const room = await this.enter(id, request, reply);
-    if (room) this.visitors.checkFormToken(request, room.session, form?.formToken);
-    return room;
-  }
-
-  private async find(id: string, request: FastifyRequest): Promise<Room | null> {
-    const session = await this.visitors.session(request, id);
-    const conversation = session && (await this.database.read((manager) => findConversation(manager, session)));
-    const source = this.config.sources.find(({ name }) => name === conversation?.ticket.source);
-    return session && conversation && source ? { ...conversation, source, session } : null;
-  }
-
-  private takesReplies({ source }: Room): boolean {
-    return this.outbound.listens(source.name, 'ticket.guest_replied');
   }
 
   private asksIfSolved({ source }: Room): boolean {
@@ -312,11 +198,7 @@ export class TicketController {
       const message = kept?.isNew && {
         source: room.ticket.source,
         type: kept.answer === 'yes' ? 'ticket.guest_solved' : 'ticket.guest_unsolved',
-        data: {
-          ticket: { id: room.ticket.sourceTicketId, number: room.ticket.number },
-          email: room.participant.email,
-          at: new Date(now).toISOString(),
-        },
+        data: newsOf(room, now),
       };
       return { kept, news: message ? await this.outbound.enqueue(tx, message) : [] };
     });
@@ -332,17 +214,13 @@ export class TicketController {
     const session = await this.visitors.expiredSession(request, id);
     const found = session && (await this.database.read((manager) => findConversation(manager, session)));
     if (!session || !found || found.ticket.status === 'closed')
-      return this.ended(request, reply, await this.forms.readText(request));
+      return this.rooms.ended(request, reply, await this.forms.readText(request));
     const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, session, token));
-    if (form.body.trim() === '' && form.files.length === 0 && form.keep.length === 0) return this.ended(request, reply);
-    const body = form.body.slice(0, MOST_SIGNS);
+    if (form.body.trim() === '' && form.files.length === 0 && form.keep.length === 0)
+      return this.rooms.ended(request, reply);
+    const body = form.body.slice(0, MOST_CHARACTERS);
     await this.drafts.save(session, body, form.files, form);
     await this.writer.notice(request, reply, 404, { kind: 'session-ended', keptText: form.body, isKept: true });
-  }
-
-  /** One answer for no session, an ended one and another ticket's: nothing tells which tickets there are. */
-  private ended(request: FastifyRequest, reply: FastifyReply, keptText = ''): Promise<void> {
-    return this.writer.notice(request, reply, 404, { kind: 'session-ended', keptText });
   }
 
   private async showTicket(
@@ -379,7 +257,7 @@ export class TicketController {
     const states = await this.outbound.states(entries.flatMap(({ replyId }) => replyId ?? []));
     const locale = this.writer.locale(request, reply, room);
     const view = ticketView(ticket, entries, states, {
-      takesReplies: this.takesReplies(room),
+      takesReplies: this.rooms.takesReplies(room),
       reply: replyView(ticket, draftView(draft, form), faults, (key, values) =>
         this.writer.pages.sentence(locale, key, values),
       ),
@@ -440,11 +318,6 @@ export class TicketController {
   }
 }
 
-const notSent = {
-  gone: { status: 404, kind: 'file-gone' },
-  unsafe: { status: 403, kind: 'file-unsafe' },
-  unchecked: { status: 503, kind: 'file-unchecked' },
-} as const;
 /** What stands in the box: what was refused just now, else what waited. */
 function draftView(draft: OpenDraft | null, form: ReplyForm | undefined) {
   return { body: form?.body ?? draft?.body ?? '', kept: draft?.files ?? [], isDraft: Boolean(draft?.body) };
@@ -462,7 +335,7 @@ function replyNews({ ticket, participant }: Conversation, reply: Reply, attachme
         id,
         email: participant.email,
         body,
-        createdAt: new Date(createdAt).toISOString(),
+        createdAt: isoTime(createdAt),
         attachments: attachments.map(({ id: attachmentId, file, name, contentType, size, sha256 }) => ({
           attachmentId,
           file,

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Sessions, type OpenSession } from '../access/session.js';
 import { Config } from '../config.js';
 import { PosternError } from '../errors.js';
+import { cookieName } from '../platform/cookie-name.js';
 import { decodeBase64UrlStrict, randomToken } from '../platform/crypto.js';
 import { isId } from '../ids.js';
 
@@ -104,9 +105,8 @@ export class Visitors {
     return request.cookies[this.cookieName('guest-language')] ?? null;
   }
 
-  /** `__Host-` binds a cookie to this host, https and the whole path; browsers take it over https only. */
   private cookieName(name: string): string {
-    return `${this.secure ? '__Host-' : ''}postern-${name}`;
+    return cookieName(name, this.secure);
   }
 
   private setCookie(reply: FastifyReply, name: string, value: string, maxAge: number): void {

@@ -7,14 +7,13 @@ import { Config } from '../config.js';
 import { PosternError } from '../errors.js';
 import { parseMailbox } from '../platform/address.js';
 import { audit } from '../platform/audit.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { checkBrand, type Brand, type BrandProblem, type BrandSettings } from '../templates/brand.js';
 import { Brands } from '../templates/brands.js';
 import { readJson } from './json-body.js';
 import { LARGEST_UPLOAD, readLogo } from './logo.js';
 import { People } from './people.js';
-import { iso } from './sign-in.controller.js';
 import { Needs, signedIn, StudioGuard } from './studio.guard.js';
 
 const version = z.int().min(0);
@@ -146,7 +145,7 @@ export class BrandsController {
       sources: this.config.sources.filter(({ brand }) => brand === key).map(({ name }) => name),
       senderDomains: this.senderDomains(key),
       history: history.map(({ version, madeBy, madeAt, usedFrom }) => ({
-        ...{ version, at: iso(madeAt), usedFrom: iso(usedFrom) },
+        ...{ version, at: isoTime(madeAt), usedFrom: isoTime(usedFrom) },
         by: { id: madeBy, name: names.get(madeBy) ?? '' },
       })),
     };

@@ -4,10 +4,10 @@ import { IsNull, LessThanOrEqual, MoreThan } from 'typeorm';
 import { Config } from '../config.js';
 import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
-import { randomToken, sha256 } from '../platform/crypto.js';
+import { cookieName } from '../platform/cookie-name.js';
+import { hashToken, randomToken } from '../platform/crypto.js';
 import { Database } from '../platform/database/database.js';
 import { StudioChallenge } from './people.entity.js';
-import { cookieName } from './studio-session.js';
 
 const LIFETIME_SECONDS = 300;
 
@@ -39,12 +39,12 @@ export class Challenges {
   ): Promise<Buffer> {
     const now = this.clock.now();
     const challenge = Buffer.from(randomToken(32), 'base64url');
-    const browserHash = hashOf(this.browserOf(request) ?? this.mark(reply));
+    const browserHash = hashToken(this.browserOf(request) ?? this.mark(reply));
     await this.database.write(async (tx) => {
       await tx.delete(StudioChallenge, { expiresAt: LessThanOrEqual(now) }); // of no use to anybody
       await tx.insert(StudioChallenge, {
         ...{ id: newId('chl', now), kind, browserHash, personId, invitationId },
-        challengeHash: hashOf(challenge.toString('base64url')),
+        challengeHash: hashToken(challenge.toString('base64url')),
         expiresAt: now + LIFETIME_SECONDS * 1000,
         usedAt: null,
       });
@@ -56,12 +56,12 @@ export class Challenges {
   async useUp(request: FastifyRequest, kind: 'register' | 'sign-in', challenge: string): Promise<ForWhom | null> {
     const browser = this.browserOf(request);
     if (browser === null) return null;
-    const challengeHash = hashOf(challenge);
+    const challengeHash = hashToken(challenge);
     const now = this.clock.now();
     return this.database.write(async (tx) => {
       const used = await tx.update(
         StudioChallenge,
-        { challengeHash, kind, browserHash: hashOf(browser), usedAt: IsNull(), expiresAt: MoreThan(now) },
+        { challengeHash, kind, browserHash: hashToken(browser), usedAt: IsNull(), expiresAt: MoreThan(now) },
         { usedAt: now },
       );
       return used.affected === 1 ? tx.findOneByOrFail(StudioChallenge, { challengeHash }) : null;
@@ -80,8 +80,4 @@ export class Challenges {
     });
     return browser;
   }
-}
-
-function hashOf(text: string): string {
-  return sha256(text).toString('hex');
 }

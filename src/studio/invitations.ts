@@ -6,7 +6,7 @@ import { newId, type Id } from '../ids.js';
 import { addressKey } from '../platform/address.js';
 import { audit } from '../platform/audit.js';
 import { Clock } from '../platform/clock.js';
-import { randomToken, sha256 } from '../platform/crypto.js';
+import { hashToken, randomToken } from '../platform/crypto.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { insertNew } from '../platform/database/rows.js';
 import { Invitation, Person } from './people.entity.js';
@@ -77,7 +77,9 @@ export class Invitations {
   /** What a token stands for, or null: unknown, used, withdrawn and too old are all the same. */
   async find(token: string): Promise<Invitation | null> {
     if (!TOKEN.test(token)) return null;
-    return this.database.read((manager) => manager.findOneBy(Invitation, { ...this.open(), tokenHash: hashOf(token) }));
+    return this.database.read((manager) =>
+      manager.findOneBy(Invitation, { ...this.open(), tokenHash: hashToken(token) }),
+    );
   }
 
   /** That of an address, for whoever has proven the address in another way. */
@@ -116,7 +118,7 @@ export class Invitations {
     const made = await insertNew(tx, Invitation, [
       {
         id,
-        tokenHash: hashOf(token),
+        tokenHash: hashToken(token),
         openKey: FIRST,
         email: null,
         name: '',
@@ -146,7 +148,7 @@ export class Invitations {
     const made = await insertNew(tx, Invitation, [
       {
         ...invited,
-        ...{ id, openKey, invitedBy: by, tokenHash: hashOf(token) },
+        ...{ id, openKey, invitedBy: by, tokenHash: hashToken(token) },
         ...{ createdAt: now, expiresAt: now + lifetimeMs, usedAt: null },
       },
     ]);
@@ -165,8 +167,4 @@ export function unusable(): PosternError {
     'invitation-unusable',
     'It is unknown, was used before, was replaced by a newer one, or is too old. Ask for a new one.',
   );
-}
-
-function hashOf(token: string): string {
-  return sha256(token).toString('hex');
 }

@@ -7,13 +7,13 @@ import { PosternError } from '../errors.js';
 import { newId } from '../ids.js';
 import { parseAddress } from '../platform/address.js';
 import { Clock } from '../platform/clock.js';
+import { cookieName } from '../platform/cookie-name.js';
 import { sha256 } from '../platform/crypto.js';
 import { Database } from '../platform/database/database.js';
 import { insertNew } from '../platform/database/rows.js';
 import { HttpClient } from '../platform/http-client.js';
 import { Logger } from '../platform/logger.js';
 import { StudioChallenge } from './people.entity.js';
-import { cookieName } from './studio-session.js';
 
 const LIFETIME_SECONDS = 600;
 /** Discovery documents and key sets of large providers have some ten kilobytes. */

@@ -10,14 +10,14 @@ import { isId } from '../ids.js';
 import { addressKey } from '../platform/address.js';
 import { AuditEntry } from '../platform/audit.entity.js';
 import { audit } from '../platform/audit.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { Brands } from '../templates/brands.js';
 import { Invitations, OPERATOR } from './invitations.js';
 import { readJson } from './json-body.js';
 import { People } from './people.js';
 import { EVERY_BRAND, ROLES, type RoleOfBrand } from './roles.js';
-import { emailShape, iso, nameShape } from './sign-in.controller.js';
+import { emailShape, nameShape } from './shapes.js';
 import { Needs, signedIn, StudioGuard } from './studio.guard.js';
 
 const PAGE = 100;
@@ -48,14 +48,14 @@ export class PeopleController {
     return {
       people: people.map(({ id, name, email, roles, passkeys, oidcSubject, blockedAt, createdAt }) => ({
         ...{ id, name, email, roles, passkeys, oidc: oidcSubject !== null, blocked: blockedAt !== null },
-        createdAt: iso(createdAt),
+        createdAt: isoTime(createdAt),
       })),
       // The operator's own link is nobody's invitation.
       invitations: invitations
         .filter(({ email }) => email !== null)
         .map(({ id, email, name, roles, createdAt, expiresAt }) => ({
           ...{ id, email, name, roles },
-          ...{ createdAt: iso(createdAt), expiresAt: iso(expiresAt) },
+          ...{ createdAt: isoTime(createdAt), expiresAt: isoTime(expiresAt) },
         })),
     };
   }
@@ -130,7 +130,7 @@ export class PeopleController {
     const named = (id: string) => ({ id, name: names.get(id) ?? (id === OPERATOR ? 'Operator' : null) });
     return {
       items: entries.map(({ id, at, actor, action, subject, detail }) => ({
-        ...{ id, at: iso(at), who: named(actor), action, subject: named(subject), detail },
+        ...{ id, at: isoTime(at), who: named(actor), action, subject: named(subject), detail },
       })),
       nextCursor: entries.length < PAGE ? null : entries.at(-1)!.id,
     };

@@ -15,7 +15,8 @@ import type { MailValues, TemplateKey } from '../templates/values.js';
 import type { WordsKey } from '../templates/words-texts.js';
 import { lengthFault } from '../translations/check-text.js';
 import { problemsIn } from './problems.js';
-import { wordsRefused, type Place } from './words-desk.js';
+import { wordsRefused } from './words-desk.js';
+import type { Place } from './words-drafts.js';
 
 export interface PreviewRequest extends Place {
   /** Without it the words in force. */

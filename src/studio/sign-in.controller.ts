@@ -7,28 +7,20 @@ import { Config } from '../config.js';
 import { DirectMail } from '../delivery/direct-mail.js';
 import { PosternError } from '../errors.js';
 import { isId, type Id } from '../ids.js';
-import { addressKey, parseAddress } from '../platform/address.js';
-import { audit } from '../platform/audit.js';
 import { canonicalIp } from '../platform/client-network.js';
-import { Clock } from '../platform/clock.js';
-import { Database, type Transaction } from '../platform/database/database.js';
+import { Clock, isoTime } from '../platform/clock.js';
+import { Database } from '../platform/database/database.js';
 import { Brands } from '../templates/brands.js';
-import { Challenges, type ForWhom } from './challenges.js';
-import { Invitations, OPERATOR, unusable } from './invitations.js';
+import { Challenges } from './challenges.js';
+import { Enrolment, isFor, refused, type Enrolling } from './enrolment.js';
+import { Invitations, unusable } from './invitations.js';
 import { readJson } from './json-body.js';
-import { OidcSignIn, type Vouched } from './oidc.js';
+import { OidcSignIn } from './oidc.js';
 import { challengeIn, Passkeys } from './passkeys.js';
 import { People } from './people.js';
-import { Person, type Invitation } from './people.entity.js';
-import { EVERY_BRAND, isInCharge } from './roles.js';
+import { emailShape, nameShape } from './shapes.js';
 import { Anybody, signedIn, SignedInOnly, signedInOrNull, StudioGuard } from './studio.guard.js';
 import { StudioSessions } from './studio-session.js';
-
-export const emailShape = z
-  .string()
-  .max(254)
-  .refine((text) => parseAddress(text, { allowLocalhost: true }).ok, 'must be an e-mail address');
-export const nameShape = z.string().trim().min(1, 'say a name').max(100);
 
 /** Who is being enrolled: by an invitation's token, or the one who is signed in. */
 const enrolmentShape = z.object({
@@ -71,12 +63,6 @@ const answerShape = z.object({
   }),
 });
 
-/** Somebody who is about to get a passkey. */
-interface Enrolling {
-  person: { id: Id<'usr'>; email: string; name: string };
-  invitation: Invitation | null;
-}
-
 /** The ways in, and what a person holds of them. All refusals of a sign-in are one and the same. */
 @Controller('studio')
 @UseGuards(StudioGuard)
@@ -87,6 +73,7 @@ export class SignInController {
     private readonly clock: Clock,
     private readonly people: People,
     private readonly invitations: Invitations,
+    private readonly enrolment: Enrolment,
     private readonly passkeys: Passkeys,
     private readonly challenges: Challenges,
     private readonly oidc: OidcSignIn,
@@ -130,7 +117,7 @@ export class SignInController {
     const found = await this.invitations.find(token);
     if (found === null) throw unusable();
     const { email, name, roles, expiresAt } = found;
-    return { kind: email === null ? 'first' : 'invitation', email, name, roles, expiresAt: iso(expiresAt) };
+    return { kind: email === null ? 'first' : 'invitation', email, name, roles, expiresAt: isoTime(expiresAt) };
   }
 
   @Post('api/passkeys/register/options')
@@ -170,9 +157,9 @@ export class SignInController {
     const enrolled = { ...person, id: asked!.personId! };
     const token = await this.database.write(async (tx) => {
       await this.invitations.useUp(tx, invitation.id);
-      await this.settle(tx, enrolled, invitation);
+      await this.enrolment.settle(tx, enrolled, invitation);
       await this.passkeys.add(tx, enrolled.id, key, label);
-      return this.signIn(tx, request, enrolled.id, 'passkey');
+      return this.enrolment.signIn(tx, request, enrolled.id, 'passkey');
     });
     this.sessions.keep(reply, token);
     return { id: enrolled.id };
@@ -208,7 +195,7 @@ export class SignInController {
     const token = await this.database.write(async (tx) => {
       const person = await this.people.find(tx, { id: passkey.personId });
       if (person === null || !(await this.passkeys.verify(tx, passkey, answer))) return null;
-      return this.signIn(tx, request, person.id, 'passkey');
+      return this.enrolment.signIn(tx, request, person.id, 'passkey');
     });
     if (token === null) throw refused();
     this.sessions.keep(reply, token);
@@ -230,7 +217,7 @@ export class SignInController {
   async oidcCallback(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.count(request);
     const vouched = await this.oidc.finish(request, reply);
-    const token = vouched && (await this.letIn(request, vouched));
+    const token = vouched && (await this.enrolment.letIn(request, vouched));
     if (token !== null) this.sessions.keep(reply, token);
     const target = token === null ? '/studio/sign-in?problem=refused' : '/studio';
     await reply
@@ -257,7 +244,7 @@ export class SignInController {
     const sessions = await this.sessions.list(person.id);
     return sessions.map(({ id, browser, createdAt, lastUsedAt }) => ({
       ...{ id, browser, current: id === person.sessionId },
-      ...{ createdAt: iso(createdAt), lastUsedAt: iso(lastUsedAt) },
+      ...{ createdAt: isoTime(createdAt), lastUsedAt: isoTime(lastUsedAt) },
     }));
   }
 
@@ -276,7 +263,7 @@ export class SignInController {
     const passkeys = await this.passkeys.list(signedIn(request).id);
     return passkeys.map(({ id, name, backedUp, createdAt, lastUsedAt }) => ({
       ...{ id, name, backedUp },
-      ...{ createdAt: iso(createdAt), lastUsedAt: lastUsedAt === null ? null : iso(lastUsedAt) },
+      ...{ createdAt: isoTime(createdAt), lastUsedAt: isoTime(lastUsedAt) },
     }));
   }
 
@@ -313,71 +300,7 @@ export class SignInController {
       return { person, invitation: null };
     }
     await this.count(request);
-    const invitation = await this.invitations.find(token);
-    if (invitation === null) throw unusable();
-    const who = { email: invitation.email ?? email, name: invitation.name || name };
-    if (who.email === undefined || who.name === undefined)
-      throw new PosternError('invalid-request', 'Say your name and your e-mail address.');
-    const known = await this.database.read((manager) =>
-      this.people.find(manager, { emailKey: addressKey(who.email!) }),
-    );
-    return {
-      person: { id: known?.id ?? this.people.newId(), email: who.email, name: who.name },
-      invitation,
-    };
-  }
-
-  /** The person of an invitation that was just used up: a new one, or one who lost their passkeys. */
-  private async settle(tx: Transaction, person: Enrolling['person'], invitation: Invitation): Promise<void> {
-    const { roles, invitedBy } = invitation;
-    const known = await this.people.find(tx, { emailKey: addressKey(person.email) });
-    if (known === null) await this.people.add(tx, { ...person, roles });
-    else if (known.id !== person.id) throw refused();
-    // The operator's link puts somebody in charge again who lost it.
-    else if (invitedBy === OPERATOR && !isInCharge(known.roles))
-      await tx.update(Person, { id: known.id }, { roles: [...known.roles.filter(isOfOneBrand), ...roles] });
-    const entry = { actor: person.id, action: 'invitation.used', subject: invitation.id, detail: `by ${invitedBy}` };
-    await audit(tx, entry, this.clock.now());
-  }
-
-  /** Somebody whom the provider vouches for, if they are known or invited. */
-  private letIn(request: FastifyRequest, { subject, email, name }: Vouched): Promise<string | null> {
-    return this.database.write(async (tx) => {
-      const known = await this.people.find(tx, { oidcSubject: subject });
-      if (known) return this.signIn(tx, request, known.id, 'oidc');
-      const sameAddress = await this.people.find(tx, { emailKey: addressKey(email) });
-      if (sameAddress) return this.bind(tx, request, sameAddress, subject);
-      const invitation = await this.invitations.findFor(tx, email);
-      if (invitation === null || (await tx.existsBy(Person, { emailKey: addressKey(email) }))) return null;
-      const id = this.people.newId();
-      await this.invitations.useUp(tx, invitation.id);
-      const person = { id, email, name: invitation.name || name || email.split('@')[0]! };
-      await this.settle(tx, person, invitation);
-      await tx.update(Person, { id }, { oidcSubject: subject });
-      return this.signIn(tx, request, id, 'oidc');
-    });
-  }
-
-  /** From their first sign-in there on a person is known by the subject: an address may be given to somebody else. */
-  private async bind(
-    tx: Transaction,
-    request: FastifyRequest,
-    { id, oidcSubject }: Person,
-    subject: string,
-  ): Promise<string | null> {
-    if (oidcSubject !== null) return null;
-    const bound = await tx
-      .createQueryBuilder()
-      .update(Person)
-      .set({ oidcSubject: subject })
-      .where('id = :id AND oidc_subject IS NULL', { id })
-      .execute();
-    return bound.affected === 1 ? this.signIn(tx, request, id, 'oidc') : null;
-  }
-
-  private async signIn(tx: Transaction, request: FastifyRequest, id: Id<'usr'>, by: string): Promise<string> {
-    await audit(tx, { actor: id, action: 'person.signed-in', subject: id, detail: by }, this.clock.now());
-    return this.sessions.open(tx, request, id);
+    return this.enrolment.begin(token, { email, name });
   }
 
   private async count(request: FastifyRequest, ...more: LimitRule[]): Promise<void> {
@@ -399,23 +322,4 @@ export class SignInController {
       ],
     });
   }
-}
-
-function isOfOneBrand({ brand }: { brand: string }): boolean {
-  return brand !== EVERY_BRAND;
-}
-
-/** The options were given to this browser for the same person and invitation. */
-function isFor(asked: ForWhom | null, personId: Id<'usr'>, invitation: Invitation | null): boolean {
-  if (asked === null || asked.invitationId !== (invitation?.id ?? null)) return false;
-  return invitation !== null || asked.personId === personId;
-}
-
-/** One and the same for whatever was wrong: nobody learns who has a passkey here. */
-function refused(): PosternError {
-  return new PosternError('sign-in-refused', 'That did not work. Try again, or use another passkey.');
-}
-
-export function iso(at: number): string {
-  return new Date(at).toISOString();
 }

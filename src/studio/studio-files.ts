@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { packageRoot } from '../config.js';
+import { takesCoding } from '../platform/content-coding.js';
 
 const TYPES: Record<string, string> = {
   '.js': 'text/javascript; charset=utf-8',
@@ -43,7 +44,7 @@ export class StudioFiles {
       ['gzip', 'gz'],
     ] as const) {
       const content = this.files.get(`${name}.${extension}`);
-      if (content && takes(accepted, encoding)) return { type, encoding, content };
+      if (content && takesCoding(accepted, encoding)) return { type, encoding, content };
     }
     return { type, content: plain };
   }
@@ -55,8 +56,4 @@ const PAGES =
 
 export function isStudioPage(path: string): boolean {
   return PAGES.test(path);
-}
-
-function takes(accepted: string, encoding: string): boolean {
-  return new RegExp(`\\b${encoding}\\b(?!\\s*;\\s*q=0(?:\\.0*)?\\s*(?:,|$))`, 'i').test(accepted);
 }

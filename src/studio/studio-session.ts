@@ -5,7 +5,8 @@ import { IsNull, MoreThan } from 'typeorm';
 import { Config } from '../config.js';
 import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
-import { constantTimeEqual, randomToken, sha256 } from '../platform/crypto.js';
+import { cookieName } from '../platform/cookie-name.js';
+import { constantTimeEqual, hashToken, randomToken } from '../platform/crypto.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { Person, StudioSession } from './people.entity.js';
 import type { RoleOfBrand } from './roles.js';
@@ -44,11 +45,11 @@ export class StudioSessions {
     const now = this.clock.now();
     const former = this.tokenOf(request);
     if (former !== null)
-      await tx.update(StudioSession, { tokenHash: hashOf(former), endedAt: IsNull() }, { endedAt: now });
+      await tx.update(StudioSession, { tokenHash: hashToken(former), endedAt: IsNull() }, { endedAt: now });
     const token = randomToken(32);
     await tx.insert(StudioSession, {
       id: newId('ses', now),
-      tokenHash: hashOf(token),
+      tokenHash: hashToken(token),
       personId,
       browser: browserName(request.headers['user-agent'] ?? ''),
       createdAt: now,
@@ -74,7 +75,7 @@ export class StudioSessions {
     const now = this.clock.now();
     const found = await this.database.read(async (manager) => {
       const session = await manager.findOneBy(StudioSession, {
-        tokenHash: hashOf(token),
+        tokenHash: hashToken(token),
         endedAt: IsNull(),
         expiresAt: MoreThan(now),
         lastUsedAt: MoreThan(now - IDLE_MS),
@@ -141,15 +142,6 @@ export async function endStudioSessions(tx: Transaction, personId: Id<'usr'>, no
 
 /** Neither blocked nor removed. */
 export const stillIn = { blockedAt: IsNull(), removedAt: IsNull() };
-
-/** `__Host-` binds a cookie to this host, https and the whole path; browsers take it over https only. */
-export function cookieName(name: string, secure: boolean): string {
-  return `${secure ? '__Host-' : ''}postern-${name}`;
-}
-
-function hashOf(token: string): string {
-  return sha256(token).toString('hex');
-}
 
 const BROWSERS: [RegExp, string][] = [
   [/\bEdg\//, 'Edge'],

@@ -4,6 +4,7 @@ import { PortalModule } from '../portal/portal.module.js';
 import { TemplatesModule } from '../templates/templates.module.js';
 import { BrandsController } from './brands.controller.js';
 import { Challenges } from './challenges.js';
+import { Enrolment } from './enrolment.js';
 import { Invitations } from './invitations.js';
 import { OidcSignIn } from './oidc.js';
 import { Passkeys } from './passkeys.js';
@@ -23,7 +24,7 @@ import { WordsExchange } from './words-exchange.js';
   imports: [TemplatesModule, DeliveryModule, PortalModule],
   controllers: [SignInController, PeopleController, BrandsController, WordsController, StudioPagesController],
   providers: [
-    ...[People, Invitations, Passkeys, Challenges, OidcSignIn, StudioSessions, StudioGuard],
+    ...[People, Invitations, Enrolment, Passkeys, Challenges, OidcSignIn, StudioSessions, StudioGuard],
     ...[WordsDesk, WordsBoard, Previews, WordsExchange],
   ],
 })

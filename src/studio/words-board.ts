@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { isoTime } from '../platform/clock.js';
 import { textDirection } from '../platform/locale.js';
 import { Database } from '../platform/database/database.js';
 import { selectRows } from '../platform/database/rows.js';
@@ -92,7 +93,7 @@ export class WordsBoard {
       locales: locales.map((tag) => ({ tag, name: nameOf(tag), dir: textDirection(tag) })),
       cells,
       counts,
-      alarms: alarms.map((alarm) => ({ ...alarm, since: new Date(alarm.since).toISOString() })),
+      alarms: alarms.map((alarm) => ({ ...alarm, since: isoTime(alarm.since) })),
     };
   }
 
@@ -137,7 +138,7 @@ export class WordsBoard {
     return {
       state,
       revision: text === null ? null : texts.idOf(key, locale),
-      ...(who ? { editedBy: who.editedBy, at: new Date(who.at).toISOString() } : {}),
+      ...(who ? { editedBy: who.editedBy, at: isoTime(who.at) } : {}),
       problems: checked === null ? 0 : this.desk.check({ key, locale }, checked).length,
       shippedChanged:
         (draft !== undefined || decision !== undefined) &&

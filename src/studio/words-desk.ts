@@ -1,11 +1,10 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Config } from '../config.js';
 import { PosternError } from '../errors.js';
-import { isId, newId, type Id } from '../ids.js';
+import { isId, type Id } from '../ids.js';
 import { audit } from '../platform/audit.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
-import { insertNew, run, selectRows } from '../platform/database/rows.js';
 import { Logger } from '../platform/logger.js';
 import { TemplateCatalogue } from '../templates/catalogue.js';
 import { PublishedWords } from '../templates/published.js';
@@ -20,18 +19,25 @@ import {
 } from '../templates/revisions.js';
 import { templatesDir } from '../templates/templates.module.js';
 import { type Publication, type TemplateRevision, WordsDraft } from '../templates/words.entity.js';
-import { placeOf, type WordsKey, wordsHash } from '../templates/words-texts.js';
+import { placeOf, wordsHash } from '../templates/words-texts.js';
 import { SOURCE_LOCALE } from '../translations/checks.js';
 import { checkText, refusalsIn } from '../translations/check-text.js';
 import { problemsIn, type TextProblem } from './problems.js';
+import {
+  allDrafts,
+  beginDraft,
+  discardDraft,
+  draftAt,
+  dueDrafts,
+  type Place,
+  rewriteDraft,
+  submitDraft,
+  takeDraft,
+  withdrawDraft,
+} from './words-drafts.js';
 
 const LOOK_FOR_DUE_MS = 5000;
 const MOST_REMEMBERED = 2000;
-
-export interface Place {
-  key: WordsKey;
-  locale: string;
-}
 
 export interface Save {
   text: string;
@@ -86,11 +92,11 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
   }
 
   draftOf({ key, locale }: Place): Promise<WordsDraft | null> {
-    return this.database.read((manager) => draftIn(manager, { key, locale }));
+    return this.database.read((manager) => draftAt(manager, { key, locale }));
   }
 
   drafts(): Promise<WordsDraft[]> {
-    return this.database.read((manager) => selectRows(manager, WordsDraft, `WHERE state <> 'gone'`));
+    return this.database.read((manager) => allDrafts(manager));
   }
 
   /** What the words in force are: their revision and the decision behind them. Null: those that are shipped. */
@@ -119,7 +125,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     const saved = await this.database.write(async (tx) => {
       const origin = await this.originOf(tx, place, base, now);
       const words = { text, base, ...origin, by: by.id, byName: by.name, at: now };
-      return version === 0 ? this.begin(tx, place, words) : this.goOn(tx, place, version, words);
+      return version === 0 ? beginDraft(tx, place, words) : rewriteDraft(tx, place, version, words);
     });
     if (saved === null) {
       const theirs = await this.draftOf(place);
@@ -128,39 +134,6 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
       return { version: theirs.version, problems: problemsIn(text, findings) };
     }
     return { version: saved, problems: problemsIn(text, findings) };
-  }
-
-  private async begin(tx: Transaction, { key, locale }: Place, words: Written): Promise<number | null> {
-    const none = { note: '', publishAt: null, publisher: null, publisherName: null };
-    const row = {
-      ...{ id: newId('wdr', words.at), key, locale, version: 1, state: 'draft' as const },
-      ...words,
-      ...none,
-    };
-    if ((await insertNew(tx, WordsDraft, [row])).size > 0) return 1;
-    return this.change(tx, { key, locale }, words, `state = 'gone'`, []);
-  }
-
-  private goOn(tx: Transaction, place: Place, version: number, words: Written): Promise<number | null> {
-    return this.change(tx, place, words, `state <> 'gone' AND version = ?`, [version]);
-  }
-
-  /** Whoever changes words takes back what was said of the former ones: that they wait for a look, or for their time. */
-  private async change(
-    tx: Transaction,
-    { key, locale }: Place,
-    { text, base, shippedHash, englishHash, by, byName, at }: Written,
-    where: string,
-    values: unknown[],
-  ): Promise<number | null> {
-    const [changed] = await run<{ version: number }>(
-      tx,
-      `UPDATE template_drafts SET text = ?, base = ?, shipped_hash = ?, english_hash = ?, by = ?, by_name = ?, at = ?,
-       version = version + 1, state = 'draft', note = '', publish_at = NULL, publisher = NULL, publisher_name = NULL
-       WHERE key = ? AND locale = ? AND ${where} RETURNING version`,
-      [text, base, shippedHash, englishHash, by, byName, at, key, locale, ...values],
-    );
-    return changed?.version ?? null;
   }
 
   /** From which shipped and which English words an edit began. Both stay readable, whatever is shipped later. */
@@ -188,7 +161,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
 
   private async conflict(place: Place, base: string, theirs: WordsDraft | null): Promise<PosternError> {
     const text = await this.textOf(place, base);
-    const given = theirs && { text: theirs.text, by: theirs.byName, at: iso(theirs.at), version: theirs.version };
+    const given = theirs && { text: theirs.text, by: theirs.byName, at: isoTime(theirs.at), version: theirs.version };
     return new PosternError('draft-conflict', 'Somebody else saved this draft meanwhile: bring both together.', {
       conflict: { theirs: given, base: text === null ? null : { text } },
     });
@@ -216,49 +189,31 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     return this.database.read((manager) => historyOf(manager, key, locale));
   }
 
-  async throwAway(by: Author, place: Place): Promise<void> {
-    await this.settle(by, place, `state = 'gone', text = ''`, `state <> 'gone'`, 'words.draft-discarded', '');
+  throwAway(by: Author, place: Place): Promise<void> {
+    return this.settle(by, place, { action: 'words.draft-discarded' }, (tx) => discardDraft(tx, place));
   }
 
   async submit(by: Author, place: Place, note: string): Promise<void> {
-    const draft = await this.mustHave(place);
-    const errors = this.check(place, draft.text, true).filter(({ severity }) => severity === 'error');
+    const { text, version } = await this.mustHave(place);
+    const errors = this.check(place, text, true).filter(({ severity }) => severity === 'error');
     if (errors.length) throw wordsRefused(errors);
-    await this.settle(
-      by,
-      place,
-      `state = 'submitted', note = ?`,
-      `state IN ('draft', 'submitted') AND version = ?`,
-      'words.submitted',
-      note,
-      [note],
-      [draft.version],
-    );
+    const entry = { action: 'words.submitted', detail: note };
+    await this.settle(by, place, entry, (tx) => submitDraft(tx, place, version, note));
   }
 
   /** Back to a draft that somebody writes at. */
-  async withdraw(by: Author, place: Place): Promise<void> {
-    const set = `state = 'draft', publish_at = NULL, publisher = NULL, publisher_name = NULL`;
-    await this.settle(by, place, set, `state IN ('submitted', 'scheduled')`, 'words.withdrawn', '');
+  withdraw(by: Author, place: Place): Promise<void> {
+    return this.settle(by, place, { action: 'words.withdrawn' }, (tx) => withdrawDraft(tx, place));
   }
 
   private async settle(
     by: Author,
     place: Place,
-    set: string,
-    where: string,
-    action: string,
-    detail: string,
-    given: unknown[] = [],
-    values: unknown[] = [],
+    { action, detail = '' }: { action: string; detail?: string },
+    change: (tx: Transaction) => Promise<boolean>,
   ): Promise<void> {
     await this.database.write(async (tx) => {
-      const changed = await run(
-        tx,
-        `UPDATE template_drafts SET ${set}, version = version + 1 WHERE key = ? AND locale = ? AND ${where} RETURNING id`,
-        [...given, place.key, place.locale, ...values],
-      );
-      if (changed.length === 0) throw new PosternError('not-found', 'There is no such draft any more: look again.');
+      if (!(await change(tx))) throw new PosternError('not-found', 'There is no such draft any more: look again.');
       await this.note(tx, by, action, place, detail);
     });
   }
@@ -293,19 +248,12 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     why: string,
     publishAt: number | null,
   ): Promise<Id<'rev'> | null> {
-    const { key, locale, text, shippedHash, englishHash, version } = draft;
+    const { key, locale, text, shippedHash, englishHash } = draft;
     const errors = this.check(draft, text, true).filter(({ severity }) => severity === 'error');
     if (errors.length) throw wordsRefused(errors);
     const now = this.clock.now();
     return this.database.write(async (tx) => {
-      const state = publishAt === null ? 'gone' : 'scheduled';
-      const taken = await run(
-        tx,
-        `UPDATE template_drafts SET state = ?, note = ?, publish_at = ?, publisher = ?, publisher_name = ?,
-         version = version + 1 WHERE key = ? AND locale = ? AND version = ? AND state <> 'gone' RETURNING id`,
-        [state, why, publishAt, by.id, by.name, key, locale, version],
-      );
-      if (taken.length === 0) return null;
+      if (!(await takeDraft(tx, draft, { by, why, publishAt }))) return null;
       const writer = { id: draft.by, name: draft.byName };
       const { id } = await keepRevision(tx, { key, locale, text, by: writer }, now);
       const kind = publishAt === null ? 'publish' : 'schedule';
@@ -317,9 +265,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
 
   /** Publishes what is due: once, whichever of many processes comes first. */
   async publishDue(): Promise<void> {
-    const due = await this.database.read((manager) =>
-      selectRows(manager, WordsDraft, `WHERE state = 'scheduled' AND publish_at <= ?`, [this.clock.now()]),
-    );
+    const due = await this.database.read((manager) => dueDrafts(manager, this.clock.now()));
     for (const draft of due) {
       const by = { id: draft.publisher ?? draft.by, name: draft.publisherName ?? draft.byName };
       try {
@@ -372,13 +318,6 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
   }
 }
 
-type Written = Pick<WordsDraft, 'text' | 'base' | 'shippedHash' | 'englishHash' | 'by' | 'byName' | 'at'>;
-
-async function draftIn(manager: Transaction, { key, locale }: Place): Promise<WordsDraft | null> {
-  const where = `WHERE key = ? AND locale = ? AND state <> 'gone'`;
-  return (await selectRows(manager, WordsDraft, where, [key, locale]))[0] ?? null;
-}
-
 export function wordsRefused(problems: readonly TextProblem[]): PosternError {
   const [first] = problems;
   const detail = first ? `Line ${first.line}: ${first.message}` : 'The words cannot be used.';
@@ -387,8 +326,4 @@ export function wordsRefused(problems: readonly TextProblem[]): PosternError {
 
 function noSuchBase(): PosternError {
   return new PosternError('invalid-request', 'The words that this draft began from are not known here: open it anew.');
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
 }

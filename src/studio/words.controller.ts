@@ -21,7 +21,7 @@ import { SentMail } from '../delivery/sent-mail.js';
 import { DirectMail } from '../delivery/direct-mail.js';
 import { PosternError } from '../errors.js';
 import { audit } from '../platform/audit.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { canonicalLocale } from '../platform/locale.js';
 import { mergeTexts } from '../templates/merge.js';
@@ -34,7 +34,8 @@ import { readJson } from './json-body.js';
 import { Previews } from './previews.js';
 import { Needs, signedIn, StudioGuard } from './studio.guard.js';
 import { WordsBoard, type Board, type Hit } from './words-board.js';
-import { WordsDesk, type Place } from './words-desk.js';
+import { WordsDesk } from './words-desk.js';
+import type { Place } from './words-drafts.js';
 import { WordsExchange, type Exchanged } from './words-exchange.js';
 import { helpersOf, vocabularyOf } from './words-vocabulary.js';
 
@@ -105,13 +106,13 @@ export class WordsController {
       base: draft?.base ?? (texts.read(at.key, locale) === null ? 'shipped:' : texts.idOf(at.key, locale)),
       published: inForce && {
         ...{ id: inForce.revision.id, text: inForce.revision.text },
-        ...{ at: iso(inForce.publication.at), by: inForce.publication.byName },
+        ...{ at: isoTime(inForce.publication.at), by: inForce.publication.byName },
       },
       shipped: shipped === null ? null : { hash: wordsHash(shipped), text: shipped },
       draft: draft && {
         ...{ text: draft.text, version: draft.version, base: draft.base, state: draft.state },
-        ...{ by: draft.byName, at: iso(draft.at), note: draft.note },
-        publishAt: draft.publishAt === null ? null : iso(draft.publishAt),
+        ...{ by: draft.byName, at: isoTime(draft.at), note: draft.note },
+        publishAt: isoTime(draft.publishAt),
       },
       ...vocabularyOf(at.key),
       helpers: helpersOf(at.key),
@@ -197,8 +198,8 @@ export class WordsController {
     const found = await this.desk.history(placeOrThrow(key, locale));
     return found.slice(0, MOST_HISTORY).map((one) => ({
       ...{ publication: one.id, revision: one.revisionId ?? 'shipped', kind: one.kind },
-      ...{ at: iso(one.at), by: one.byName, why: one.why },
-      publishAt: one.publishAt === null ? null : iso(one.publishAt),
+      ...{ at: isoTime(one.at), by: one.byName, why: one.why },
+      publishAt: isoTime(one.publishAt),
     }));
   }
 
@@ -208,7 +209,7 @@ export class WordsController {
     const found = await this.desk.revision(id);
     if (!found) throw new PosternError('not-found', 'There is no such revision.');
     const { key, locale, text, origin, createdAt, byName } = found;
-    return { id, key, locale, text, origin, at: iso(createdAt), by: byName };
+    return { id, key, locale, text, origin, at: isoTime(createdAt), by: byName };
   }
 
   /** `from` and `to`: revisions, or `shipped`, `published`, `draft` of the place that the other one or the query names. */
@@ -323,8 +324,4 @@ async function readXliffFile(request: FastifyRequest): Promise<string> {
   const bytes = await part.toBuffer();
   if (part.file.truncated) throw new PosternError('body-too-large', 'The file may have 2 MB at most.');
   return bytes.toString('utf8');
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString();
 }

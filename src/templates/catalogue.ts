@@ -20,8 +20,6 @@ import {
 import { type EditedText, wordsFile, WordsTexts } from './words-texts.js';
 import { frameParts, frameShape, readWords, type WordsFile, wordsShape } from './words.js';
 
-export type { CodeMailValues, MailValues, TemplateKey, TicketMailValues } from './values.js';
-
 export interface CatalogueOptions {
   /** Folder with `content`, `brands` and `samples`. */
   templatesDir: string;

@@ -6,6 +6,7 @@ const TAIL_BYTES = 22 + 65_535;
 const MOST_DIRECTORY_BYTES = 4 * 1024 * 1024;
 const MOST_ENTRIES = 10_000;
 const MOST_TYPES_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 /** Unpacked: what an office program can still open. */
 const MOST_UNPACKED_BYTES = 1024 * 1024 * 1024;
 
@@ -14,6 +15,9 @@ const RUNS =
   /vbaproject|vbadata|macrosheets\/|activex|(^|\/)basic\/|(^|\/)scripts\/|oleobject|\.(exe|dll|com|scr|bat|cmd|ps1|vbs|vbe|js|jse|wsf|hta|jar|msi|lnk)$/i;
 /** In `[Content_Types].xml`: a part of macros may be called anything, its type may not. */
 const RUNNING_TYPES = /macroenabled|vbaproject|vbadata|macrosheet|activex|oleobject/i;
+
+/** Names of macros, in the file as it lies there: its directory may leave out a part that a program finds all the same. */
+const MACRO_NAMES = ['vbaProject', 'Basic/script-'];
 
 interface Entry {
   name: string;
@@ -35,7 +39,18 @@ export async function isTameDocument(handle: FileHandle, fileSize: number): Prom
     const text = await readEntry(handle, entry);
     if (text === null || RUNNING_TYPES.test(text)) return false;
   }
-  return true;
+  return !(await namesMacros(handle, fileSize));
+}
+
+async function namesMacros(handle: FileHandle, fileSize: number): Promise<boolean> {
+  let seen = Buffer.alloc(0);
+  for (let at = 0; at < fileSize; at += CHUNK_BYTES) {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(CHUNK_BYTES), 0, CHUNK_BYTES, at);
+    // With the end of what came before: a name may be cut in two.
+    seen = Buffer.concat([seen.subarray(-16), buffer.subarray(0, bytesRead)]);
+    if (MACRO_NAMES.some((name) => seen.includes(name))) return true;
+  }
+  return false;
 }
 
 /** Whether an archive stands at the end of a file: a picture or text with one behind it is both, to whoever opens it. */

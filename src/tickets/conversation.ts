@@ -1,16 +1,9 @@
 import { In, IsNull, type EntityManager } from 'typeorm';
 import type { AuthorKind } from '../events.js';
-import { isId, type Id, type IdPrefix } from '../ids.js';
+import { isId, type Holder, type Id, type IdPrefix } from '../ids.js';
 import { chosenLanguages } from './language-choices.js';
 import { bodyAsHtml } from './message-body.js';
 import { Attachment, Message, Participant, Reply, Ticket } from './ticket.entity.js';
-
-/** Whose view of which ticket: what a session or an opened link stands for. */
-export interface Access {
-  ticketId: Id<'tkt'>;
-  participantId: Id<'ptc'>;
-  generation: number;
-}
 
 export interface Conversation {
   ticket: Ticket;
@@ -38,23 +31,23 @@ export interface Entry {
 }
 
 /**
- * The ticket and the person, if this access still stands: ticket, person and generation are compared in the query itself,
+ * The ticket and the person, if this holder still stands: ticket, person and generation are compared in the query itself,
  * so a session or link of another ticket, a revoked one, or one of somebody who left finds nothing.
  */
-export async function findConversation(manager: EntityManager, access: Access): Promise<Conversation | null> {
-  const found = await findByLink(manager, access);
+export async function findConversation(manager: EntityManager, holder: Holder): Promise<Conversation | null> {
+  const found = await findByLink(manager, holder);
   return found?.participant.deniedAt === null ? found : null;
 }
 
 /** The same also for somebody who said that the ticket is not theirs: their link still leads to the way back. */
-export async function findByLink(manager: EntityManager, access: Access): Promise<Conversation | null> {
+export async function findByLink(manager: EntityManager, holder: Holder): Promise<Conversation | null> {
   const participant = await manager.findOneBy(Participant, {
-    id: access.participantId,
-    ticketId: access.ticketId,
-    generation: access.generation,
+    id: holder.participantId,
+    ticketId: holder.ticketId,
+    generation: holder.generation,
     endedAt: IsNull(),
   });
-  const ticket = participant && (await manager.findOneBy(Ticket, { id: access.ticketId, deletedAt: IsNull() }));
+  const ticket = participant && (await manager.findOneBy(Ticket, { id: holder.ticketId, deletedAt: IsNull() }));
   if (!ticket || !participant) return null;
   const { emailKey } = participant;
   const chosenLocale = (await chosenLanguages(manager, [emailKey])).get(emailKey) ?? null;

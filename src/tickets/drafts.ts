@@ -1,13 +1,13 @@
 import { Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { LessThanOrEqual, MoreThan } from 'typeorm';
 import { Config } from '../config.js';
-import { newId, type Id } from '../ids.js';
+import { newId, type Holder, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { Logger } from '../platform/logger.js';
-import type { Access } from './conversation.js';
 import { FileStore, limitFault, MOST_BYTES_PER_REPLY, MOST_FILES_PER_REPLY, type ReceivedFile } from './file-store.js';
-import { hasRoom, lockTicket } from './replies.js';
+import { hasRoom } from './replies.js';
+import { lockTicket } from './ticket-lock.js';
 import { Draft } from './visit.entity.js';
 
 /** Of what came when its session was over. */
@@ -58,7 +58,7 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** The draft of this person, if it still lives and its key is still among ours. */
-  async find({ ticketId, participantId }: Access): Promise<OpenDraft | null> {
+  async find({ ticketId, participantId }: Holder): Promise<OpenDraft | null> {
     const alive = { ticketId, participantId, expiresAt: MoreThan(this.clock.now()) };
     const draft = await this.database.read((manager) => manager.findOneBy(Draft, alive));
     const body = draft && this.config.secretKeys.decrypt('draft', draft.sealed, participantId);
@@ -69,8 +69,8 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
    * Keeps text and files of a reply that came too late, for an hour. Of an earlier draft those files go along that the form
    * kept, or never knew of: they are another tab's.
    */
-  async save(access: Access, body: string, files: ReceivedFile[], pick: DraftPick): Promise<void> {
-    const { ticketId, participantId } = access;
+  async save(holder: Holder, body: string, files: ReceivedFile[], pick: DraftPick): Promise<void> {
+    const { ticketId, participantId } = holder;
     const unwanted = await this.database.write(async (tx) => {
       await lockTicket(tx, ticketId);
       const before = await tx.findOneBy(Draft, { participantId });
@@ -78,7 +78,7 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
       // Sent twice, by a script and by the browser after it, a file is one.
       const fresh = files.filter((file) => !wanted.some((one) => isSame(one, file)));
       const kept = withinLimits([...wanted, ...fresh]);
-      await this.put(tx, access, { body, files: kept, expiresAt: this.clock.now() + LIFETIME_MS });
+      await this.put(tx, holder, { body, files: kept, expiresAt: this.clock.now() + LIFETIME_MS });
       return [...(before?.files ?? []), ...files].filter((one) => !kept.includes(one));
     });
     for (const { file } of unwanted) await this.files.remove(file);
@@ -88,8 +88,8 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
    * Keeps one stored file for the reply that is being written, as long as a session can last. What is there already is
    * kept once, so an upload whose answer was lost can be repeated. What is not kept is removed from the store.
    */
-  async add(access: Access, received: ReceivedFile): Promise<Added> {
-    const { ticketId, participantId } = access;
+  async add(holder: Holder, received: ReceivedFile): Promise<Added> {
+    const { ticketId, participantId } = holder;
     const { added, unwanted } = await this.database.write(async (tx) => {
       await lockTicket(tx, ticketId);
       const before = await tx.findOneBy(Draft, { participantId });
@@ -102,7 +102,7 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
       const isAlive = before !== null && before.expiresAt > this.clock.now();
       const body = isAlive ? this.bodyOf(before) : '';
       const expiresAt = this.clock.now() + this.config.sessionLifetimeHours * 3_600_000;
-      await this.put(tx, access, { body, files: all, expiresAt });
+      await this.put(tx, holder, { body, files: all, expiresAt });
       return { added: { ok: true as const, file: received }, unwanted: isAlive ? [] : (before?.files ?? []) };
     });
     for (const { file } of unwanted) await this.files.remove(file);
@@ -110,8 +110,8 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** Takes one file away again. Nothing happens if it is gone already. */
-  async remove(access: Access, given: FileSign): Promise<void> {
-    const { ticketId, participantId } = access;
+  async remove(holder: Holder, given: FileSign): Promise<void> {
+    const { ticketId, participantId } = holder;
     const gone = await this.database.write(async (tx) => {
       await lockTicket(tx, ticketId);
       const draft = await tx.findOneBy(Draft, { participantId });
@@ -126,7 +126,7 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   /** Which files of the draft go with the reply, for the transaction that stores it. The ticket is locked already. */
-  async peek(tx: Transaction, { ticketId, participantId }: Access, keep: string[]): Promise<ReceivedFile[]> {
+  async peek(tx: Transaction, { ticketId, participantId }: Holder, keep: string[]): Promise<ReceivedFile[]> {
     const draft = await tx.findOneBy(Draft, { ticketId, participantId });
     return this.filesOf(draft).filter(({ sha256 }) => keep.includes(sha256));
   }
@@ -135,13 +135,13 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
    * Takes out of the draft what became a reply: the text, and the `sent` files. Those that the form never knew of, another
    * tab's, stay; returned are the names of all others, which nobody wants any more.
    */
-  async use(tx: Transaction, access: Access, sent: ReceivedFile[], { offered }: DraftPick): Promise<string[]> {
-    const draft = await tx.findOneBy(Draft, { participantId: access.participantId });
+  async use(tx: Transaction, holder: Holder, sent: ReceivedFile[], { offered }: DraftPick): Promise<string[]> {
+    const draft = await tx.findOneBy(Draft, { participantId: holder.participantId });
     if (!draft) return [];
     const hashes = [...sent.map(({ sha256 }) => sha256), ...offered];
     const files = this.filesOf(draft).filter(({ sha256 }) => !hashes.includes(sha256));
     const { expiresAt } = draft;
-    if (files.length > 0) await this.put(tx, access, { body: '', files, expiresAt });
+    if (files.length > 0) await this.put(tx, holder, { body: '', files, expiresAt });
     else await tx.delete(Draft, { id: draft.id });
     const named = [...sent, ...files].map(({ file }) => file);
     return draft.files.map(({ file }) => file).filter((file) => !named.includes(file));
@@ -172,7 +172,7 @@ export class Drafts implements OnApplicationBootstrap, OnApplicationShutdown {
 
   private async put(
     tx: Transaction,
-    { ticketId, participantId }: Access,
+    { ticketId, participantId }: Holder,
     { body, files, expiresAt }: { body: string; files: ReceivedFile[]; expiresAt: number },
   ): Promise<void> {
     await tx.delete(Draft, { participantId });

@@ -1,7 +1,6 @@
 import { fileTypeFromFile } from 'file-type';
 import { imageSizeFromFile } from 'image-size/fromFile';
 import { isUtf8 } from 'node:buffer';
-import { createReadStream } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { endsAsArchive, isTameDocument } from './archive-rules.js';
 
@@ -67,8 +66,7 @@ export async function checkFile(path: string, name: string, size: number): Promi
   const isOther = await withFile(path, (handle) =>
     kind.isOffice ? isTameDocument(handle, size).then((tame) => !tame) : isAlsoOther(handle, size, kind),
   );
-  if (isOther || (kind.isOffice && (await holdsMacros(path))))
-    return { ok: false, fault: kind.isOffice ? 'type' : 'mismatch' };
+  if (isOther) return { ok: false, fault: kind.isOffice ? 'type' : 'mismatch' };
   if (!kind.isImage) return { ok: true, contentType: kind.contentType, width: null, height: null };
   const measured = await measure(path);
   if (measured === null) return { ok: false, fault: 'unreadable' };
@@ -130,19 +128,6 @@ function looksLikeText(path: string): Promise<boolean> {
     // The last character may be cut in two.
     return [0, 1, 2, 3].some((cut) => isUtf8(head.subarray(0, Math.max(0, bytesRead - cut))));
   });
-}
-
-/** Entries of an office document that hold its macros: a ZIP archive writes their names in the clear. */
-const MACRO_ENTRIES = ['vbaProject', 'Basic/script-'];
-
-async function holdsMacros(path: string): Promise<boolean> {
-  let seen = Buffer.alloc(0);
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-    // With the end of what came before: a name may be cut in two.
-    seen = Buffer.concat([seen.subarray(-16), chunk]);
-    if (MACRO_ENTRIES.some((name) => seen.includes(name))) return true;
-  }
-  return false;
 }
 
 /** As it is looked at, by the header alone: nothing is decoded. */

@@ -4,7 +4,7 @@ import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Config } from '../config.js';
-import type { Blobs } from '../platform/files/blobs.js';
+import { isBlobName, type Blobs } from '../platform/files/blobs.js';
 import { openBlobs } from '../platform/files/open-blobs.js';
 import { checkFile, cleanName, type FileFault } from './file-rules.js';
 import { Scanner } from './scanner.js';
@@ -108,8 +108,7 @@ export class FileStore {
 
   /** Names of the files that came before that moment; a name may come twice, for the file and for its preview. */
   async *list(before: number): AsyncIterable<string> {
-    for await (const name of this.blobs.list(before))
-      if (/^[0-9a-f]{48}(preview)?$/.test(name)) yield name.slice(0, 48);
+    for await (const name of this.blobs.list(before)) if (isBlobName(name)) yield name.slice(0, 48);
   }
 
   /** Removes what began to come in before that moment and can no longer be under way. */

@@ -1,10 +1,11 @@
 import type { EntityManager } from 'typeorm';
-import { newId, type Id } from '../ids.js';
+import { newId, type Holder, type Id } from '../ids.js';
 import { sha256 } from '../platform/crypto.js';
 import type { Transaction } from '../platform/database/database.js';
-import { findConversation, type Access, type Conversation } from './conversation.js';
+import { findConversation, type Conversation } from './conversation.js';
 import { limitFault, type ReceivedFile } from './file-store.js';
-import { Attachment, Reply, Ticket } from './ticket.entity.js';
+import { lockTicket } from './ticket-lock.js';
+import { Attachment, Reply } from './ticket.entity.js';
 
 const MOST_BYTES_PER_TICKET = 200 * 1024 * 1024;
 
@@ -26,17 +27,17 @@ export type FilesFault = 'files-gone' | 'too-many-files' | 'files-too-large' | '
 /** Stores a reply, or finds the one that this form already brought. The caller sends it on in the same transaction. */
 export async function acceptReply(
   tx: Transaction,
-  access: Access,
+  holder: Holder,
   given: NewReply,
   now: number,
 ): Promise<AcceptedReply> {
   // Replies of one ticket take turns, as its events do: else each of two at once would see room for itself alone.
-  await lockTicket(tx, access.ticketId);
-  const conversation = await findConversation(tx, access);
+  await lockTicket(tx, holder.ticketId);
+  const conversation = await findConversation(tx, holder);
   if (conversation === null) return { ok: false, reason: 'gone' };
   const { ticket, participant } = conversation;
-  const formKey = storedKey(access, given.formKey);
-  const earlier = await findByForm(tx, access, given.formKey);
+  const formKey = storedKey(holder, given.formKey);
+  const earlier = await findByForm(tx, holder, given.formKey);
   if (earlier) return { ok: true, isRepeat: true, reply: earlier, attachments: [], ...conversation };
   if (ticket.status === 'closed') return { ok: false, reason: 'closed' };
   if (given.misses) return { ok: false, reason: 'files-gone' };
@@ -74,23 +75,13 @@ export async function acceptReply(
   return { ok: true, isRepeat: false, reply, attachments, ...conversation };
 }
 
-/** Whoever changes something of a ticket waits here for who did before: until the commit, over all processes. */
-export async function lockTicket(tx: Transaction, id: Id<'tkt'>): Promise<void> {
-  await tx
-    .createQueryBuilder()
-    .update(Ticket)
-    .set({ updatedAt: () => 'updated_at' })
-    .where({ id })
-    .execute();
-}
-
 /** The reply that a form brought, if it did. */
-async function findByForm(manager: EntityManager, access: Access, formKey: string): Promise<Reply | null> {
-  return manager.findOneBy(Reply, { formKey: storedKey(access, formKey) });
+async function findByForm(manager: EntityManager, holder: Holder, formKey: string): Promise<Reply | null> {
+  return manager.findOneBy(Reply, { formKey: storedKey(holder, formKey) });
 }
 
 /** Bound to the person, so that nobody's key can collide with somebody else's. */
-function storedKey({ participantId }: Access, formKey: string): string {
+function storedKey({ participantId }: Holder, formKey: string): string {
   return sha256(`${participantId}:${formKey}`).toString('base64url');
 }
 

@@ -1,9 +1,9 @@
 import type { EntityManager } from 'typeorm';
-import { newId } from '../ids.js';
+import { newId, type Holder } from '../ids.js';
 import type { Transaction } from '../platform/database/database.js';
 import { insertNew } from '../platform/database/rows.js';
-import { findConversation, type Access, type Conversation } from './conversation.js';
-import { lockTicket } from './replies.js';
+import { findConversation, type Conversation } from './conversation.js';
+import { lockTicket } from './ticket-lock.js';
 import { SolvedAnswer } from './visit.entity.js';
 
 export type Answer = SolvedAnswer['answer'];
@@ -14,20 +14,20 @@ export type Answer = SolvedAnswer['answer'];
  */
 export async function answerSolved(
   tx: Transaction,
-  access: Access,
+  holder: Holder,
   answer: Answer,
   now: number,
 ): Promise<{ isNew: boolean; answer: Answer } | null> {
   // In turn with the events and the other answers of this ticket: "yes" must not slip in beside "no".
-  await lockTicket(tx, access.ticketId);
-  const found = await findConversation(tx, access);
+  await lockTicket(tx, holder.ticketId);
+  const found = await findConversation(tx, holder);
   if (found?.ticket.status !== 'resolved') return null;
   const before = await lastAnswer(tx, found);
   if (before === 'no') return { isNew: false, answer: before };
   const row: SolvedAnswer = {
     id: newId('slv', now),
-    ticketId: access.ticketId,
-    participantId: access.participantId,
+    ticketId: holder.ticketId,
+    participantId: holder.participantId,
     resolvedAt: found.ticket.resolvedAt ?? 0,
     answer,
     createdAt: now,

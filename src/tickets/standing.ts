@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { TicketStatus } from '../events.js';
-import type { Id } from '../ids.js';
+import type { Holder, Id } from '../ids.js';
 import { run } from '../platform/database/rows.js';
-import type { Access } from './conversation.js';
 
 /** What a piece of news rests on; news that rests on neither stands as long as its ticket. */
 export interface Grounds {
@@ -10,9 +9,9 @@ export interface Grounds {
   status: TicketStatus | null;
 }
 
-/** What is to be told, and to whom. Without news (a code, a fresh link) only the access matters. */
+/** What is to be told, and to whom. Without news (a code, a fresh link) only the holder matters. */
 export interface Telling<G extends Grounds> {
-  access: Access;
+  holder: Holder;
   news: readonly G[];
 }
 
@@ -24,7 +23,7 @@ interface Facts {
 
 /**
  * What of each telling still stands, in the order given: the news whose grounds hold. Null if nothing must be told any
- * more: the access was revoked, the person or ticket is gone, or there was news and none of it holds. At most three
+ * more: the holder's links were revoked, the person or ticket is gone, or there was news and none of it holds. At most three
  * statements, whatever their number.
  */
 export async function whatStands<G extends Grounds>(
@@ -40,12 +39,12 @@ async function findFacts(manager: EntityManager, tellings: readonly Telling<Grou
     manager,
     // Whoever took part in a ticket that was deleted has ended with it.
     'SELECT id, ticket_id, generation, denied_at, mail_stopped_at FROM participants WHERE id IN ? AND ended_at IS NULL',
-    tellings.map(({ access }) => access.participantId),
+    tellings.map(({ holder }) => holder.participantId),
   );
   const tickets = await find<{ id: string; status: TicketStatus }>(
     manager,
     'SELECT id, status FROM tickets WHERE id IN ? AND deleted_at IS NULL AND merged_into IS NULL',
-    tellings.flatMap(({ access, news }) => (news.length > 0 ? [access.ticketId] : [])),
+    tellings.flatMap(({ holder, news }) => (news.length > 0 ? [holder.ticketId] : [])),
   );
   const messages = await find<{ id: string }>(
     manager,
@@ -75,13 +74,13 @@ async function find<T>(manager: EntityManager, text: string, ids: string[]): Pro
   return ids.length === 0 ? [] : run<T>(manager, text, [[...new Set(ids)]]);
 }
 
-function standing<G extends Grounds>({ access, news }: Telling<G>, facts: Facts): G[] | null {
-  const person = facts.people.get(access.participantId);
-  if (person?.ticketId !== access.ticketId || person.generation !== access.generation) return null;
+function standing<G extends Grounds>({ holder, news }: Telling<G>, facts: Facts): G[] | null {
+  const person = facts.people.get(holder.participantId);
+  if (person?.ticketId !== holder.ticketId || person.generation !== holder.generation) return null;
   // The page of a merged ticket still opens by its code: that is no news, and the guest waits for it.
   if (news.length === 0) return [];
   if (!person.wantsNews) return null;
-  const status = facts.tickets.get(access.ticketId);
+  const status = facts.tickets.get(holder.ticketId);
   if (status === undefined) return null;
   const held = news.filter(
     (one) =>

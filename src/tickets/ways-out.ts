@@ -1,8 +1,8 @@
 import { IsNull, Not } from 'typeorm';
-import type { Id } from '../ids.js';
+import type { Holder, Id } from '../ids.js';
 import type { Transaction } from '../platform/database/database.js';
-import type { Access } from './conversation.js';
-import { Participant, Ticket } from './ticket.entity.js';
+import { lockTicket } from './ticket-lock.js';
+import { Participant } from './ticket.entity.js';
 
 /*
  * What a person decides about the mails of their ticket. Each returns true for the one call that changed something, so
@@ -10,22 +10,22 @@ import { Participant, Ticket } from './ticket.entity.js';
  */
 
 /** "This is not my ticket." Not again once the mailbox's owner took it back: a forwarded link must not cut them off. */
-export function deny(tx: Transaction, access: Access, now: number): Promise<boolean> {
-  return change(tx, access, { deniedAt: IsNull(), confirmedAt: IsNull() }, { deniedAt: now });
+export function deny(tx: Transaction, holder: Holder, now: number): Promise<boolean> {
+  return change(tx, holder, { deniedAt: IsNull(), confirmedAt: IsNull() }, { deniedAt: now });
 }
 
 /** Whoever proved the mailbox is let in again. */
-export function takeBackDenial(tx: Transaction, access: Access, now: number): Promise<boolean> {
-  return change(tx, access, { deniedAt: Not(IsNull()) }, { deniedAt: null, confirmedAt: now });
+export function takeBackDenial(tx: Transaction, holder: Holder, now: number): Promise<boolean> {
+  return change(tx, holder, { deniedAt: Not(IsNull()) }, { deniedAt: null, confirmedAt: now });
 }
 
 /** "No more mails about this ticket." */
-export function stopMails(tx: Transaction, access: Access, now: number): Promise<boolean> {
-  return change(tx, access, { mailStoppedAt: IsNull() }, { mailStoppedAt: now });
+export function stopMails(tx: Transaction, holder: Holder, now: number): Promise<boolean> {
+  return change(tx, holder, { mailStoppedAt: IsNull() }, { mailStoppedAt: now });
 }
 
-export function resumeMails(tx: Transaction, access: Access): Promise<boolean> {
-  return change(tx, access, { mailStoppedAt: Not(IsNull()) }, { mailStoppedAt: null });
+export function resumeMails(tx: Transaction, holder: Holder): Promise<boolean> {
+  return change(tx, holder, { mailStoppedAt: Not(IsNull()) }, { mailStoppedAt: null });
 }
 
 /**
@@ -33,23 +33,18 @@ export function resumeMails(tx: Transaction, access: Access): Promise<boolean> {
  * carry such a link are cancelled when their turn comes; the next news bring a new one. Returns how many people it met.
  */
 export async function revokeLinks(tx: Transaction, ticketId: Id<'tkt'>, emailKey?: string): Promise<number> {
-  await lock(tx, ticketId);
+  await lockTicket(tx, ticketId);
   const of = { ticketId, endedAt: IsNull(), ...(emailKey === undefined ? {} : { emailKey }) };
   return (await tx.increment(Participant, of, 'generation', 1)).affected ?? 0;
 }
 
 async function change(
   tx: Transaction,
-  { ticketId, participantId: id, generation }: Access,
+  { ticketId, participantId: id, generation }: Holder,
   before: object,
   after: Partial<Participant>,
 ): Promise<boolean> {
-  await lock(tx, ticketId);
+  await lockTicket(tx, ticketId);
   const changed = await tx.update(Participant, { id, ticketId, generation, endedAt: IsNull(), ...before }, after);
   return changed.affected === 1;
-}
-
-async function lock(tx: Transaction, ticketId: Id<'tkt'>): Promise<void> {
-  const nothing = { updatedAt: () => 'updated_at' };
-  await tx.createQueryBuilder().update(Ticket).set(nothing).where({ id: ticketId }).execute();
 }

@@ -5,7 +5,8 @@ import { Links } from '../../src/access/link.js';
 import { loadConfig } from '../../src/config.js';
 import type { Delivery } from '../../src/delivery/delivery.entity.js';
 import { MailRenderer } from '../../src/delivery/mail-renderer.js';
-import type { TemplateCatalogue, TemplateKey } from '../../src/templates/catalogue.js';
+import type { TemplateCatalogue } from '../../src/templates/catalogue.js';
+import type { TemplateKey } from '../../src/templates/values.js';
 import { templateKeys } from '../../src/templates/values.js';
 import { shippedBrands } from '../support/brands.js';
 

@@ -1,14 +1,9 @@
 import { join } from 'node:path';
 import { packageRoot } from '../../src/config.js';
 import { type Brand, loadBrand } from '../../src/templates/brand.js';
-import {
-  type MailValues,
-  type RenderedMail,
-  TemplateCatalogue,
-  type TemplateKey,
-} from '../../src/templates/catalogue.js';
+import { type RenderedMail, TemplateCatalogue } from '../../src/templates/catalogue.js';
 import { readSamples } from '../../src/templates/samples.js';
-import { templateKeys } from '../../src/templates/values.js';
+import { type MailValues, type TemplateKey, templateKeys } from '../../src/templates/values.js';
 
 const CHECK = { checkUrl: 'https://support.example/check', checkReference: '7QK3-M8WD-2XHVA' };
 const WIDE = 640;

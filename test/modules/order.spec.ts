@@ -104,7 +104,7 @@ describe.each(databases)('the order of events on $name', (database) => {
     const mails = (await rows(test, 'deliveries')) as unknown as (Raw & { inputs: string })[];
     const tellings = mails.map(({ ticket_id: ticketId, participant_id: participantId, inputs }) => {
       const { generation, updates } = JSON.parse(inputs) as DeliveryInputs;
-      return { access: { ticketId, participantId, generation }, news: updates };
+      return { holder: { ticketId, participantId, generation }, news: updates };
     });
     const stood = await test.gateway.database.read((manager) => whatStands(manager, tellings));
     const nameOf = new Map(messages.map((one) => [one.id, one.source_message_id]));

@@ -30,12 +30,12 @@ describe.each(databases)('what of a mail still stands, on $name', (database) => 
   }
   function tellingOf(row: Record<string, unknown>) {
     const { generation, updates } = JSON.parse(row.inputs as string) as DeliveryInputs;
-    const access = {
+    const holder = {
       ticketId: row.ticket_id as Delivery['ticketId'],
       participantId: row.participant_id as Delivery['participantId'],
       generation,
     };
-    return { access, news: updates };
+    return { holder, news: updates };
   }
 
   const message = (id: string) => ({ message: { id } });
@@ -103,15 +103,15 @@ describe.each(databases)('what of a mail still stands, on $name', (database) => 
     expect(await stands()).toEqual([null, ['replied']]);
   });
 
-  it('a code or a fresh link needs its access alone, of a merged ticket too', async () => {
+  it('a code or a fresh link needs its holder alone, of a merged ticket too', async () => {
     const { id, send } = newTicket();
     await send('ticket.created');
     await send('ticket.merged', { data: { into: 't-2' } });
     const [ticket] = await rows(test, 'tickets', `source_ticket_id = '${id}'`);
     const [row] = await rows(test, 'deliveries', `ticket_id = '${String(ticket!.id)}'`);
-    const { access } = tellingOf(row!);
-    const tellings = [access, { ...access, generation: 2 }, { ...access, ticketId: 'tkt_other' as const }].map(
-      (one) => ({ access: one, news: [] }),
+    const { holder } = tellingOf(row!);
+    const tellings = [holder, { ...holder, generation: 2 }, { ...holder, ticketId: 'tkt_other' as const }].map(
+      (one) => ({ holder: one, news: [] }),
     );
     expect(await test.gateway.database.read((manager) => whatStands(manager, tellings))).toEqual([[], null, null]);
   });

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/config.js';
-import { endStates, isEnd, statesBefore, transitions, type DeliveryState } from '../../src/delivery/states.js';
+import {
+  endStates,
+  isEnd,
+  isResendable,
+  leftStates,
+  statesBefore,
+  transitions,
+  type DeliveryState,
+} from '../../src/delivery/states.js';
 
 const states = Object.keys(transitions) as DeliveryState[];
 
@@ -34,5 +42,15 @@ describe('the delivery machine', () => {
     expect(statesBefore('submitting')).toEqual(['leased']);
     for (const untried of ['queued', 'cancelled', 'expired', 'suppressed'] as const)
       expect(statesBefore('sent')).not.toContain(untried);
+  });
+
+  it('lets a person take back what went wrong, and nothing that is true for good', () => {
+    expect(endStates.filter(isResendable)).toEqual(['failed', 'bounced', 'suppressed', 'parked']);
+    for (const state of ['queued', 'leased', 'deferred'] as const) expect(isResendable(state)).toBe(false);
+  });
+
+  it('lets a mail come back from every state in which it may have left', () => {
+    const returnable = statesBefore('bounced');
+    for (const state of leftStates) if (state !== 'bounced') expect(returnable).toContain(state);
   });
 });

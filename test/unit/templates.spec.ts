@@ -3,16 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { type Brand, contrast, fontStack, loadBrand } from '../../src/templates/brand.js';
-import {
-  type CodeMailValues,
-  TemplateCatalogue,
-  type TemplateKey,
-  type TicketMailValues,
-} from '../../src/templates/catalogue.js';
+import { TemplateCatalogue } from '../../src/templates/catalogue.js';
 import { brokenNesting, markdownToHtml, markdownToText } from '../../src/templates/markdown.js';
 import { checkSyntax, replaceMustaches, Vault, type Vocabulary } from '../../src/templates/mustache.js';
 import { readSamples } from '../../src/templates/samples.js';
-import { greetingName, templateKeys } from '../../src/templates/values.js';
+import {
+  greetingName,
+  templateKeys,
+  type CodeMailValues,
+  type TemplateKey,
+  type TicketMailValues,
+} from '../../src/templates/values.js';
 import Notification from '../../templates/layouts/notification.js';
 import { renderShell } from '../../templates/layouts/parts.js';
 import { writeShells } from '../support/shells.js';

@@ -1,6 +1,8 @@
 import { Resend, type Response } from 'resend';
 import type { ResendTransportSettings } from '../../config.js';
 import { HttpClient, type HttpFailure, type HttpHeaders, type HttpOutcome } from '../../platform/http-client.js';
+import { readRetryAfter } from '../../platform/retry-after.js';
+import { bareHost } from '../../platform/url.js';
 import type { Mail, MailContent, Transport, TransportOutcome } from './transport.js';
 
 const HOUR_MS = 3_600_000;
@@ -29,7 +31,7 @@ export class ResendTransport implements Transport {
     this.apiKey = apiKey;
     const { protocol, hostname } = new URL(endpoint);
     // The settings let plain http through for hosts of ALLOW_PRIVATE_HOSTS only.
-    const allowPrivateHosts = protocol === 'http:' ? [hostname.replace(/^\[|\]$/g, '')] : [];
+    const allowPrivateHosts = protocol === 'http:' ? [bareHost(hostname)] : [];
     this.http = new HttpClient({ allowPrivateHosts, timeoutMs, connections });
     this.client = new HonestResend(apiKey, endpoint, this.http);
   }
@@ -171,14 +173,13 @@ function judgeError(status: number, headers: HttpHeaders, said: ApiError, detail
   return isAboutMail ? { outcome: 'rejected', detail } : { outcome: 'deferred', detail, scope: 'transport' };
 }
 
-/** Seconds or a date (RFC 9110 10.2.3), else the rest of the provider's window (`ratelimit-reset`, in seconds). */
+/** `Retry-After`, else the rest of the provider's window (`ratelimit-reset`, in seconds). */
 function retryAfter(headers: HttpHeaders): { retryAfterSeconds?: number } {
-  const given = String(headers['retry-after'] ?? headers['ratelimit-reset'] ?? '').trim();
   // A date by the other side's clock, which it tells in `Date`: ours may be minutes off.
   const now = headers.date === undefined ? Date.now() : Date.parse(headers.date);
-  const seconds = /^\d+(\.\d+)?$/.test(given) ? Number(given) : (Date.parse(given) - now) / 1000;
-  if (Number.isNaN(seconds)) return {};
-  return { retryAfterSeconds: Math.min(LONGEST_RETRY_SECONDS, Math.max(1, Math.ceil(seconds))) };
+  const wait = readRetryAfter(String(headers['retry-after'] ?? headers['ratelimit-reset'] ?? ''), now);
+  if (wait === null) return {};
+  return { retryAfterSeconds: Math.min(LONGEST_RETRY_SECONDS, Math.max(1, Math.ceil(wait / 1000))) };
 }
 
 interface ApiError {

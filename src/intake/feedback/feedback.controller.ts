@@ -62,8 +62,8 @@ export class FeedbackController {
       const outcome = await this.database.write((tx) => this.recorder.record(tx, report));
       const { kind, origin } = report;
       if (outcome.ok)
-        this.logger.info('word of a mail', { kind, origin, id: outcome.deliveryId, isNew: outcome.isNew });
-      else this.logger.info('word of a mail that is not counted', { kind, origin, reason: outcome.reason });
+        this.logger.info('feedback received', { kind, origin, id: outcome.deliveryId, isNew: outcome.isNew });
+      else this.logger.info('feedback not counted', { kind, origin, reason: outcome.reason });
       if (outcome.ok) receipt[outcome.isNew ? 'recorded' : 'duplicate']++;
     }
     return receipt;

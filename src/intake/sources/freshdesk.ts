@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isoTime } from '../../platform/clock.js';
 import { sha256 } from '../../platform/crypto.js';
 import { headerOf, type Normalised, type SourceAdapter } from './adapter.js';
 import { guestsOf, isSecret, moment, readBody } from './reading.js';
@@ -104,7 +105,7 @@ function happening(webhook: Webhook, bodyHash: string, now: number): Normalised 
   const email = webhook.requester_email ?? webhook.ticket_contact_email;
   if (email === undefined) return { kind: 'ignored', reason: 'no-address' };
   // Without a time of the ticket that of the arrival puts it in order; it names nothing.
-  const updatedAt = moment(webhook.ticket_updated_at) ?? new Date(now).toISOString();
+  const updatedAt = moment(webhook.ticket_updated_at) ?? isoTime(now);
   const happened = `${webhook.ticket_id} ${what} ${bodyHash}`;
   return {
     kind: 'event',

@@ -50,11 +50,6 @@ export class Database {
     return new Database(settings.kind, writer, reader, isWatched ? new AsyncLocalStorage() : null);
   }
 
-  /** For a `find` inside `write`: the rows are this transaction's, others pass them by. SQLite has one writer anyway. */
-  get claimLock(): { mode: 'pessimistic_write'; onLocked: 'skip_locked' } | undefined {
-    return this.kind === 'postgres' ? { mode: 'pessimistic_write', onLocked: 'skip_locked' } : undefined;
-  }
-
   /** Reads what is committed. */
   read<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     return work(this.reader.manager);

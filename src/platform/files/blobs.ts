@@ -12,7 +12,13 @@ export interface Blobs {
   list(before: number): AsyncIterable<string>;
 }
 
+const NAME = /^[0-9a-f]{48}(preview)?$/;
+
+export function isBlobName(name: string): boolean {
+  return NAME.test(name);
+}
+
 /** Throws on what is none of our names: nothing from outside ever becomes a path. */
 export function checkBlobName(name: string): void {
-  if (!/^[0-9a-f]{48}(preview)?$/.test(name)) throw new Error('not a name of the file store');
+  if (!isBlobName(name)) throw new Error('not a name of the file store');
 }

@@ -1,0 +1,8 @@
+import { z } from 'zod';
+import { parseAddress } from '../platform/address.js';
+
+export const emailShape = z
+  .string()
+  .max(254)
+  .refine((text) => parseAddress(text, { allowLocalhost: true }).ok, 'must be an e-mail address');
+export const nameShape = z.string().trim().min(1, 'say a name').max(100);
