@@ -22,6 +22,7 @@ import { type Publication, type TemplateRevision, WordsDraft } from '../template
 import { placeOf, wordsHash } from '../templates/words-texts.js';
 import { SOURCE_LOCALE } from '../translations/checks.js';
 import { checkText, refusalsIn } from '../translations/check-text.js';
+import { Lock } from '../translations/lock.js';
 import { problemsIn, type TextProblem } from './problems.js';
 import {
   allDrafts,
@@ -52,6 +53,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
   private timer: NodeJS.Timeout | null = null;
   /** By everything that a check depends on. */
   private readonly checked = new Map<string, TextProblem[]>();
+  private readonly lock = Lock.read(templatesDir);
 
   constructor(
     private readonly config: Config,
@@ -87,8 +89,8 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
   }
 
   private findings({ key, locale }: Place, text: string, isThorough: boolean) {
-    const { catalogue, published } = this;
-    return checkText({ templatesDir, catalogue, texts: published.texts, key, locale, text, isThorough });
+    const { catalogue, published, lock } = this;
+    return checkText({ templatesDir, lock, catalogue, texts: published.texts, key, locale, text, isThorough });
   }
 
   draftOf({ key, locale }: Place): Promise<WordsDraft | null> {

@@ -5,7 +5,7 @@ import { sampleKinds } from '../templates/samples.js';
 import { templateKeys, type TemplateKey } from '../templates/values.js';
 import { wordsFile, type WordsKey, type WordsTexts } from '../templates/words-texts.js';
 import { checkLocale, lengthFindings, SOURCE_LOCALE } from './checks.js';
-import { Lock } from './lock.js';
+import type { Lock } from './lock.js';
 import { type Finding, type LocaleWords, readText } from './units.js';
 
 /** Why a text is not even looked at; null if it is. */
@@ -16,6 +16,8 @@ export function lengthFault(key: WordsKey, text: string): string | null {
 
 export interface TextCheck {
   templatesDir: string;
+  /** Of which English the shipped translations were made. */
+  lock: Lock;
   catalogue: TemplateCatalogue;
   /** All texts as they count now. */
   texts: WordsTexts;
@@ -49,12 +51,12 @@ const HARMFUL_SENTENCE =
   /wants \{|takes \{|cannot be read|has the tag|invisible sign|must be a sentence|is not JSON|must be an object|stands here twice|is unknown|is longer than/;
 
 export function checkText(check: TextCheck): Finding[] {
-  const { key, locale, text, templatesDir, texts } = check;
+  const { key, locale, text, texts } = check;
   const file = wordsFile(key, locale);
   const tooLong = lengthFault(key, text);
   if (tooLong !== null) return [finding(key, file, tooLong)];
   const own = readText(key, text, file);
-  const findings = checkLocale(locale, own, sourceOf(check, own), Lock.read(templatesDir)).filter(
+  const findings = checkLocale(locale, own, sourceOf(check, own), check.lock).filter(
     ({ about }) => about !== 'translations.json', // what it says is about files
   );
   if (key === 'pages' || findings.some(({ severity }) => severity === 'error')) return inOrder(findings);
