@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig, readEnvFile, type Config } from './config.js';
+import { eraseCommand } from './erase.js';
 import { PosternError } from './errors.js';
 import { silentTypes, tellingTypes } from './events.js';
 import { openApplication } from './gateway.js';
@@ -25,6 +26,8 @@ const USAGE = `npm run postern -- <command>
       which keys there are, and which one signs
   keys new [LINK_KEYS|SECRET_KEYS]
       a new key, and what to put where
+  erase ADDRESS --reason WHY
+      forgets a person; --dry in place of a reason only says what would go
   studio-link
       a link that makes whoever opens it an admin of the studio, once and within 24 hours; a former one ends
 `;
@@ -42,6 +45,7 @@ if (!told.ok) process.exitCode = 1;
 async function run([command, ...args]: string[]): Promise<Told> {
   try {
     if (command === 'keys') return keysCommand(args);
+    if (command === 'erase') return await eraseCommand(args);
     if (command === 'studio-link') return await studioLinkCommand();
     if (command === 'dry-run') return await dryRun(args);
     if (command === 'send') return await send(args);

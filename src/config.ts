@@ -103,6 +103,8 @@ export abstract class Config {
   linkLifetimeDays: number;
   sessionIdleMinutes: number;
   sessionLifetimeHours: number;
+  /** Tickets without news for so long are forgotten; 0: never. */
+  retentionDays: number;
   /** Null: its door is closed. */
   resendWebhookSecret: string | null;
   feedbackToken: string | null;
@@ -146,6 +148,8 @@ const wholeNumber = (min: number, max: number) =>
   text.refine((value) => /^\d+$/.test(value) && Number(value) >= min && Number(value) <= max, {
     message: `must be a whole number from ${min} to ${max}`,
   });
+
+const isWithin = (value: number, min: number, max: number) => value >= min && value <= max;
 
 /** What is sent in a header and guessed by strangers: 32 characters, so that it was made and not thought of. */
 const token = text.regex(/^[\x21-\x7e]{32,256}$/, {
@@ -295,6 +299,14 @@ export const settings = {
     default: '8',
     sentence: 'a session ends after this long, used or not',
   },
+  RETENTION_DAYS: {
+    schema: text.refine((value) => /^\d+$/.test(value) && (Number(value) === 0 || isWithin(Number(value), 30, 3650)), {
+      message: 'must be 0 or a whole number from 30 to 3650',
+    }),
+    default: '90',
+    sentence:
+      'tickets of which nothing was heard for so many days are forgotten, with their conversations, files and mails, 30 to 3650; 0: never',
+  },
   RESEND_WEBHOOK_SECRET: {
     schema: text.refine(isWebhookSecret, { message: 'must be the signing secret of the webhook at Resend, whsec_…' }),
     sentence: 'Resend tells of bounces at /v1/feedback/resend, signed with this secret (whsec_…); empty: off',
@@ -395,6 +407,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     linkLifetimeDays: Number(values.LINK_LIFETIME_DAYS),
     sessionIdleMinutes: Number(values.SESSION_IDLE_MINUTES),
     sessionLifetimeHours: Number(values.SESSION_LIFETIME_HOURS),
+    retentionDays: Number(values.RETENTION_DAYS),
     resendWebhookSecret: values.RESEND_WEBHOOK_SECRET ?? null,
     feedbackToken: values.FEEDBACK_TOKEN ?? null,
     adminToken: values.ADMIN_TOKEN ?? null,

@@ -5,6 +5,7 @@ import { PausedSource } from './delivery/paused-source.entity.js';
 import { Feedback, Suppression } from './delivery/feedback.entity.js';
 import { Event } from './intake/event.entity.js';
 import { WaitingEvent } from './intake/waiting-event.entity.js';
+import { KeyNames } from './operations/key-names.entity.js';
 import { OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
 import { AuditEntry } from './platform/audit.entity.js';
 import { Invitation, Passkey, Person, StudioChallenge, StudioSession } from './studio/people.entity.js';
@@ -45,6 +46,7 @@ export const entities = [
   WordsDraft,
   Rendition,
   AuditEntry,
+  KeyNames,
   Person,
   Invitation,
   Passkey,

@@ -84,6 +84,13 @@ function writeBeginning(): string {
   return text;
 }
 
+/** Sorts before every id of this prefix that is made at `at` (ms since 1970) or later, and after all made before. */
+export function idFloor<P extends IdPrefix>(prefix: P, at: number): Id<P> {
+  let text = '';
+  for (let rest = Math.max(0, at), i = 0; i < 5; i++, rest = Math.floor(rest / 1024)) text = PAIRS[rest % 1024]! + text;
+  return `${prefix}_${text}${'0'.repeat(16)}`;
+}
+
 /** True if `text` is an id of that prefix, written as `newId` writes it. */
 export function isId<P extends IdPrefix>(prefix: P, text: unknown): text is Id<P> {
   return (

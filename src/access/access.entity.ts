@@ -36,6 +36,7 @@ export class Challenge {
 /** What a verified guest's browser holds: opens one ticket, for one participant. Unique: tokenHash. */
 @Entity('sessions')
 @Index('sessions_token_hash_key', ['tokenHash'], { unique: true })
+@Index('sessions_participant_id_idx', ['participantId'])
 export class Session {
   @IdColumn() id: Id<'ses'>;
   @TextColumn() tokenHash: string;

@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { In, type EntityManager } from 'typeorm';
+import { Config } from '../config.js';
 import { newId } from '../ids.js';
 import { Clock } from '../platform/clock.js';
+import type { KeyRing } from '../platform/crypto.js';
 import type { Transaction } from '../platform/database/database.js';
-import { run, selectRows } from '../platform/database/rows.js';
+import { asEntities, run, selectRows } from '../platform/database/rows.js';
 import { Suppression, type SuppressionReason } from './feedback.entity.js';
 
 /** Soft bounces in a row after which an address gets no more mails. */
@@ -17,20 +19,33 @@ const PAGE = 100;
 
 const STANDS = 'since IS NOT NULL AND released_at IS NULL';
 
+/**
+ * What stands for an address that must not be known any more, under each key of the ring, the current one first. Whoever
+ * has the address and a key finds it again; nobody reads the address out of it.
+ */
+export function tombstonesOf(ring: KeyRing, addressKey: string): string[] {
+  const data = Buffer.from(addressKey);
+  return ring.names.map((kid) => `erased:${kid}:${ring.sign('erased-address', data, kid).mac.toString('base64url')}`);
+}
+
 /** The addresses that get no mail any more. `addressKey` is `EmailAddress.key` everywhere. */
 @Injectable()
 export class Suppressions {
-  constructor(private readonly clock: Clock) {}
+  constructor(
+    private readonly config: Config,
+    private readonly clock: Clock,
+  ) {}
 
   /** Which of these addresses are suppressed, and why: one statement, however many they are. */
   async among(manager: EntityManager, addressKeys: string[]): Promise<Map<string, SuppressionReason>> {
     if (addressKeys.length === 0) return new Map();
+    const addressOf = new Map(addressKeys.flatMap((one) => this.keysOf(one).map((key) => [key, one])));
     const found = await run<{ address_key: string; reason: SuppressionReason }>(
       manager,
       `SELECT address_key, reason FROM suppressions WHERE address_key IN ? AND ${STANDS}`,
-      [addressKeys],
+      [[...addressOf.keys()]],
     );
-    return new Map(found.map((row) => [row.address_key, row.reason]));
+    return new Map(found.map((row) => [addressOf.get(row.address_key)!, row.reason]));
   }
 
   async isSuppressed(manager: EntityManager, addressKey: string): Promise<boolean> {
@@ -70,15 +85,36 @@ export class Suppressions {
 
   /** Lets mails go there again; null if none were held back. Audit it in the same transaction. */
   async release(tx: Transaction, addressKey: string): Promise<Suppression | null> {
-    const values = [this.clock.now(), addressKey];
-    const text = `UPDATE suppressions SET released_at = ?, soft_count = 0 WHERE address_key = ? AND ${STANDS} RETURNING id`;
-    const released = await run(tx, text, values);
-    return released.length > 0 ? this.find(tx, addressKey) : null;
+    const values = [this.clock.now(), this.keysOf(addressKey)];
+    const text = `UPDATE suppressions SET released_at = ?, soft_count = 0 WHERE address_key IN ? AND ${STANDS} RETURNING *`;
+    const [released] = asEntities(tx, Suppression, await run(tx, text, values));
+    return released ?? null;
   }
 
   /** All that is known of an address, suppressed or not. */
   async find(manager: EntityManager, addressKey: string): Promise<Suppression | null> {
-    return manager.findOneBy(Suppression, { addressKey });
+    const found = await manager.findBy(Suppression, { addressKey: In(this.keysOf(addressKey)) });
+    return found.find(({ since, releasedAt }) => since !== null && releasedAt === null) ?? found[0] ?? null;
+  }
+
+  /** Forgets the address of a person; what stands against it stays, under a keyed hash. Returns whether anything did. */
+  async forget(tx: Transaction, addressKey: string): Promise<boolean> {
+    const [tombstone] = tombstonesOf(this.config.secretKeys, addressKey);
+    // It may stand already: the person was erased before, and suppressed anew since.
+    const kept = await run(
+      tx,
+      `INSERT INTO suppressions (id, address_key, reason, soft_count, since)
+       SELECT ?, ?, reason, 0, since FROM suppressions WHERE address_key = ? AND ${STANDS}
+       ON CONFLICT (address_key) DO UPDATE SET since = excluded.since, released_at = NULL
+       RETURNING id`,
+      [newId('sup', this.clock.now()), tombstone, addressKey],
+    );
+    await run(tx, 'DELETE FROM suppressions WHERE address_key = ?', [addressKey]);
+    return kept.length > 0;
+  }
+
+  private keysOf(addressKey: string): string[] {
+    return [addressKey, ...tombstonesOf(this.config.secretKeys, addressKey)];
   }
 
   /** A page of those that stand, newest row first; `before` is the last id of the page before. */

@@ -2,10 +2,12 @@ import { Injectable } from '@nestjs/common';
 import { Config } from '../config.js';
 import type { Delivery } from '../delivery/delivery.entity.js';
 import { Deliveries, type PlannedMail } from '../delivery/delivery.js';
+import { forgetMails } from '../delivery/forget.js';
 import { PosternError } from '../errors.js';
 import type { TicketEvent } from '../events.js';
 import { newId, type Id } from '../ids.js';
 import { Planner, type News } from '../notifications/planner.js';
+import { forgetNews } from '../outbound/forget.js';
 import { Clock } from '../platform/clock.js';
 import { Database, isDatabaseUnavailable, type Transaction } from '../platform/database/database.js';
 import { insertNew, insertRows, selectRows } from '../platform/database/rows.js';
@@ -211,7 +213,20 @@ export class Intake {
       return applied?.orphanedFiles ?? [];
     });
     await projection.save();
-    return { planned: await this.planner.plan(tx, news), orphanedFiles };
+    const ended = await this.forget(tx, news);
+    return { planned: [...ended, ...(await this.planner.plan(tx, news))], orphanedFiles };
+  }
+
+  /** What mails and messages to the source say of tickets that were deleted. Returns the mails that end by it. */
+  private async forget(tx: Transaction, news: readonly News[]): Promise<PlannedMail[]> {
+    const ended: PlannedMail[] = [];
+    for (const { event, applied } of news) {
+      if (event.type !== 'ticket.deleted') continue;
+      const { id: ticketId, source, sourceTicketId } = applied.ticket;
+      await forgetNews(tx, { source, sourceTicketId }, this.clock.now());
+      ended.push(...(await forgetMails(tx, { ticketId }, this.clock.now())).due);
+    }
+    return ended;
   }
 
   private waitingOf({ eventId, source }: Whole, missing: Missing, now: number): WaitingEvent {

@@ -31,7 +31,12 @@ export function deliveryRecordView({ delivery, attempts, feedback }: DeliveryRec
 
 export function suppressionView({ id, addressKey, reason, softCount, softAt, since, releasedAt }: Suppression): object {
   return {
-    ...{ id, address: addressKey, suppressed: since !== null && releasedAt === null, reason },
+    ...{
+      id,
+      address: addressKey.startsWith('erased:') ? null : addressKey,
+      suppressed: since !== null && releasedAt === null,
+      reason,
+    },
     ...{
       since: isoTime(since),
       releasedAt: isoTime(releasedAt),

@@ -20,7 +20,7 @@ import { auditView, deliveryRecordView, deliveryView, sourceView, suppressionVie
 import { AdminGuard } from './admin.guard.js';
 
 /** The one there is: the name of the token. */
-const ACTOR = 'admin';
+export const ACTOR = 'admin';
 const PAGE = 100;
 const LONGEST_REASON = 500;
 
@@ -204,14 +204,14 @@ function below<P extends IdPrefix>(prefix: P, cursor: string | undefined) {
   return cursor;
 }
 
-function keyOf(address: string): string {
+export function keyOf(address: string): string {
   const parsed = parseAddress(address, { allowLocalhost: true });
   if (!parsed.ok) throw new PosternError('invalid-request', 'The last part of the path must be an e-mail address.');
   return parsed.address.key;
 }
 
 /** Why it is done: `?reason=`, or `{"reason":"…"}` in the body. */
-function reasonOf(given: unknown, { body }: FastifyRequest): string {
+export function reasonOf(given: unknown, { body }: FastifyRequest): string {
   const reason = given ?? (Buffer.isBuffer(body) && body.length > 0 ? reasonIn(body) : undefined);
   if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= LONGEST_REASON) return reason.trim();
   throw new PosternError('invalid-request', `Say why, for the audit log: reason, 1 to ${LONGEST_REASON} characters.`);

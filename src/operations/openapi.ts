@@ -256,6 +256,17 @@ export function openApi(publicUrl: string, version: string): Json {
       '/v1/admin/tickets/{id}/revoke-links': decision('Ends the links, codes and sessions of a ticket', {
         '200': ok('How many people it met.', { type: 'object' }),
       }),
+      '/v1/admin/people/{address}': {
+        ...one('How much is kept of a person', { ...id, name: 'address' }),
+        delete: {
+          tags: ['Admin'],
+          summary: 'Erases a person',
+          description: 'Done when it is answered; may be repeated. Files, words and addresses go, states and ids stay.',
+          security: admin,
+          parameters: [{ ...id, name: 'address' }, reason],
+          responses: { '200': ok('What was erased.', { type: 'object' }), ...adminProblems },
+        },
+      },
       '/v1/admin/sources': {
         get: {
           tags: ['Admin'],

@@ -6,13 +6,17 @@ import { AdminController } from './admin.controller.js';
 import { AdminGuard } from './admin.guard.js';
 import { Backlog } from './backlog.js';
 import { DocsController } from './docs.controller.js';
+import { Erasure } from './erasure.js';
 import { HealthController } from './health.controller.js';
 import { Health } from './health.js';
+import { KeyChanges } from './key-changes.js';
 import { MetricsController } from './metrics.controller.js';
+import { PeopleController } from './people.controller.js';
+import { Retention } from './retention.js';
 
 @Module({
   imports: [DeliveryModule, TicketsModule, TemplatesModule],
-  controllers: [HealthController, MetricsController, DocsController, AdminController],
-  providers: [Health, Backlog, AdminGuard],
+  controllers: [HealthController, MetricsController, DocsController, AdminController, PeopleController],
+  providers: [Health, Backlog, AdminGuard, Erasure, KeyChanges, Retention],
 })
 export class OperationsModule {}

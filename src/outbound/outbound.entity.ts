@@ -10,20 +10,24 @@ import {
   TimeColumn,
 } from '../platform/database/columns.js';
 
-export type OutboundState = 'queued' | 'leased' | 'delivered' | 'parked';
+/** `cancelled`: what it told of was forgotten before it arrived. */
+export type OutboundState = 'queued' | 'leased' | 'delivered' | 'parked' | 'cancelled';
 
 /** One webhook message to a source. Its id is the `webhook-id` of every try. */
 @Entity('outbound_messages')
 @Index('outbound_messages_next_attempt_at_idx', ['nextAttemptAt'], { where: 'ended_at IS NULL' })
 @Index('outbound_messages_ended_at_idx', ['endedAt'], { where: "state = 'parked'" })
 @Index('outbound_messages_subject_id_idx', ['subjectId'])
+@Index('outbound_messages_source_source_ticket_id_idx', ['source', 'sourceTicketId'])
 export class OutboundMessage {
   @IdColumn() id: Id<'out'>;
   @TextColumn() source: string;
   @TextColumn() type: string;
   /** What it tells of (a reply's id), for those who show how far it came. */
   @OptionalTextColumn() subjectId: string | null;
-  /** `data` of the body. */
+  /** The ticket that it is about, by the source's own id. */
+  @OptionalTextColumn() sourceTicketId: string | null;
+  /** `data` of the body; empty once the ticket or the person in it was forgotten. */
   @JsonColumn() data: object;
   @TextColumn() state: OutboundState;
   @CountColumn() attempts: number;

@@ -49,7 +49,7 @@ export interface OutboundNews {
   source: string;
   type: string;
   subjectId?: string;
-  data: object & { reply?: NewsOfReply };
+  data: object & { ticket?: { id: string }; reply?: NewsOfReply };
 }
 
 export interface NewsOfReply {
@@ -131,6 +131,7 @@ export class Outbound implements OnApplicationBootstrap {
         source,
         type,
         subjectId: subjectId ?? null,
+        sourceTicketId: data.ticket?.id ?? null,
         data,
         state: 'queued',
         attempts: 0,

@@ -39,13 +39,14 @@ export class Ticket {
 /** The requester or somebody who takes part, with mails and a link of their own. Unique: (ticketId, emailKey). */
 @Entity('participants')
 @Index('participants_ticket_id_email_key_key', ['ticketId', 'emailKey'], { unique: true })
+@Index('participants_email_key_idx', ['emailKey'])
 export class Participant {
   @IdColumn() id: Id<'ptc'>;
   @TextColumn() ticketId: Id<'tkt'>;
   @TextColumn() role: 'requester' | 'participant';
   @TextColumn() kind: 'guest' | 'account';
   @OptionalTextColumn() accountId: string | null;
-  /** As mailed; `emailKey` is what is compared. */
+  /** As mailed; `emailKey` is what is compared. Once the person was erased it is empty, and the key `erased:` and the id. */
   @TextColumn() email: string;
   @TextColumn() emailKey: string;
   @TextColumn() name: string;

@@ -10,6 +10,7 @@ const tables = [
   'replies',
   'solved_answers',
   'drafts',
+  'readings',
   'language_choices',
   'deliveries',
   'attempts',
@@ -29,6 +30,7 @@ const tables = [
   'template_drafts',
   'template_renditions',
   'audit_log',
+  'key_names',
   'paused_sources',
   'studio_people',
   'studio_invitations',
@@ -50,11 +52,13 @@ export function rows(
       ? 'email_key'
       : table === 'paused_sources'
         ? 'name'
-        : table === 'failed_tries'
+        : table === 'failed_tries' || table === 'readings'
           ? 'participant_id'
           : table === 'limits' || table === 'breakers'
             ? 'key'
-            : 'id';
+            : table === 'key_names'
+              ? 'ring'
+              : 'id';
   return gateway.database.read((manager) => manager.query(`SELECT * FROM ${table} WHERE ${where} ORDER BY ${key}`));
 }
 
