@@ -9,7 +9,12 @@ import { sha256 } from '../platform/crypto.js';
 const MARK = /\[(rpl_[0-9a-z]{26}):([0-9a-f]{8})\]\s*$/;
 
 export function withMark(id: Id<'rpl'>, text: string): string {
-  return `${text}\n\n[${id}:${hashOf(text)}]`;
+  return `${text}\n\n${markOf(id, text)}`;
+}
+
+/** For the end of a text that was made of these words. */
+export function markOf(id: Id<'rpl'>, text: string): string {
+  return `[${id}:${hashOf(text)}]`;
 }
 
 /** The reply that a text, or HTML made of it, is. */
