@@ -5,7 +5,7 @@ import { PausedSource } from './delivery/paused-source.entity.js';
 import { Feedback, Suppression } from './delivery/feedback.entity.js';
 import { Event } from './intake/event.entity.js';
 import { WaitingEvent } from './intake/waiting-event.entity.js';
-import { OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
+import { DisabledEndpoint, OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
 import { AuditEntry } from './platform/audit.entity.js';
 import { Invitation, Passkey, Person, StudioChallenge, StudioSession } from './studio/people.entity.js';
 import { BrandEdition } from './templates/brand-edition.entity.js';
@@ -39,6 +39,7 @@ export const entities = [
   Limit,
   OutboundMessage,
   OutboundAttempt,
+  DisabledEndpoint,
   TemplateRevision,
   Publication,
   CurrentWords,

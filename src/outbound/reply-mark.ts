@@ -21,7 +21,8 @@ export function markOf(id: Id<'rpl'>, text: string): string {
 export function markedReply(text: string): Id<'rpl'> | undefined {
   if (!text.includes('[rpl_')) return undefined;
   const asText = text.replace(/<[^>]*>|&nbsp;/g, ' ').replace(/&#?\w+;/g, '');
-  for (const plain of [text, asText]) {
+  // A backslash that Jira's markup has as an entity.
+  for (const plain of [text, text.replaceAll('&#92;', '\\'), asText]) {
     const mark = MARK.exec(plain);
     if (mark && hashOf(plain.slice(0, mark.index)) === mark[2]) return mark[1] as Id<'rpl'>;
   }

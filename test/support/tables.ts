@@ -23,6 +23,7 @@ const tables = [
   'limits',
   'outbound_messages',
   'outbound_attempts',
+  'disabled_endpoints',
   'template_revisions',
   'template_publications',
   'template_current',
@@ -50,11 +51,13 @@ export function rows(
       ? 'email_key'
       : table === 'paused_sources'
         ? 'name'
-        : table === 'failed_tries'
-          ? 'participant_id'
-          : table === 'limits' || table === 'breakers'
-            ? 'key'
-            : 'id';
+        : table === 'disabled_endpoints'
+          ? 'source'
+          : table === 'failed_tries'
+            ? 'participant_id'
+            : table === 'limits' || table === 'breakers'
+              ? 'key'
+              : 'id';
   return gateway.database.read((manager) => manager.query(`SELECT * FROM ${table} WHERE ${where} ORDER BY ${key}`));
 }
 
