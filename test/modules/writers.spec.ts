@@ -106,14 +106,19 @@ describe.each(databases)('replies written into the ticket system, on $name', (da
 
     it('are claimed when their turn has come, so that no lease runs out in line', async () => {
       desk.refusals.push(...Array.from({ length: 10 }, () => silence));
-      for (let n = 0; n < 4; n++) await reply(`one of several, ${n}`);
+      const { guest, ticketId } = await reply('one of several');
+      for (let n = 0; n < 3; n++)
+        await guest.submit(await guest.get(`/tickets/${ticketId}`), '/replies', { body: `another one, ${n}` });
       const drained = test.drain();
-      const isWriting = () => desk.http.requests.filter(({ method }) => method === 'POST').length;
-      while (isWriting() < 2) await new Promise((resolve) => setImmediate(resolve));
+      const writing = () => desk.http.requests.filter(({ method }) => method !== 'GET').length;
+      while (writing() < 2) await new Promise((resolve) => setImmediate(resolve));
       expect(await rows(test, 'outbound_messages', `state = 'leased'`)).toHaveLength(2);
       desk.refusals.length = 0;
       desk.http.drop();
       await drained;
+      test.clock.advance({ minutes: 1 });
+      await test.drain();
+      expect(desk.notes).toHaveLength(4);
     });
 
     it('are not doubled by a lost answer, nor by a worker that died after it wrote', async () => {

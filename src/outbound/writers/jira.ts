@@ -41,19 +41,18 @@ export const jira: ReplyWriter = {
 
 const WORD = /\S+/g;
 const IS_LINK = /^https?:\/\//;
-/** What opens a mention, a link, a picture, a macro or a table, wherever it stands. */
-const REACHING = /[[\]{}!|]/g;
+/** What opens a mention, a link, a picture, a macro or a table, wherever it stands, and what escapes. */
+const REACHING = /[[\]{}!|\\]/g;
 /** What changes the look of a text beside that: in a URL it is an ordinary sign. */
-const FORMATTING = /[[\]{}!|*_+\-^~?#]/g;
+const FORMATTING = /[[\]{}!|\\*_+\-^~?#]/g;
 
 /**
  * A guest's words as wiki markup that says just them: the API writes in its own user's name, which may mention people, and
  * a picture would be fetched by every agent who reads. A backslash is an entity, since two of them are a line break.
  */
-export function asPlainWiki(text: string): string {
-  return text
-    .replaceAll('\\', '&#92;')
-    .replace(WORD, (word) => word.replace(IS_LINK.test(word) ? REACHING : FORMATTING, '\\$&'));
+function asPlainWiki(text: string): string {
+  const escape = (sign: string) => (sign === '\\' ? '&#92;' : `\\${sign}`);
+  return text.replace(WORD, (word) => word.replace(IS_LINK.test(word) ? REACHING : FORMATTING, escape));
 }
 
 async function isThere(api: TicketApi, place: string, { id }: OutgoingReply): Promise<boolean> {
