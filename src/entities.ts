@@ -6,7 +6,7 @@ import { Feedback, Suppression } from './delivery/feedback.entity.js';
 import { Event } from './intake/event.entity.js';
 import { WaitingEvent } from './intake/waiting-event.entity.js';
 import { KeyNames } from './operations/key-names.entity.js';
-import { OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
+import { DisabledEndpoint, OutboundAttempt, OutboundMessage } from './outbound/outbound.entity.js';
 import { AuditEntry } from './platform/audit.entity.js';
 import { Invitation, Passkey, Person, StudioChallenge, StudioSession } from './studio/people.entity.js';
 import { BrandEdition } from './templates/brand-edition.entity.js';
@@ -40,6 +40,7 @@ export const entities = [
   Limit,
   OutboundMessage,
   OutboundAttempt,
+  DisabledEndpoint,
   TemplateRevision,
   Publication,
   CurrentWords,

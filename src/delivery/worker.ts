@@ -12,7 +12,7 @@ import { Queue } from '../platform/queue/queue.js';
 import type { Delivery } from './delivery.entity.js';
 import { signsOf, type Sign } from './breaker.js';
 import { DeliveryRows, ended, isSuspect, type Admitted, type Tried, type Verdict } from './delivery-rows.js';
-import { Dispatcher } from './dispatcher.js';
+import { Dispatcher } from '../platform/dispatcher.js';
 import { Guard } from './guard.js';
 import { MailRenderer } from './mail-renderer.js';
 import { DeliveryWords } from './words.js';

@@ -69,7 +69,8 @@ export class DryRun {
     if (happening.kind === 'ignored') return { ignored: happening.reason };
     const whole = await this.complete(source, happening);
     if ('lookUp' in whole) return whole;
-    const { duplicate, mails } = await this.intake.rehearse(source, whole);
+    const { duplicate, isUnknown, mails } = await this.intake.rehearse(source, whole);
+    if (isUnknown) return { ignored: 'internal' };
     return { duplicate, event: shown(whole.event), mails: await this.read(mails) };
   }
 

@@ -32,25 +32,42 @@ export type Receipt = { eventId: Id<'evt'>; duplicate: boolean } | { ignored: Ig
 export interface Missing {
   native: NativeEvent;
   lookUp: LookUp;
+  /** Left out by an earlier release. */
+  onlyIfKnown?: boolean;
 }
 
 /** A verified event on its way into the database. */
 type Arrival = Extract<Happening, { kind: 'event' }> & { source: Source };
 
 /** What became of an arrival. Null: its id came before with another body. */
-type Recorded = { eventId: Id<'evt'>; duplicate: boolean; orphanedFiles: string[] } | null;
+type Recorded = {
+  eventId: Id<'evt'>;
+  duplicate: boolean;
+  /** Its ticket is not known, and it is none that makes it known. */
+  isUnknown: boolean;
+  orphanedFiles: string[];
+} | null;
 
 /** An event that counts now. */
 interface Whole {
   source: Source;
   eventId: Id<'evt'>;
+  sourceEventId: string;
   event: TicketEvent;
   isInferred: boolean;
+  onlyIfKnown: boolean;
+}
+
+/** What an event did. */
+interface Done {
+  isUnknown: boolean;
+  orphanedFiles: string[];
 }
 
 /** What would have become of an event. */
 export interface Rehearsed {
   duplicate: boolean;
+  isUnknown: boolean;
   mails: Delivery[];
 }
 
@@ -126,13 +143,13 @@ export class Intake {
       await this.database.write(async (tx) => {
         const { recorded } = await this.record(tx, [{ ...happening, source }]);
         if (recorded[0] == null) throw conflict();
-        const { duplicate, eventId } = recorded[0];
+        const { duplicate, isUnknown, eventId } = recorded[0];
         const ticket = await tx.findOneBy(Ticket, {
           source: source.name,
           sourceTicketId: happening.event.data.ticket.id,
         });
         const mails = ticket && !duplicate ? await this.deliveries.tellingOf(tx, eventId, ticket.id) : [];
-        throw new RolledBack({ duplicate, mails });
+        throw new RolledBack({ duplicate, isUnknown, mails });
       });
     } catch (error) {
       if (error instanceof RolledBack) return error.rehearsed;
@@ -142,29 +159,34 @@ export class Intake {
   }
 
   /** What an event lacked was found: it counts from now on, once however often this is said. */
-  async complete(source: Source, eventId: Id<'evt'>, event: TicketEvent): Promise<void> {
+  async complete(source: Source, eventId: Id<'evt'>, event: TicketEvent, onlyIfKnown = false): Promise<void> {
     const done = await this.database.write(async (tx) => {
       const { affected } = await tx.delete(WaitingEvent, { id: eventId });
-      return affected === 1 ? this.apply(tx, [{ source, eventId, event, isInferred: false }]) : null;
+      if (affected !== 1) return null;
+      const { sourceEventId } = await tx.findOneByOrFail(Event, { id: eventId });
+      return this.apply(tx, [{ source, eventId, sourceEventId, event, isInferred: false, onlyIfKnown }]);
     });
     if (done === null) return;
     this.deliveries.wake(done.planned);
-    for (const file of done.orphanedFiles.flat()) await this.files.remove(file);
+    for (const file of done.done.flatMap(({ orphanedFiles }) => orphanedFiles)) await this.files.remove(file);
   }
 
   private async take(source: Source, happening: Happening): Promise<Receipt> {
-    if (happening.kind === 'ignored') {
-      this.logger.info('event ignored', { source: source.name, reason: happening.reason });
-      this.metrics.events.inc({ source: source.name, outcome: 'ignored', reason: happening.reason });
-      return { ignored: happening.reason };
-    }
+    if (happening.kind === 'ignored') return this.ignore(source, happening.reason);
     const recorded = await this.arrivals.add({ ...happening, source });
     if (recorded === null) throw conflict();
-    const { eventId, duplicate, orphanedFiles } = recorded;
+    const { eventId, duplicate, isUnknown, orphanedFiles } = recorded;
+    if (isUnknown) return this.ignore(source, 'internal');
     for (const file of orphanedFiles) await this.files.remove(file);
     this.metrics.events.inc({ source: source.name, outcome: duplicate ? 'duplicate' : 'accepted', reason: '' });
     this.logger.debug('event received', { eventId, source: source.name, type: happening.event.type, duplicate });
     return { eventId, duplicate };
+  }
+
+  private ignore(source: Source, reason: IgnoredReason): Receipt {
+    this.logger.info('event ignored', { source: source.name, reason });
+    this.metrics.events.inc({ source: source.name, outcome: 'ignored', reason });
+    return { ignored: reason };
   }
 
   private async commit(arrivals: readonly Arrival[]): Promise<Recorded[]> {
@@ -188,33 +210,31 @@ export class Intake {
     const waiting = first.flatMap(({ missing, ...one }) => (missing ? this.waitingOf(one, missing, now) : []));
     if (waiting.length > 0) await insertRows(tx, WaitingEvent, waiting);
     const whole = first.filter(({ missing }) => missing === null);
-    const { planned, orphanedFiles } = await this.apply(tx, whole);
-    const orphansOf = new Map(whole.map(({ eventId }, place) => [eventId, orphanedFiles[place]!]));
+    const { planned, done } = await this.apply(tx, whole);
+    const doneBy = new Map(whole.map(({ eventId }, place) => [eventId, done[place]!]));
+    const nothing: Done = { isUnknown: false, orphanedFiles: [] };
     const recorded = arrivals.map(({ bodyHash }, place): Recorded => {
       const { id: eventId, bodyHash: keptHash } = kept[place]!;
-      if (kept[place] !== rows[place])
-        return keptHash === bodyHash ? { eventId, duplicate: true, orphanedFiles: [] } : null;
-      return { eventId, duplicate: false, orphanedFiles: orphansOf.get(eventId) ?? [] };
+      if (kept[place] !== rows[place]) return keptHash === bodyHash ? { eventId, duplicate: true, ...nothing } : null;
+      return { eventId, duplicate: false, ...(doneBy.get(eventId) ?? nothing) };
     });
     return { recorded, planned, waiting: waiting.map(({ id }) => id) };
   }
 
   /** Brings events into the projection and plans whom they tell. */
-  private async apply(
-    tx: Transaction,
-    events: readonly Whole[],
-  ): Promise<{ planned: PlannedMail[]; orphanedFiles: string[][] }> {
-    const given = events.map(({ source, event }) => ({ source: source.name, event }));
+  private async apply(tx: Transaction, events: readonly Whole[]): Promise<{ planned: PlannedMail[]; done: Done[] }> {
+    const given = events.map(({ source, sourceEventId, event }) => ({ source: source.name, sourceEventId, event }));
     const projection = await Projection.load(tx, given, this.clock.now());
     const news: News[] = [];
-    const orphanedFiles = events.map(({ source, eventId, event, isInferred }, place) => {
+    const done = events.map(({ source, eventId, event, isInferred, onlyIfKnown }, place): Done => {
+      if (onlyIfKnown && !projection.knows(given[place]!)) return { isUnknown: true, orphanedFiles: [] };
       const applied = projection.apply(given[place]!);
       if (applied) news.push({ source, eventId, event, applied, isInferred });
-      return applied?.orphanedFiles ?? [];
+      return { isUnknown: false, orphanedFiles: applied?.orphanedFiles ?? [] };
     });
     await projection.save();
     const ended = await this.forget(tx, news);
-    return { planned: [...ended, ...(await this.planner.plan(tx, news))], orphanedFiles };
+    return { planned: [...ended, ...(await this.planner.plan(tx, news))], done };
   }
 
   /** What mails and messages to the source say of tickets that were deleted. Returns the mails that end by it. */

@@ -14,7 +14,7 @@ import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { selectRows } from '../platform/database/rows.js';
 import { FileStore } from '../tickets/file-store.js';
-import { lockTicket } from '../tickets/replies.js';
+import { lockTicket } from '../tickets/ticket-lock.js';
 import { Attachment, Message, Participant, Reply, Ticket } from '../tickets/ticket.entity.js';
 import { Draft, LanguageChoice, Reading, SolvedAnswer } from '../tickets/visit.entity.js';
 

@@ -1,23 +1,24 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { buffer } from 'node:stream/consumers';
-import { In, IsNull, LessThanOrEqual } from 'typeorm';
+import { In, IsNull, LessThanOrEqual, Not } from 'typeorm';
 import { Config } from '../config.js';
 import { sourceNamed, type Source } from '../sources.js';
 import { newId, type Id } from '../ids.js';
 import { Clock, isoTime } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import type { Blobs } from '../platform/files/blobs.js';
-import { insertRows } from '../platform/database/rows.js';
+import { asEntities, insertRows, run } from '../platform/database/rows.js';
+import { Dispatcher } from '../platform/dispatcher.js';
 import { openBlobs } from '../platform/files/open-blobs.js';
 import { HttpClient, type HttpOutcome } from '../platform/http-client.js';
 import { Logger } from '../platform/logger.js';
 import { Metrics } from '../platform/metrics.js';
 import { Queue } from '../platform/queue/queue.js';
 import { retryAfterMs } from '../platform/retry-after.js';
-import { Slots } from '../platform/slots.js';
 import { signWebhook } from '../platform/webhook-signature.js';
 import { attachmentUrl } from './attachment-url.js';
-import { OutboundAttempt, OutboundMessage, type OutboundState } from './outbound.entity.js';
+import { disableEndpoint, isDisabled } from './disabled-endpoint.js';
+import { IS_WORDS, OutboundAttempt, OutboundMessage, WORDS, type OutboundState } from './outbound.entity.js';
 import { ApiFailure, LeaseLost, TicketApi } from './ticket-api.js';
 import type { OutgoingReply, ReplyWriter } from './writers/writer.js';
 import { writers } from './writers/writers.js';
@@ -40,9 +41,25 @@ const RETRY_AFTER_MS = [
 const JITTER = 0.1;
 /** Longer than a call may take (15 s; 45 s of a ticket system's API), so that nobody takes a message that is on its way. */
 const LEASE_MS = 60 * SECOND;
-const CONCURRENCY = 10;
-/** Replies with files that are in memory at once, each with up to 25 MB, and half as much again as base64. */
-const MOST_WRITING = 2;
+/** Ids that are looked at together, and such batches side by side. */
+const BATCH_SIZE = 50;
+const CONCURRENCY = 2;
+/**
+ * Messages under way at once. What guests said has places of its own, so that no receipt is before it; and so has what is
+ * written by an API: replies with files are in memory, each with up to 25 MB, and half as much again as base64. What a
+ * worker died over goes one after the other: what ends the next worker takes no innocent messages along.
+ */
+const PLACES = { words: 8, receipts: 12, written: 3, suspect: 1 };
+type Line = keyof typeof PLACES;
+/** Messages of one source that are in line at once; the rest waits in the database, and hides nobody else's there. */
+const MOST_HELD = 100;
+/** Sources that are looked at in one statement. */
+const SOURCES_AT_ONCE = 50;
+const DEATHS_TO_QUARANTINE = 3;
+
+/** What a message's line is known by. */
+type Due = Pick<OutboundMessage, 'id' | 'source' | 'type' | 'state'>;
+const DUE = { id: true, source: true, type: true, state: true } as const;
 
 /** What is told to a source. */
 export interface OutboundNews {
@@ -70,9 +87,6 @@ export interface NewsOfFile {
   sha256: string | null;
 }
 
-/** Happenings that a source's `writer` brings into the ticket system. */
-const WRITTEN = ['ticket.guest_replied', 'ticket.guest_solved', 'ticket.guest_unsolved'];
-
 /**
  * What the sources are told, by signed webhooks, and what is written into their ticket systems: kept, tried until
  * acknowledged, parked when nothing helps.
@@ -80,7 +94,17 @@ const WRITTEN = ['ticket.guest_replied', 'ticket.guest_solved', 'ticket.guest_un
 @Injectable()
 export class Outbound implements OnApplicationBootstrap {
   private readonly blobs: Blobs;
-  private readonly writing = new Slots(MOST_WRITING, Infinity);
+  private readonly lines: Record<Line, Dispatcher> = {
+    words: new Dispatcher(PLACES.words),
+    receipts: new Dispatcher(PLACES.receipts),
+    written: new Dispatcher(PLACES.written),
+    suspect: new Dispatcher(PLACES.suspect),
+  };
+  /** Messages that are in line or under way, by line and source. Those in line are not claimed: no lease runs out there. */
+  private readonly held = new Map<string, Map<string, Promise<void>>>();
+  /** Of those there is more in the database. */
+  private readonly overflowing = new Set<string>();
+  private isStopping = false;
 
   constructor(
     private readonly config: Config,
@@ -97,10 +121,12 @@ export class Outbound implements OnApplicationBootstrap {
   onApplicationBootstrap(): void {
     if (!this.config.roles.worker) return;
     this.queue.consume('outbound', {
-      batchSize: 1,
+      batchSize: BATCH_SIZE,
       concurrency: CONCURRENCY,
-      handle: ([id]) => this.deliver(id as Id<'out'>),
-      due: (limit) => this.due(limit),
+      handle: (ids) => this.lineUp(ids),
+      settle: () => this.settle(),
+      stop: () => void (this.isStopping = true),
+      due: () => this.due(),
     });
   }
 
@@ -133,6 +159,7 @@ export class Outbound implements OnApplicationBootstrap {
         subjectId: subjectId ?? null,
         sourceTicketId: data.ticket?.id ?? null,
         data,
+        deaths: 0,
         state: 'queued',
         attempts: 0,
         createdAt: now,
@@ -158,29 +185,113 @@ export class Outbound implements OnApplicationBootstrap {
     return sourceNamed(this.config.sources, name);
   }
 
-  private async due(limit: number): Promise<string[]> {
-    const rows = await this.database.read((manager) =>
+  /** Of each source the first that are due, what guests said before the rest: nobody's backlog hides another's messages. */
+  private async due(): Promise<string[]> {
+    const names = this.config.sources.map(({ name }) => name);
+    const found: Due[] = [];
+    for (let from = 0; from < names.length; from += SOURCES_AT_ONCE)
+      found.push(...(await this.dueOf(names.slice(from, from + SOURCES_AT_ONCE))));
+    // Of sources that were taken out of the settings: they are parked, in sight.
+    const others = await this.database.read((manager) =>
       manager.find(OutboundMessage, {
-        select: { id: true },
-        where: { endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(this.clock.now()) },
-        order: { nextAttemptAt: 'ASC', id: 'ASC' },
-        take: limit,
+        select: DUE,
+        where: { source: Not(In(names)), endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(this.clock.now()) },
+        take: MOST_HELD,
       }),
     );
-    return rows.map(({ id }) => id);
+    const wanted = [...found, ...others].filter((row) => this.roomFor(row) > 0);
+    return [...new Set(wanted.map(({ id }) => id))];
+  }
+
+  private async dueOf(names: readonly string[]): Promise<Due[]> {
+    const now = this.clock.now();
+    // A statement by itself for each: no database takes the rows of several sources from one index in the order of time.
+    const of = (more: string) =>
+      `SELECT * FROM (SELECT id, source, type, state FROM outbound_messages WHERE source = ? AND ended_at IS NULL ${more} AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ${MOST_HELD}) AS due`;
+    const text = names.flatMap(() => [of(`AND ${IS_WORDS}`), of('')]).join(' UNION ALL ');
+    const values = names.flatMap((name) => [name, now, name, now]);
+    return this.database.read((manager) => run<Due>(manager, text, values));
+  }
+
+  /** Puts each in the line of its kind and source; what has no room there is found again by a look for what is due. */
+  private async lineUp(ids: readonly string[]): Promise<void> {
+    const rows = await this.database.read((manager) =>
+      manager.find(OutboundMessage, {
+        select: DUE,
+        where: { id: In(ids), endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(this.clock.now()) },
+      }),
+    );
+    for (const row of rows) this.hold(row);
+  }
+
+  private hold(row: Due): void {
+    if (this.roomFor(row) === 0) return;
+    const { id, source } = row;
+    const line = this.lineOf(row);
+    const key = `${line} ${source}`;
+    const held = this.held.get(key) ?? new Map<string, Promise<void>>();
+    this.held.set(key, held);
+    const work = this.lines[line]
+      .run(source, () => (this.isStopping ? Promise.resolve() : this.deliver(id)))
+      .catch((error: unknown) =>
+        this.logger.error('an outbound message was left in the middle; it is taken up again', { id, error }),
+      )
+      .finally(() => {
+        held.delete(id);
+        if (held.size > 0) return;
+        this.held.delete(key);
+        if (this.overflowing.delete(key) && !this.isStopping) this.lookAgain();
+      });
+    held.set(id, work);
+  }
+
+  /** How many of its kind its line takes; 0 for one that is in it. */
+  private roomFor(row: Due): number {
+    const key = `${this.lineOf(row)} ${row.source}`;
+    const held = this.held.get(key);
+    if (held?.has(row.id)) return 0;
+    const room = MOST_HELD - (held?.size ?? 0);
+    if (room === 0) this.overflowing.add(key);
+    return room;
+  }
+
+  private lineOf({ source: name, type, state }: Due): Line {
+    if (state === 'leased') return 'suspect';
+    const source = this.source(name);
+    if (source && writerOf(source, type)) return 'written';
+    return WORDS.includes(type) ? 'words' : 'receipts';
+  }
+
+  /** Without it the next of many would wait for the next sweep, and so a second for each hundred. */
+  private lookAgain(): void {
+    void this.due()
+      .then((ids) => this.queue.add('outbound', ids))
+      .catch((error: unknown) => this.logger.error('due messages could not be looked up; trying again', { error }));
+  }
+
+  /** Waits for all that is in line and under way; false if nothing was. */
+  private async settle(): Promise<boolean> {
+    const had = this.held.size > 0;
+    while (this.held.size > 0) await Promise.all([...this.held.values()].flatMap((held) => [...held.values()]));
+    return had;
   }
 
   private async deliver(id: Id<'out'>): Promise<void> {
-    const message = await this.claim(id);
-    if (message === null) return;
+    const claimed = await this.claim(id);
+    if (claimed === null) return;
+    const { message, isStopped } = claimed;
     const startedAt = this.clock.now();
     const source = this.source(message.source);
     const writer = source ? writerOf(source, message.type) : null;
+    if (message.deaths >= DEATHS_TO_QUARANTINE)
+      return this.record(message, startedAt, parked(`${message.deaths} workers ended while they held it`, startedAt));
+    if (isStopped && !writer)
+      return this.record(message, startedAt, parked('its endpoint answered 410 before', startedAt));
     try {
       // A source that was taken out of the settings waits, visible, for somebody to decide.
       const verdict = writer
         ? await this.write(message, writer, source!)
-        : judge(source?.outbound ? await this.post(message, source.outbound, startedAt) : null, message, startedAt);
+        : await this.tell(message, source?.outbound ?? null, startedAt);
       await this.record(message, startedAt, verdict);
     } catch (error) {
       if (!(error instanceof LeaseLost)) throw error;
@@ -189,15 +300,19 @@ export class Outbound implements OnApplicationBootstrap {
   }
 
   /** Takes the message for the length of a lease; null if another worker did, or it is not due. */
-  private claim(id: Id<'out'>): Promise<OutboundMessage | null> {
+  private claim(id: Id<'out'>): Promise<{ message: OutboundMessage; isStopped: boolean } | null> {
     return this.database.write(async (tx) => {
       const now = this.clock.now();
-      const taken = await tx.update(
-        OutboundMessage,
-        { id, endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(now) },
-        { state: 'leased', nextAttemptAt: now + LEASE_MS },
+      const taken = await run(
+        tx,
+        `UPDATE outbound_messages SET deaths = deaths + CASE WHEN state = 'leased' THEN 1 ELSE 0 END, state = 'leased',
+         next_attempt_at = ? WHERE id = ? AND ended_at IS NULL AND next_attempt_at <= ? RETURNING *`,
+        [now + LEASE_MS, id, now],
       );
-      return taken.affected === 1 ? tx.findOneByOrFail(OutboundMessage, { id }) : null;
+      const [message] = asEntities(tx, OutboundMessage, taken);
+      if (!message) return null;
+      const url = this.source(message.source)?.outbound?.url;
+      return { message, isStopped: url !== undefined && (await isDisabled(tx, message.source, url)) };
     });
   }
 
@@ -221,8 +336,8 @@ export class Outbound implements OnApplicationBootstrap {
       () => this.extendLease(message),
     );
     try {
-      const outcome = await this.writing.run(() => this.writeInto(ticketApi, writer, message));
-      return { state: 'delivered', status: 200, outcome: outcome!, nextAttemptAt: this.clock.now() };
+      const outcome = await this.writeInto(ticketApi, writer, message);
+      return { state: 'delivered', status: 200, outcome, nextAttemptAt: this.clock.now() };
     } catch (error) {
       if (error instanceof LeaseLost) throw error;
       const now = this.clock.now();
@@ -262,6 +377,12 @@ export class Outbound implements OnApplicationBootstrap {
       url: this.fileUrl(attachmentId, message),
     }));
     return { id, ticketId, email, body, files };
+  }
+
+  private async tell(message: OutboundMessage, endpoint: Source['outbound'], startedAt: number): Promise<Verdict> {
+    const outcome = endpoint && (await this.post(message, endpoint, startedAt));
+    const verdict = judge(outcome, message, startedAt);
+    return verdict.status === 410 ? { ...verdict, goneUrl: endpoint!.url } : verdict;
   }
 
   private post(
@@ -309,6 +430,7 @@ export class Outbound implements OnApplicationBootstrap {
       const ended = verdict.state === 'queued' ? {} : { endedAt };
       const next = { state: verdict.state, attempts: number, nextAttemptAt: verdict.nextAttemptAt, ...ended };
       await tx.update(OutboundMessage, { id: message.id, state: 'leased', nextAttemptAt: message.nextAttemptAt }, next);
+      if (verdict.goneUrl) await disableEndpoint(tx, message.source, verdict.goneUrl, endedAt);
     });
     this.metrics.outbound.inc({
       source: message.source,
@@ -336,6 +458,13 @@ interface Verdict {
   status: number;
   outcome: string;
   nextAttemptAt: number;
+  /** Where nothing more is wanted. */
+  goneUrl?: string;
+}
+
+/** Without a try. */
+function parked(outcome: string, now: number): Verdict {
+  return { state: 'parked', status: 0, outcome, nextAttemptAt: now };
 }
 
 /** Any 2xx is an acknowledgement; 410 means never again; everything else is tried again while the schedule lasts. */
@@ -366,7 +495,7 @@ function refusal({ status, said }: ApiFailure): string {
 
 /** Who brings this into the source's ticket system, if that is set and can be. */
 function writerOf({ writer }: Source, type: string): ReplyWriter | null {
-  const found = writer === null || !WRITTEN.includes(type) ? null : writers[writer];
+  const found = writer === null || !WORDS.includes(type) ? null : writers[writer];
   return found && (type === 'ticket.guest_replied' || found.reopen) ? found : null;
 }
 

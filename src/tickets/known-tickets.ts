@@ -1,5 +1,6 @@
-import type { EventMessage, TicketEvent } from '../events.js';
+import type { EventMessage, EventType, TicketEvent } from '../events.js';
 import { isId, newId, type Id } from '../ids.js';
+import { sha256 } from '../platform/crypto.js';
 import type { Transaction } from '../platform/database/database.js';
 import { insertOrLock, insertRows, run, selectRows, upsertRows } from '../platform/database/rows.js';
 import type { Order } from './projection-order.js';
@@ -8,6 +9,8 @@ import { Attachment, Message, Participant, Reply, Ticket } from './ticket.entity
 /** An event and the source that it came from. */
 export interface EventOf {
   source: string;
+  /** The source's own. */
+  sourceEventId: string;
   event: TicketEvent;
 }
 
@@ -65,6 +68,7 @@ export async function loadTickets(tx: Transaction, events: readonly EventOf[], n
 /** Writes what was changed; one statement for each table. */
 export async function saveTickets(tx: Transaction, tickets: KnownTickets): Promise<void> {
   const changed = [...tickets.values()].filter(({ isChanged }) => isChanged);
+  await removeUnused(tx, [...tickets.values()]);
   await removeDeleted(tx, changed);
   await upsertRows(
     tx,
@@ -104,14 +108,34 @@ function blank(source: string, given: TicketEvent['data']['ticket'], now: number
     createdAt: given.createdAt ?? given.updatedAt,
     deletedAt: null,
     mergedInto: null,
+    version: given.version ?? null,
+    updatedAt: given.updatedAt,
     stated: {},
-    ...orderOf(given),
   };
 }
 
+/** Of one moment, what usually follows the other: a ticket is answered and closed in one step, and reopened after that. */
+const USUAL_ORDER: readonly EventType[] = [
+  'ticket.created',
+  'ticket.updated',
+  'requester.changed',
+  'message.updated',
+  'message.retracted',
+  'ticket.replied',
+  'ticket.info_requested',
+  'ticket.resolved',
+  'ticket.closed',
+  'ticket.reopened',
+  'ticket.merged',
+  'ticket.deleted',
+];
+
 /** Where an event stands among those of its ticket. */
-export function orderOf(ticket: TicketEvent['data']['ticket']): Order {
-  return { version: ticket.version ?? null, updatedAt: ticket.updatedAt };
+export function orderOf({ event, sourceEventId }: EventOf): Order {
+  const { version = null, updatedAt } = event.data.ticket;
+  const place = USUAL_ORDER.indexOf(event.type).toString(36);
+  const tie = `${place}${sha256(sourceEventId).toString('hex').slice(0, 8)}`;
+  return { version, updatedAt, occurredAt: event.timestamp, tie };
 }
 
 function knownTicket(ticket: Ticket, isNew: boolean): KnownTicket {
@@ -212,6 +236,12 @@ async function loadStoredFiles(
   if (ids.length === 0) return;
   const found = await selectRows(tx, Attachment, 'WHERE ticket_id IN ? AND file IS NOT NULL', [ids]);
   for (const { ticketId, file } of found) byId.get(ticketId)?.storedFiles.push(file!);
+}
+
+/** Rows that were made to be locked, for events that were not applied. */
+async function removeUnused(tx: Transaction, tickets: readonly KnownTicket[]): Promise<void> {
+  const unused = tickets.filter(({ isNew, isChanged }) => isNew && !isChanged).map(({ ticket }) => ticket.id);
+  if (unused.length > 0) await run(tx, 'DELETE FROM tickets WHERE id IN ?', [unused]);
 }
 
 /** Everything that was said in tickets that an event deleted. */

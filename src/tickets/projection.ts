@@ -11,7 +11,7 @@ import {
   type KnownTickets,
 } from './known-tickets.js';
 import { keepMessage } from './messages.js';
-import { isOlder, isStale, takeOver, type Stated } from './projection-order.js';
+import { isOlder, isStale, takeOver, type Order, type Stated } from './projection-order.js';
 import type { Participant, Ticket } from './ticket.entity.js';
 
 /** What an event changed, for those who decide whom to tell. Its rows are copies: later events don't change them. */
@@ -51,19 +51,28 @@ export class Projection {
     return new Projection(tx, await loadTickets(tx, events, now), now);
   }
 
+  /** False as long as none of the events that were applied made the ticket of this one. */
+  knows({ source, event }: Pick<EventOf, 'source' | 'event'>): boolean {
+    const known = this.tickets.get(ticketKey(source, event.data.ticket.id));
+    return known !== undefined && (!known.isNew || known.isChanged);
+  }
+
   /**
    * Applies one of the events. Safe in any order: an older event adds what is missing and overwrites nothing newer. Null
    * if the ticket was deleted: nothing is ever added to it again.
    */
-  apply({ source, event }: EventOf): AppliedEvent | null {
+  apply(given: EventOf): AppliedEvent | null {
+    const { source, event } = given;
     const known = this.tickets.get(ticketKey(source, event.data.ticket.id));
     if (!known) throw new Error('this event was not loaded');
     const { ticket } = known;
     if (ticket.deletedAt !== null) return null;
     const isNewTicket = known.isNew && !known.isChanged;
-    const isNewest = isNewTicket || !isOlder(orderOf(event.data.ticket), ticket);
+    const order = orderOf(given);
+    const isNewest = isNewTicket || !isOlder(order, ticket.stated.newest ?? ticket);
     known.isChanged = true;
-    if (event.type !== 'ticket.deleted') return { ...applyTo(known, event, isNewest, this.now), isNewTicket, isNewest };
+    if (event.type !== 'ticket.deleted')
+      return { ...applyTo(known, event, { order, isNewest, now: this.now }), isNewTicket, isNewest };
     return { ...deleteTicket(known, this.now), isNewTicket, isNewest };
   }
 
@@ -75,10 +84,16 @@ export class Projection {
 
 type Change = Omit<AppliedEvent, 'isNewTicket' | 'isNewest'>;
 
-function applyTo(known: KnownTicket, { type, data }: TicketEvent, isNewest: boolean, now: number): Change {
+interface Applying {
+  order: Order;
+  isNewest: boolean;
+  now: number;
+}
+
+function applyTo(known: KnownTicket, { type, data }: TicketEvent, applying: Applying): Change {
   const { ticket } = known;
-  const order = orderOf(data.ticket);
-  syncPeople(known, data, isNewest, now);
+  const { order, isNewest, now } = applying;
+  syncPeople(known, data, applying);
   const everybody = [...known.people.values()];
   const { number, subject, url } = data.ticket;
   const status = type === 'ticket.merged' ? ('closed' as const) : data.ticket.status;
@@ -88,7 +103,10 @@ function applyTo(known: KnownTicket, { type, data }: TicketEvent, isNewest: bool
   if (ticket.status === 'resolved' && (before !== 'resolved' || ticket.resolvedAt === null))
     ticket.resolvedAt = order.updatedAt;
   ticket.createdAt = Math.min(ticket.createdAt, data.ticket.createdAt ?? order.updatedAt);
-  if (isNewest) Object.assign(ticket, order);
+  if (isNewest) {
+    Object.assign(ticket, { version: order.version, updatedAt: order.updatedAt });
+    ticket.stated.newest = order;
+  }
 
   for (const message of data.history) {
     const authorKey = authorKeyOf(message, data.requester, everybody);
@@ -121,11 +139,9 @@ function copyOf<T extends { stated: Stated }>(row: T): T {
  */
 function syncPeople(
   { ticket, people, changedPeople }: KnownTicket,
-  { ticket: given, requester, participants }: TicketEvent['data'],
-  isNewest: boolean,
-  now: number,
+  { requester, participants }: TicketEvent['data'],
+  { order, isNewest, now }: Applying,
 ): void {
-  const order = orderOf(given);
   const others = (participants ?? []).filter(({ email }) => email.key !== requester.email.key);
   for (const person of [requester, ...others]) {
     const row = people.get(person.email.key) ?? blank(ticket, person, now);

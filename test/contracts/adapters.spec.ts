@@ -90,6 +90,60 @@ describe.each(someDatabase)('every ticket system, on $name', (database) => {
       expect(await count(test, 'messages')).toBe(before);
     });
 
+    it.each(['internal', 'unmarked'] as const)(
+      'of a ticket that is %s as a whole nobody is told, and nothing is kept, whatever happens to it',
+      async (asWhole) => {
+        if (!knows('asWhole')) return;
+        for (const what of ['created', 'internal', 'resolved', 'resolved-with-note', 'retracted'] as const) {
+          if (!knows(what)) continue;
+          test.clock.advance({ seconds: 1 });
+          const { status } = await post(what, { asWhole, messageId: ticketId * 10, words: 'SECRET NOTE' });
+          expect([what, status, mails()]).toEqual([what, 202, []]);
+        }
+        expect(await rows(test, 'tickets', `source_ticket_id = '${ticketId}'`)).toEqual([]);
+        expect((await dump(test)).includes('SECRET NOTE')).toBe(false);
+        // The first public word makes it known.
+        test.clock.advance({ seconds: 1 });
+        await post('replied', { messageId: ticketId * 10 + 1 });
+        expect(mails()).toHaveLength(1);
+      },
+    );
+
+    it('of a ticket that became public in the middle, many webhooks at once tell the public word alone', async () => {
+      if (!knows('asWhole')) return;
+      const bodies = Array.from({ length: 20 }, (_, n) => {
+        const isInternal = n !== 10;
+        const more = {
+          messageId: ticketId * 100 + n,
+          at: test.clock.now() + n,
+          words: isInternal ? 'SECRET NOTE' : 'Hi',
+        };
+        return system.body(
+          happening(isInternal ? 'internal' : 'replied', { ...more, ...(isInternal && { asWhole: 'internal' }) }),
+        );
+      });
+      const answers = await Promise.all(bodies.map((body) => send(JSON.stringify(body))));
+      await test.drain();
+      expect(answers.map(({ status }) => status)).toEqual(Array<number>(20).fill(202));
+      expect(mails()).toHaveLength(1);
+      expect(await rows(test, 'tickets', `source_ticket_id = '${ticketId}'`)).toHaveLength(1);
+      expect((await dump(test)).includes('SECRET NOTE')).toBe(false);
+    });
+
+    it('a ticket that is closed with an internal note is told of as solved, without the note', async () => {
+      if (!knows('resolved-with-note')) return;
+      await post('created');
+      seen = test.inbox.messages.length;
+      test.clock.advance({ seconds: 1 });
+      await post('resolved-with-note', { messageId: ticketId * 10 + 1, words: 'SECRET NOTE' });
+      expect(mails().map(({ subject }) => subject)).toEqual([expect.stringContaining('sudah diselesaikan')]);
+      expect((await dump(test)).includes('SECRET NOTE')).toBe(false);
+      test.clock.advance({ seconds: 1 });
+      await post('internal', { messageId: ticketId * 10 + 2, words: 'SECRET NOTE' });
+      expect(mails()).toHaveLength(1);
+      expect((await dump(test)).includes('SECRET NOTE')).toBe(false);
+    });
+
     it('the same happening again, by whatever delivery, tells nobody again', async () => {
       const raw = JSON.stringify(system.body(happening('replied')));
       const answers = [];

@@ -247,10 +247,10 @@ describe.each(databases)('a burst of events on $name', (database) => {
       for (const group of bodies)
         await test.gateway.database.write(async (tx) => {
           const news: News[] = [];
-          const events = group.map((body) => {
+          const events = group.map((body, n) => {
             const parsed = parseEvent(body);
             if (!parsed.ok) throw new Error(JSON.stringify(parsed.errors));
-            return { source: 'default', event: parsed.event };
+            return { source: 'default', sourceEventId: `e-${n}`, event: parsed.event };
           });
           const projection = await Projection.load(tx, events, test.clock.now());
           for (const one of events) {

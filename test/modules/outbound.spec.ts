@@ -1,10 +1,16 @@
 import { Webhook } from 'standardwebhooks';
+import type { ServerResponse } from 'node:http';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { newId } from '../../src/ids.js';
+import { enableEndpoint } from '../../src/outbound/disabled-endpoint.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { databases } from '../support/databases.js';
 import { png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { startReceiver, type ReceivedPost, type Receiver } from '../support/receiver.js';
-import { rows } from '../support/tables.js';
+import { change, rows } from '../support/tables.js';
 import { visit } from '../support/visit.js';
 
 const SECOND = 1000;
@@ -236,6 +242,177 @@ describe.each(databases)('the outbound webhook on $name', (database) => {
     await test.drain();
     expect(told()).toHaveLength(2);
     expect(told()[1]!.headers['webhook-id']).toBe(told()[0]!.headers['webhook-id']);
+  });
+});
+
+describe.each(databases)('several sources and their endpoints, on $name', (database) => {
+  let test: TestGateway;
+  let live: Receiver;
+  let dead: Receiver;
+  let folder: string;
+  const hanging = new Set<ServerResponse>();
+  const hang: Receiver['answer'] = (_post, response) => void hanging.add(response);
+  /** Whatever hung is refused, and so is what comes from now on. */
+  const release = () => {
+    dead.answer = (_post, response) => void response.writeHead(500).end();
+    for (const response of hanging) response.writeHead(500).end();
+    hanging.clear();
+  };
+  beforeEach(async () => {
+    [live, dead] = [await startReceiver(), await startReceiver()];
+    folder = mkdtempSync(join(tmpdir(), 'postern-outbound-'));
+    const secret = generateWebhookSecret();
+    const source = (name: string, { url }: Receiver) => ({ name, secrets: [secret], outbound: { url, secret } });
+    const file = join(folder, 'sources.yaml');
+    writeFileSync(file, JSON.stringify({ sources: [source('default', live), source('dead', dead)] }));
+    test = await createGateway({ database, settings: { SOURCES_FILE: file, SOURCE_SECRET: secret } });
+  });
+  afterEach(async () => {
+    release();
+    await test.close();
+    await live.close();
+    await dead.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Messages that wait since long before anything else. */
+  async function backlog(
+    source: string,
+    count: number,
+    { type = 'notification.sent', state = 'queued', deaths = 0 } = {},
+  ) {
+    const at = test.clock.now() - HOUR;
+    const ids = Array.from({ length: count }, () => newId('out', at));
+    for (const id of ids)
+      await change(
+        test,
+        `INSERT INTO outbound_messages (id, source, type, data, state, attempts, deaths, created_at, next_attempt_at)
+         VALUES ('${id}', '${source}', '${type}', '{"ticket":{"id":"1","number":"1"}}', '${state}', 0, ${deaths}, ${at}, ${at})`,
+      );
+    return ids;
+  }
+  const until = async (isSo: () => boolean) => {
+    while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const typesOf = ({ posts }: Receiver) => posts.map(({ body }) => (JSON.parse(body) as { type: string }).type);
+  const statesOf = async (ids: readonly string[]) =>
+    new Set(
+      (await rows(test, 'outbound_messages')).filter(({ id }) => ids.includes(id as string)).map(({ state }) => state),
+    );
+
+  it('one that never answers keeps no other waiting, however much is due to it, and what waits is not leased', async () => {
+    const { guest, page } = await visit(test);
+    await test.drain();
+    dead.answer = hang;
+    await backlog('dead', 300);
+    await backlog('dead', 20, { type: 'ticket.guest_replied' });
+    live.posts.length = 0;
+    const drained = test.drain();
+    // Three quarters of the places of each kind.
+    await until(() => hanging.size >= 15);
+    await guest.submit(page, '/replies', { body: 'for the one that lives' });
+    await until(() => typesOf(live).includes('ticket.guest_replied'));
+    const leased = (await rows(test, 'outbound_messages', `source = 'dead' AND state = 'leased'`)).length;
+    expect([leased, hanging.size]).toEqual([15, 15]);
+    release();
+    await drained;
+    expect(dead.posts).toHaveLength(320);
+  });
+
+  it('what a guest said goes before receipts, also where the source does not answer those', async () => {
+    const { guest, page } = await visit(test);
+    await test.drain();
+    live.answer = (post, response) =>
+      post.body.includes('notification.sent') ? hang(post, response) : void response.writeHead(204).end();
+    await backlog('default', 250);
+    const drained = test.drain();
+    await until(() => hanging.size > 0);
+    await guest.submit(page, '/replies', { body: 'before the receipts' });
+    await until(() => typesOf(live).includes('ticket.guest_replied'));
+    expect(hanging.size).toBeLessThanOrEqual(9);
+    live.answer = (_post, response) => void response.writeHead(204).end();
+    release();
+    await drained;
+  });
+
+  it('a stop waits for what is under way alone', async () => {
+    dead.answer = hang;
+    const ids = await backlog('dead', 100);
+    void test.drain();
+    await until(() => hanging.size >= 9);
+    const before = dead.posts.length;
+    const stopped = test.restart();
+    release();
+    await stopped;
+    expect(dead.posts).toHaveLength(before);
+    await test.drain();
+    expect(dead.posts.length - before).toBe(ids.length - before);
+  });
+
+  it('410 ends it: nothing more is sent, over restarts and processes, until the URL is another or somebody replays', async () => {
+    dead.answer = (_post, response) => void response.writeHead(410).end();
+    const first = await backlog('dead', 30);
+    await test.drain();
+    // Those that were on their way at the same time.
+    expect(dead.posts.length).toBeLessThanOrEqual(9);
+    expect(await statesOf(first)).toEqual(new Set(['parked']));
+    dead.posts.length = 0;
+    dead.answer = (_post, response) => void response.writeHead(204).end();
+    const second = await backlog('dead', 2);
+    const other = await test.beside();
+    await Promise.all([other.queue.drain(), test.drain()]);
+    await other.close();
+    await test.restart();
+    const third = await backlog('dead', 2);
+    const known = await backlog('default', 1);
+    await test.drain();
+    expect(dead.posts).toHaveLength(0);
+    expect(await statesOf([...second, ...third])).toEqual(new Set(['parked']));
+    expect(await statesOf(known)).toEqual(new Set(['delivered']));
+    const attempts = await rows(test, 'outbound_attempts', `message_id = '${third[0]}'`);
+    expect(attempts).toEqual([expect.objectContaining({ outcome: 'its endpoint answered 410 before' })]);
+    expect(JSON.stringify(await rows(test, 'disabled_endpoints'))).not.toContain('127.0.0.1');
+
+    await test.gateway.database.write((tx) => enableEndpoint(tx, 'dead'));
+    await change(test, `UPDATE outbound_messages SET state = 'queued', ended_at = NULL WHERE id = '${third[0]}'`);
+    await test.drain();
+    expect(dead.posts).toHaveLength(1);
+    // Disabled again, and another address in the settings is another endpoint.
+    dead.answer = (_post, response) => void response.writeHead(410).end();
+    await backlog('dead', 1);
+    await test.drain();
+    const moved = { name: 'dead', secrets: [], outbound: { url: `${dead.url}/v2`, secret: generateWebhookSecret() } };
+    writeFileSync(
+      join(folder, 'moved.yaml'),
+      JSON.stringify({ sources: [{ ...moved, secrets: [test.source.secret] }] }),
+    );
+    dead.answer = (_post, response) => void response.writeHead(204).end();
+    await test.restart({ SOURCES_FILE: join(folder, 'moved.yaml') });
+    const fourth = await backlog('dead', 1);
+    await test.drain();
+    expect(await statesOf(fourth)).toEqual(new Set(['delivered']));
+  });
+
+  it('a message over which three workers died is kept for a person, and the others go on', async () => {
+    const [killer] = await backlog('dead', 1, { state: 'leased', deaths: 2 });
+    const others = await backlog('dead', 20, { state: 'leased' });
+    let together = 0;
+    let most = 0;
+    dead.answer = (_post, response) => {
+      most = Math.max(most, ++together);
+      setImmediate(() => {
+        together--;
+        response.writeHead(204).end();
+      });
+    };
+    await test.drain();
+    expect(await statesOf([killer!])).toEqual(new Set(['parked']));
+    expect(dead.posts.map(({ headers }) => headers['webhook-id'])).not.toContain(killer);
+    expect(await rows(test, 'outbound_attempts', `message_id = '${killer}'`)).toEqual([
+      expect.objectContaining({ outcome: '3 workers ended while they held it' }),
+    ]);
+    // What a worker may have died over goes one by one: the next death is that of one message.
+    expect([most, await statesOf(others)]).toEqual([1, new Set(['delivered'])]);
   });
 });
 

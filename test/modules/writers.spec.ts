@@ -84,6 +84,43 @@ describe.each(someDatabase)('replies written into the ticket system, on $name', 
       expect(test.logs.join()).not.toContain('the-secret-of-the-desk');
     });
 
+    it('say just their words where the system knows markup: they mention nobody, load nothing and embed nothing', async () => {
+      if (kind.writer !== 'jira') return;
+      const hostile =
+        'Look [~accountid:5b10] and !https://evil.example/x.png|width=1! {color:red}now{color} \\\\[~admin] ||a||b|| *b* https://a.example/x_y-z?q=!p! C:\\dir <b>x</b>';
+      desk.losesAnswer = true;
+      await reply(hostile);
+      await test.drain();
+      const [note] = desk.notes;
+      // Nothing that opens a mention, a picture, a macro or a table stands without its escape, and no escape is escaped.
+      const guests = note!.text.slice(0, note!.text.lastIndexOf('\n\n[rpl_'));
+      expect(guests.replace(/\\[[\]{}!|*_+\-^~?#]/g, '')).not.toMatch(/[\\[\]{}!|]/);
+      expect(guests).toContain('https://a.example/x_y-z?q=');
+      expect(guests.replaceAll('\\', '').replaceAll('&#92;', '\\')).toContain(hostile);
+      // And it is known again.
+      test.clock.advance({ seconds: 10 });
+      await test.drain();
+      expect(desk.notes).toHaveLength(1);
+      expect(await attempts()).toEqual(['connect', 'was there']);
+    });
+
+    it('are claimed when their turn has come, so that no lease runs out in line', async () => {
+      desk.refusals.push(...Array.from({ length: 10 }, () => silence));
+      const { guest, ticketId } = await reply('one of several');
+      for (let n = 0; n < 3; n++)
+        await guest.submit(await guest.get(`/tickets/${ticketId}`), '/replies', { body: `another one, ${n}` });
+      const drained = test.drain();
+      const writing = () => desk.http.requests.filter(({ method }) => method !== 'GET').length;
+      while (writing() < 2) await new Promise((resolve) => setImmediate(resolve));
+      expect(await rows(test, 'outbound_messages', `state = 'leased'`)).toHaveLength(2);
+      desk.refusals.length = 0;
+      desk.http.drop();
+      await drained;
+      test.clock.advance({ minutes: 1 });
+      await test.drain();
+      expect(desk.notes).toHaveLength(4);
+    });
+
     it('are not doubled by a lost answer, nor by a worker that died after it wrote', async () => {
       desk.losesAnswer = true;
       await reply('once and only once', pictures);

@@ -15,6 +15,7 @@ export interface Happening {
     | 'edited'
     | 'made-internal'
     | 'resolved'
+    | 'resolved-with-note'
     | 'retracted'
     | 'merged'
     | 'no-address'
@@ -28,10 +29,12 @@ export interface Happening {
   replyId?: string;
   /** Address of the author, who is one on copy. */
   by?: string;
+  /** Nothing of the ticket is public, and what says so; else it is. */
+  asWhole?: 'internal' | 'unmarked';
 }
 
 /** What a system may not be able to say. */
-export type Lack = Happening['what'] | 'copies' | 'replyId' | 'by';
+export type Lack = Happening['what'] | 'copies' | 'replyId' | 'by' | 'asWhole';
 
 /** A ticket system as it posts its own webhooks. */
 export interface TestSystem {
@@ -67,6 +70,7 @@ const zammad: TestSystem = {
     words = 'Mohon kirim ID transaksi.',
     email = 'siti@example.com',
     replyId,
+    asWhole,
   }) {
     const isByCustomer = what === 'created';
     const customer = { id: 7, firstname: 'Siti', lastname: 'Rahma', email: what === 'no-address' ? '' : email };
@@ -75,7 +79,9 @@ const zammad: TestSystem = {
       ticket_id: ticketId,
       sender: isByCustomer ? 'Customer' : 'Agent',
       type: 'email',
-      ...(what === 'unmarked' ? {} : { internal: what === 'internal' }),
+      ...(what === 'unmarked' || asWhole === 'unmarked'
+        ? {}
+        : { internal: what === 'internal' || what === 'resolved-with-note' || asWhole === 'internal' }),
       content_type: 'text/html',
       body: `<p>${words}</p>`,
       created_at: iso(at),
@@ -89,7 +95,7 @@ const zammad: TestSystem = {
         id: ticketId,
         number: `100${ticketId}`,
         title: 'Penarikan tertunda',
-        state: what === 'resolved' ? 'closed' : 'open',
+        state: what.startsWith('resolved') ? 'closed' : 'open',
         created_at: iso(at - 1000),
         updated_at: iso(at),
         article_count: isByCustomer ? 1 : 2,
@@ -115,8 +121,9 @@ const ZENDESK_TYPES: Partial<Record<Happening['what'], string>> = {
 const zendesk: TestSystem = {
   name: 'zendesk',
   secret: 'dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==',
-  lacks: ['edited', 'made-internal', 'merged', 'copies', 'replyId', 'by'],
-  body({ ticketId, at, what, messageId = ticketId * 10, words = 'Mohon kirim ID transaksi.' }) {
+  // A change of state is an event of its own, beside that of the note.
+  lacks: ['edited', 'made-internal', 'resolved-with-note', 'merged', 'copies', 'replyId', 'by'],
+  body({ ticketId, at, what, messageId = ticketId * 10, words = 'Mohon kirim ID transaksi.', asWhole }) {
     const type = ZENDESK_TYPES[what] ?? 'ticket.comment_added';
     const comment = {
       id: String(messageId),
@@ -143,7 +150,7 @@ const zendesk: TestSystem = {
         subject: 'Penarikan tertunda',
         created_at: iso(at - 1000),
         updated_at: iso(at),
-        is_public: true,
+        ...(asWhole === 'unmarked' ? {} : { is_public: asWhole === undefined }),
       },
       event: events[type] ?? {},
     };
@@ -171,7 +178,7 @@ const freshdesk: TestSystem = {
   name: 'freshdesk',
   secret: 'a secret header of some length',
   signsNothing: true,
-  lacks: ['retracted', 'edited', 'made-internal', 'merged'],
+  lacks: ['retracted', 'edited', 'made-internal', 'resolved-with-note', 'merged', 'asWhole'],
   body({ ticketId, at, what, words = 'Mohon kirim ID transaksi.', email = 'siti@example.com', copies, replyId, by }) {
     return {
       freshdesk_webhook: {
@@ -208,7 +215,7 @@ const JIRA_EVENTS: Partial<Record<Happening['what'], string>> = {
 const jira: TestSystem = {
   name: 'jira',
   secret: 'a jira webhook secret',
-  lacks: ['merged', 'copies', 'by'],
+  lacks: ['resolved-with-note', 'merged', 'copies', 'by', 'asWhole'],
   body({
     ticketId,
     at,
@@ -328,7 +335,7 @@ const cloudevents: TestSystem = {
   name: 'cloudevents',
   secret: cloudEventsSecret,
   mediaType: 'application/cloudevents+json; charset=utf-8',
-  lacks: ['no-address'],
+  lacks: ['no-address', 'resolved-with-note', 'asWhole'],
   body: cloudEvent,
   headers: signed,
 };
@@ -378,7 +385,7 @@ const helpdesk: TestSystem = {
       into: '/case/into',
     },
   },
-  lacks: [],
+  lacks: ['resolved-with-note', 'asWhole'],
   body({
     ticketId,
     at,
@@ -435,7 +442,7 @@ const helpdesk: TestSystem = {
 export const native: TestSystem = {
   name: 'standard',
   secret: cloudEventsSecret,
-  lacks: ['unknown', 'no-address'],
+  lacks: ['unknown', 'no-address', 'resolved-with-note', 'asWhole'],
   body(happening) {
     const { type, time, data } = cloudEvent(happening);
     return { type: type.replace('example.desk.', ''), timestamp: time, data };

@@ -24,6 +24,7 @@ const tables = [
   'limits',
   'outbound_messages',
   'outbound_attempts',
+  'disabled_endpoints',
   'template_revisions',
   'template_publications',
   'template_current',
@@ -52,12 +53,14 @@ export function rows(
       ? 'email_key'
       : table === 'paused_sources'
         ? 'name'
-        : table === 'failed_tries' || table === 'readings'
-          ? 'participant_id'
-          : table === 'limits' || table === 'breakers'
-            ? 'key'
-            : table === 'key_names'
-              ? 'ring'
+        : table === 'disabled_endpoints'
+          ? 'source'
+          : table === 'failed_tries' || table === 'readings'
+            ? 'participant_id'
+            : table === 'limits' || table === 'breakers'
+              ? 'key'
+              : table === 'key_names'
+                ? 'ring'
               : 'id';
   return gateway.database.read((manager) => manager.query(`SELECT * FROM ${table} WHERE ${where} ORDER BY ${key}`));
 }

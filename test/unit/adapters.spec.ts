@@ -4,6 +4,7 @@ import type { ApiAnswer, IncomingWebhook, LookUp } from '../../src/intake/source
 import { adfAsMarkdown } from '../../src/intake/sources/adf.js';
 import { jira } from '../../src/intake/sources/jira.js';
 import { readWebhook, type Happening } from '../../src/intake/sources/read.js';
+import { zendesk } from '../../src/intake/sources/zendesk.js';
 import { mappingSchema } from '../../src/mapping.js';
 import type { JsonValue } from '../../src/platform/strict-json.js';
 import { readSources, type Source } from '../../src/sources.js';
@@ -367,13 +368,144 @@ describe("a trigger of Zendesk's", () => {
   it.each([undefined, null, false, 'false', '', 'True', 'TRUE', ' true', 1, '1', 'yes', 'public', {}, [true]])(
     'takes one marked %j for an internal note, with an id or without',
     (mark) => {
-      for (const event of ['replied', 'info_requested'])
+      for (const event of ['created', 'replied', 'info_requested'])
         for (const id of ['91', '']) expect(says(event, marked(mark, id))).toEqual(['internal']);
-      expect(says('resolved', marked(mark))).toEqual(['internal']);
-      expect(says('resolved', marked(mark, ''))).toEqual(['ticket.resolved']);
+      // The state stays news, of a ticket that is known, and the note is not in it.
+      for (const event of ['resolved', 'closed', 'reopened', 'updated'])
+        for (const id of ['91', '']) {
+          const [one] = read(sourceOf('zendesk'), body(event, marked(mark, id)));
+          expect(one).toMatchObject({ onlyIfKnown: true, event: { type: `ticket.${event}` } });
+          expect(JSON.stringify(one)).not.toMatch(/SECRET NOTE|"91"/);
+        }
     },
   );
 
+  it('tells a state with a public comment of any ticket', () =>
+    expect(read(sourceOf('zendesk'), body('resolved', marked('true')))).toMatchObject([
+      { onlyIfKnown: false, event: { data: { message: { id: '91' } } } },
+    ]));
+
   it('takes a reply without a comment for an internal note, and a state without one for what it is', () =>
     expect([says('replied', null), says('resolved', null)]).toEqual([['internal'], ['ticket.resolved']]));
+});
+
+describe("an event of Zendesk's", () => {
+  const api = { url: 'https://desk.example', authorization: 'Basic eDp5' };
+  const source = sourceOf('zendesk', { api });
+  const comment = (is_public: unknown) => ({
+    id: '91',
+    body: 'SECRET NOTE',
+    is_public,
+    author: { id: '3', is_staff: true },
+  });
+  const body = (kind: string, ticket: object, event: object = {}) => ({
+    id: 'e-1',
+    type: `zen:event-type:ticket.${kind}`,
+    time: '2026-11-23T02:15:00Z',
+    detail: { id: '8', requester_id: '7', status: 'SOLVED', subject: 'SECRET SUBJECT', updated_at: '2026-11-23T02:15:00Z', ...ticket },
+    event,
+  }); // prettier-ignore
+  const solved = { previous: 'OPEN', current: 'SOLVED' };
+  const marks = [undefined, null, false, 'false', '', 'true', 1, 'yes', {}, [true]];
+
+  it.each(marks)(
+    'of a ticket that is public as %j passes only what takes something away, and makes no ticket',
+    (mark) => {
+      const ticket = { is_public: mark };
+      for (const [kind, event] of [
+        ['created', {}],
+        ['comment_added', { comment: comment(true) }],
+        ['comment_added', { comment: comment(false) }],
+        ['status_changed', solved],
+        ['status_changed', { previous: 'SOLVED', current: 'CLOSED' }],
+        ['status_changed', { previous: 'CLOSED', current: 'OPEN' }],
+        ['subject_changed', {}],
+      ] as const)
+        expect([kind, told(read(source, body(kind, ticket, event)))]).toEqual([kind, ['internal']]);
+      for (const [kind, type] of [
+        ['comment_made_private', 'message.retracted'],
+        ['comment_redacted', 'message.retracted'],
+        ['requester_changed', 'requester.changed'],
+      ] as const) {
+        const found = read(source, body(kind, ticket, { comment: comment(false) }));
+        expect(found).toMatchObject([{ onlyIfKnown: true, missing: { onlyIfKnown: true }, event: { type } }]);
+        expect(JSON.stringify(found)).not.toContain('SECRET');
+      }
+      // What is left of it says nothing, and keeps the ticket away.
+      for (const kind of ['soft_deleted', 'permanently_deleted'])
+        expect(told(read(source, body(kind, ticket)))).toEqual(['ticket.deleted']);
+    },
+  );
+
+  it.each(marks)('about a comment that is public as %j is internal, whatever the ticket is', (mark) =>
+    expect(told(read(source, body('comment_added', { is_public: true }, { comment: comment(mark) })))).toEqual(['internal'])); // prettier-ignore
+
+  it('of a public ticket is told', () => {
+    const of = (kind: string, event = {}) => told(read(source, body(kind, { is_public: true }, event)))[0];
+    expect([of('created'), of('comment_added', { comment: comment(true) }), of('status_changed', solved)]).toEqual([
+      'ticket.created',
+      'ticket.replied',
+      'ticket.resolved',
+    ]);
+  });
+
+  it.each([
+    [true, true],
+    [false, false],
+    [undefined, false],
+  ])('about a comment that the API calls public as %j by then is told: %j', async (isPublic, isTold) => {
+    const native = {
+      type: 'ticket.replied',
+      timestamp: '2026-11-23T02:15:00Z',
+      data: {
+        ticket: { id: '8', number: '8', status: 'open', updatedAt: '2026-11-23T02:15:00Z' },
+        requester: { kind: 'guest', email: 'unknown@zendesk.invalid' },
+        message: { id: '91', body: 'Hello' },
+      },
+    };
+    const found = await zendesk.complete!(
+      native,
+      { userId: '7', ticketId: '8' },
+      {
+        get: (path) => {
+          const answers: JsonValue[] = [
+            { user: { id: 7, email: 'siti@example.com' } },
+            { comments: [{ id: 91, body: 'Hello', ...(isPublic !== undefined && { public: isPublic }) }] },
+          ];
+          return Promise.resolve({ ok: true, body: answers[path.includes('/users/') ? 0 : 1]! });
+        },
+      },
+    );
+    expect(found.ok ? 'told' : found.detail).toBe(isTold ? 'told' : 'internal');
+  });
+});
+
+describe("a webhook of Zammad's", () => {
+  const body = (internal: unknown, state: string) => ({
+    ticket: { id: 81, number: '10081', state, updated_at: '2026-11-23T02:15:00Z', article_count: 2, customer: { email: 'siti@example.com' } },
+    article: { id: 104, sender: 'Agent', body: 'SECRET NOTE', ...(internal === undefined ? {} : { internal }) },
+  }); // prettier-ignore
+
+  it.each([undefined, null, true, 'false', 'true', '', 0, 1, {}, []])(
+    'with an article that is internal as %j says what the ticket says, and nothing of the article',
+    (internal) => {
+      for (const [state, type] of [
+        ['open', 'ticket.updated'],
+        ['closed', 'ticket.resolved'],
+        ['merged', 'ticket.closed'],
+        ['removed', 'ticket.deleted'],
+      ] as const) {
+        const [one] = read(sourceOf('zammad'), body(internal, state));
+        const [bare] = read(sourceOf('zammad'), { ...body(false, state), article: {} });
+        expect(one).toEqual(bare);
+        expect(one).toMatchObject({ onlyIfKnown: state !== 'removed', isInferred: true, event: { type } });
+        expect(JSON.stringify(one)).not.toMatch(/SECRET NOTE|104/);
+      }
+    },
+  );
+
+  it('with a public article makes the ticket known', () =>
+    expect(read(sourceOf('zammad'), body(false, 'open'))).toMatchObject([
+      { onlyIfKnown: false, event: { type: 'ticket.replied' } },
+    ]));
 });

@@ -34,6 +34,11 @@ export type Normalised =
       originOf?(pointer: string): string;
       /** The body does not say what changed: a state mails somebody only if it was another one before. */
       isInferred?: boolean;
+      /**
+       * Nothing in it says that its ticket is one that guests may know of: it changes a known ticket and makes none.
+       * The ticket's deletion needs no such word: what it leaves says nothing, and keeps the ticket away.
+       */
+      onlyIfKnown?: boolean;
       /** What `complete` must find out before anybody is told; only adapters with `complete` give it. */
       lookUp?: LookUp;
     }

@@ -20,8 +20,9 @@ export type Happening =
       bodyHash: string;
       event: TicketEvent;
       isInferred: boolean;
+      onlyIfKnown: boolean;
       /** To be found out before it counts. */
-      missing: { native: NativeEvent; lookUp: LookUp } | null;
+      missing: { native: NativeEvent; lookUp: LookUp; onlyIfKnown: boolean } | null;
     };
 
 /**
@@ -44,7 +45,7 @@ export function readWebhook(source: Source, webhook: IncomingWebhook, isTrusted 
 
 function checked(one: Normalised, source: Source, adapter: SourceAdapter, rawBody: Buffer): Happening {
   if (one.kind === 'ignored') return one;
-  const { id, native, fingerprint, isInferred = false, lookUp, originOf } = one;
+  const { id, native, fingerprint, isInferred = false, onlyIfKnown = false, lookUp, originOf } = one;
   const isMissing = lookUp !== undefined && adapter.complete !== undefined;
   // Without a way to ask, nobody is known whom it could be told to.
   if (isMissing && source.api === null) return { kind: 'ignored', reason: 'no-address' };
@@ -54,7 +55,8 @@ function checked(one: Normalised, source: Source, adapter: SourceAdapter, rawBod
     bodyHash: sha256(fingerprint ?? rawBody).toString('hex'),
     event: eventOf(native, adapter, originOf),
     isInferred,
-    missing: isMissing ? { native, lookUp } : null,
+    onlyIfKnown,
+    missing: isMissing ? { native, lookUp, onlyIfKnown } : null,
   };
 }
 

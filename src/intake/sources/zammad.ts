@@ -84,9 +84,9 @@ export const zammad: SourceAdapter = {
   },
 };
 
-function happening({ ticket, article }: Payload): Normalised {
-  const isPublic = article?.internal === false;
-  if (article && !isPublic) return { kind: 'ignored', reason: 'internal' };
+function happening({ ticket, article: given }: Payload): Normalised {
+  // What the ticket itself says goes on without an internal article: closing with one is usual.
+  const article = given?.internal === false ? given : null;
   const { email } = ticket.customer ?? {};
   if (!ticket.customer || !email) return { kind: 'ignored', reason: 'no-address' };
   const updatedAt = moment(ticket.updated_at) ?? ticket.updated_at;
@@ -95,13 +95,15 @@ function happening({ ticket, article }: Payload): Normalised {
   // a state without an article once for each change of the ticket.
   const key = article ? `article ${article.id}` : `ticket ${ticket.id} ${status}`;
   const happened = `${key} ${updatedAt}`;
+  const type = typeOf(ticket, article, status);
   return {
     kind: 'event',
     id: sha256(happened).toString('hex'),
     fingerprint: happened,
     isInferred: !article,
+    onlyIfKnown: !article && type !== 'ticket.deleted',
     native: {
-      type: typeOf(ticket, article ?? null, status),
+      type,
       timestamp: moment(article?.created_at) ?? updatedAt,
       data: {
         ticket: {

@@ -34,7 +34,8 @@ const eventBody = z.looseObject({
     subject: text,
     created_at: text,
     updated_at: text,
-    is_public: z.boolean().nullish(),
+    // Absent is internal, like anything that is not plainly true.
+    is_public: z.unknown().optional(),
   }),
   event: z
     .looseObject({
@@ -63,6 +64,9 @@ const triggerBody = z.looseObject({
     .looseObject({ id: text, body: text, is_public: z.unknown().optional(), author: text, author_role: text })
     .nullish(),
 });
+
+/** Of a ticket that is internal as a whole. */
+const TAKING_AWAY: readonly string[] = ['message.retracted', 'requester.changed', 'ticket.deleted'];
 
 const STATUSES: Readonly<Record<string, 'open' | 'pending' | 'resolved' | 'closed'>> = {
   new: 'open',
@@ -106,11 +110,12 @@ function ofEvent({ id: eventId, type, time, detail, event }: EventBody): Normali
   const kind = type.slice('zen:event-type:'.length);
   if (!kind.startsWith('ticket.')) return { kind: 'ignored', reason: 'unknown-type' };
   const comment = event?.comment;
-  // The first comment decides whether the ticket is the requester's to see at all.
-  if (kind === 'ticket.created' && detail.is_public === false) return { kind: 'ignored', reason: 'internal' };
-  if (kind === 'ticket.comment_added' && comment?.is_public !== true) return { kind: 'ignored', reason: 'internal' };
   const nativeType = nativeTypeOf(kind, event);
   if (nativeType === null) return { kind: 'ignored', reason: 'unknown-type' };
+  // A ticket without a public comment is not the requester's to see at all: only what takes something away passes.
+  const isPublic = detail.is_public === true;
+  if (!isPublic && !TAKING_AWAY.includes(nativeType)) return { kind: 'ignored', reason: 'internal' };
+  if (kind === 'ticket.comment_added' && comment?.is_public !== true) return { kind: 'ignored', reason: 'internal' };
   if (!detail.requester_id) return { kind: 'ignored', reason: 'no-address' };
   const at = moment(time) ?? time;
   const native: NativeEvent = {
@@ -120,7 +125,7 @@ function ofEvent({ id: eventId, type, time, detail, event }: EventBody): Normali
       ticket: {
         id: detail.id,
         number: detail.id,
-        subject: detail.subject,
+        subject: isPublic ? detail.subject : undefined,
         status: statusOf(detail.status),
         createdAt: moment(detail.created_at),
         updatedAt: moment(detail.updated_at) ?? at,
@@ -129,7 +134,8 @@ function ofEvent({ id: eventId, type, time, detail, event }: EventBody): Normali
       message: comment ? messageOf(kind, comment, detail.requester_id, at) : null,
     },
   };
-  return { kind: 'event', id: eventId, native, lookUp: { userId: detail.requester_id, ticketId: detail.id } };
+  const lookUp = { userId: detail.requester_id, ticketId: detail.id };
+  return { kind: 'event', id: eventId, native, onlyIfKnown: !isPublic && nativeType !== 'ticket.deleted', lookUp };
 }
 
 function nativeTypeOf(kind: string, event: EventBody['event']): string | null {
@@ -187,14 +193,17 @@ function ofTrigger({ event, ticket, requester, comment }: z.infer<typeof trigger
   if (!requester.email) return { kind: 'ignored', reason: 'no-address' };
   // A placeholder writes every value as a text.
   const isPublic = comment?.is_public === true || comment?.is_public === 'true';
-  const isReply = event === 'replied' || event === 'info_requested';
-  if ((isReply || comment?.id) && !isPublic) return { kind: 'ignored', reason: 'internal' };
+  // These are news for the sake of their comment. The others go on without it: closing with an internal note is usual.
+  const isAboutComment = event === 'created' || event === 'replied' || event === 'info_requested';
+  if (isAboutComment && !isPublic) return { kind: 'ignored', reason: 'internal' };
+  const said = isPublic && comment?.id ? { ...comment, id: comment.id } : null;
   const updatedAt = moment(ticket.updated_at) ?? ticket.updated_at;
-  const happened = `trigger ${ticket.id} ${event} ${comment?.id ?? ''} ${updatedAt}`;
+  const happened = `trigger ${ticket.id} ${event} ${said?.id ?? ''} ${updatedAt}`;
   return {
     kind: 'event',
     id: happened,
     fingerprint: happened,
+    onlyIfKnown: !isPublic,
     native: {
       type: `ticket.${event}`,
       timestamp: updatedAt,
@@ -214,11 +223,11 @@ function ofTrigger({ event, ticket, requester, comment }: z.infer<typeof trigger
           locale: requester.locale,
           timeZone: requester.time_zone,
         },
-        message: comment?.id
+        message: said
           ? {
-              id: comment.id,
-              author: { kind: comment.author_role === 'end-user' ? 'requester' : 'agent', name: comment.author },
-              body: comment.body ?? '',
+              id: said.id,
+              author: { kind: said.author_role === 'end-user' ? 'requester' : 'agent', name: said.author },
+              body: said.body ?? '',
               format: 'text',
               createdAt: updatedAt,
               visibility: 'public',
@@ -266,7 +275,9 @@ async function complete(native: NativeEvent, { userId, ticketId }: LookUp, api: 
     `/api/v2/tickets/${encodeURIComponent(ticketId!)}/comments.json?include=users&sort_order=desc&page[size]=${MOST_COMMENTS}`,
   );
   if (!said.ok && said.reason !== 'gone') return { ...said, reason: said.reason };
-  return { ok: true, native: { ...native, data: said.ok ? withComments(data, said.body, userId!) : data } };
+  if (!said.ok) return { ok: true, native: { ...native, data } };
+  const whole = withComments(data, said.body, userId!);
+  return whole ? { ok: true, native: { ...native, data: whole } } : internal;
 }
 
 /** Of a reply that we wrote there ourselves. */
@@ -276,11 +287,16 @@ function markOf(custom: Record<string, unknown> | null | undefined): string | un
 }
 
 const noAddress: Completed = { ok: false, reason: 'ignored', detail: 'no-address' };
+const internal: Completed = { ok: false, reason: 'ignored', detail: 'internal' };
 
-/** The event's own comment with its files, and the others as history. What does not say that it is public stays there. */
-function withComments(data: NativeEvent['data'], body: JsonValue, requesterId: string): NativeEvent['data'] {
+/**
+ * The event's own comment with its files, and the others as history. What does not say that it is public stays there; null
+ * if that is the event's own comment by now.
+ */
+function withComments(data: NativeEvent['data'], body: JsonValue, requesterId: string): NativeEvent['data'] | null {
   const parsed = comments.safeParse(body);
   if (!parsed.success) return data;
+  if (parsed.data.comments.some((one) => one.id === data.message?.id && one.public !== true)) return null;
   const people = new Map((parsed.data.users ?? []).map((one) => [one.id, one]));
   const messages = parsed.data.comments
     .filter((one) => one.public === true)

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { markedReply, withMark } from '../reply-mark.js';
+import { markedReply, markOf } from '../reply-mark.js';
 import type { TicketApi } from '../ticket-api.js';
 import { multipart } from './multipart.js';
 import { inNameOf, uploadEach, wasThere, withLinks, type OutgoingReply, type ReplyWriter } from './writer.js';
@@ -26,7 +26,8 @@ export const jira: ReplyWriter = {
     const place = `/rest/servicedeskapi/request/${encodeURIComponent(reply.ticketId)}`;
     if (await isThere(api, place, reply)) return wasThere;
     const { taken, left } = reply.files.length > 0 ? await uploadFiles(api, place, reply) : { taken: [], left: [] };
-    const body = withMark(reply.id, inNameOf(reply, withLinks(reply.body, left)));
+    const text = inNameOf(reply, withLinks(reply.body, left));
+    const body = `${asPlainWiki(text)}\n\n${markOf(reply.id, text)}`;
     if (taken.length === 0) await api.post(`${place}/comment`, { body, public: true });
     else
       await api.post(`${place}/attachment`, {
@@ -37,6 +38,22 @@ export const jira: ReplyWriter = {
     return { wasThere: false, left: left.length };
   },
 };
+
+const WORD = /\S+/g;
+const IS_LINK = /^https?:\/\//;
+/** What opens a mention, a link, a picture, a macro or a table, wherever it stands, and what escapes. */
+const REACHING = /[[\]{}!|\\]/g;
+/** What changes the look of a text beside that: in a URL it is an ordinary sign. */
+const FORMATTING = /[[\]{}!|\\*_+\-^~?#]/g;
+
+/**
+ * A guest's words as wiki markup that says just them: the API writes in its own user's name, which may mention people, and
+ * a picture would be fetched by every agent who reads. A backslash is an entity, since two of them are a line break.
+ */
+function asPlainWiki(text: string): string {
+  const escape = (sign: string) => (sign === '\\' ? '&#92;' : `\\${sign}`);
+  return text.replace(WORD, (word) => word.replace(IS_LINK.test(word) ? REACHING : FORMATTING, escape));
+}
 
 async function isThere(api: TicketApi, place: string, { id }: OutgoingReply): Promise<boolean> {
   for (let page = 0; page < MOST_PAGES; page++) {

@@ -123,7 +123,10 @@ export class BullQueue extends Queue {
   async close(): Promise<void> {
     this.closed = true;
     const states = Object.values(this.lanes);
-    for (const { timer } of states) if (timer) clearInterval(timer);
+    for (const { timer, consumer } of states) {
+      if (timer) clearInterval(timer);
+      consumer?.stop?.();
+    }
     await Promise.all(states.map(({ worker }) => worker?.close()));
     await Promise.all(states.flatMap(({ sending, sweeping }) => [sending, sweeping]));
     for (const { consumer } of states) await consumer?.settle?.();

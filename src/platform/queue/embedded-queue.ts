@@ -64,7 +64,10 @@ export class EmbeddedQueue extends Queue {
 
   async close(): Promise<void> {
     this.closed = true;
-    for (const state of this.lanes.values()) if (state.timer) clearInterval(state.timer);
+    for (const { timer, consumer } of this.lanes.values()) {
+      if (timer) clearInterval(timer);
+      consumer?.stop?.();
+    }
     for (const state of this.lanes.values()) await Promise.all([state.sweeping, ...state.running]);
     for (const { consumer } of this.lanes.values()) await consumer?.settle?.();
   }

@@ -11,6 +11,8 @@ export interface Consumer {
   handle(ids: string[]): Promise<void>;
   /** Waits for what `handle` began and did not wait for; false if there was nothing. */
   settle?(): Promise<boolean>;
+  /** Begins nothing more of what `handle` took and did not begin: it stays due. */
+  stop?(): void;
   /** Ids of rows that are due now, oldest first: how work comes back that the queue forgot. */
   due(limit: number): Promise<string[]>;
 }

@@ -13,6 +13,7 @@ import { PausedSources1795700000000 } from './1795700000000-paused-sources.js';
 import { WordsInTheStudio1795710000000 } from './1795710000000-words-in-the-studio.js';
 import { PeopleOfTheStudio1795720000000 } from './1795720000000-people-of-the-studio.js';
 import { Forgetting1795740000000 } from './1795740000000-forgetting.js';
+import { OutboundBySource1795750000000 } from './1795750000000-outbound-by-source.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -31,4 +32,5 @@ export const migrations = [
   WordsInTheStudio1795710000000,
   PeopleOfTheStudio1795720000000,
   Forgetting1795740000000,
+  OutboundBySource1795750000000,
 ];
