@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig, readEnvFile, type Config } from './config.js';
-import { PosternError } from './errors.js';
+import { loadConfig, readEnvFile, type Config } from './config.js';
+import { isMendable, PosternError } from './errors.js';
 import { silentTypes, tellingTypes } from './events.js';
 import { openApplication } from './gateway.js';
 import { DryRun } from './intake/dry-run.js';
@@ -22,7 +22,7 @@ const USAGE = `npm run postern -- <command>
       signs a sample event and posts it to the running gateway
   keys list
       which keys there are, and which one signs
-  keys new [LINK_KEYS|SECRET_KEYS]
+  keys new [LINK_KEYS|SECRET_KEYS|HANDOFF_KEYS]
       a new key, and what to put where
   studio-link
       a link that makes whoever opens it an admin of the studio, once and within 24 hours; a former one ends
@@ -48,9 +48,7 @@ async function run([command, ...args]: string[]): Promise<Told> {
   } catch (error) {
     // What a person can mend is said in its own words; only a fault of ours shows where it happened.
     if (error instanceof PosternError) return { ok: false, text: problem(error) };
-    const { code = '', message } = error as { code?: string; message: string };
-    if (error instanceof ConfigError || /^(ENOENT|EACCES|EISDIR|ERR_PARSE_ARGS_\w+)$/.test(code))
-      return { ok: false, text: `${message}\n` };
+    if (isMendable(error)) return { ok: false, text: `${error.message}\n` };
     throw error;
   }
 }

@@ -12,21 +12,6 @@ import type { DeliveryState } from './states.js';
 import { Suppressions } from './suppression.js';
 
 const PAGE = 100;
-/** Complete, or the compiler would say so. */
-const states: Record<DeliveryState, true> = {
-  queued: true,
-  leased: true,
-  submitting: true,
-  deferred: true,
-  uncertain: true,
-  sent: true,
-  failed: true,
-  bounced: true,
-  suppressed: true,
-  cancelled: true,
-  expired: true,
-  parked: true,
-};
 /** Ends that a person may take back. The others are true for good, or their reason is gone. */
 const resendable: readonly DeliveryState[] = ['parked', 'failed', 'suppressed', 'bounced'];
 /** A provider takes a mail of the same id for a repeat, and drops it, for as long as this (Resend: idempotency keys). */
@@ -41,10 +26,6 @@ export interface DeliveryRecord {
 export type Resent =
   | { ok: true; planned: PlannedMail; before: DeliveryState }
   | { ok: false; reason: 'unknown' | 'may-still-leave' | 'done' | 'code' | 'suppressed-address' | 'too-soon' };
-
-export function isDeliveryState(text: string): text is DeliveryState {
-  return Object.hasOwn(states, text);
-}
 
 /** What an operator sees and does of deliveries. */
 @Injectable()

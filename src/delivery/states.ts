@@ -59,6 +59,7 @@ export const transitions = {
 } as const satisfies Record<string, readonly string[]>;
 
 export type DeliveryState = keyof typeof transitions;
+export const deliveryStates = Object.keys(transitions) as DeliveryState[];
 
 /** States that a delivery does not leave by itself. */
 export const endStates = ['sent', 'failed', 'bounced', 'suppressed', 'cancelled', 'expired', 'parked'] as const;

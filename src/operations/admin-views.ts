@@ -2,6 +2,8 @@ import type { Attempt, Delivery } from '../delivery/delivery.entity.js';
 import type { Feedback, Suppression } from '../delivery/feedback.entity.js';
 import type { DeliveryRecord } from '../delivery/ledger.js';
 import { siblingId } from '../ids.js';
+import type { OutboundRecord } from '../outbound/outbound-ledger.js';
+import type { OutboundAttempt, OutboundMessage } from '../outbound/outbound.entity.js';
 import type { AuditEntry } from '../platform/audit.entity.js';
 
 /** Rows as the admin API shows them: times in RFC 3339, nothing that opens anything. */
@@ -35,6 +37,21 @@ export function suppressionView({ id, addressKey, reason, softCount, softAt, sin
   };
 }
 
+export function outboundView(message: OutboundMessage): object {
+  const { id, source, type, subjectId, state, attempts } = message;
+  return {
+    ...{ id, source, type, subjectId, state, attempts },
+    createdAt: time(message.createdAt),
+    nextAttemptAt: time(message.nextAttemptAt),
+    endedAt: time(message.endedAt),
+    replayedAt: time(message.replayedAt),
+  };
+}
+
+export function outboundRecordView({ message, attempts }: OutboundRecord): object {
+  return { message: outboundView(message), attempts: attempts.map(outboundAttemptView) };
+}
+
 export function sourceView(name: string, adapter: string, pausedAt: number | null): object {
   return { name, adapter, paused: pausedAt !== null, pausedAt: time(pausedAt) };
 }
@@ -45,6 +62,11 @@ export function auditView({ id, at, actor, action, subject, detail }: AuditEntry
 
 function attemptView({ number, transport, outcome, detail, startedAt, endedAt }: Attempt): object {
   return { number, transport, outcome, detail, startedAt: time(startedAt), endedAt: time(endedAt) };
+}
+
+/** `status`: of the answer, 0 where there was none. */
+function outboundAttemptView({ number, status, outcome, startedAt, endedAt }: OutboundAttempt): object {
+  return { number, status, outcome, startedAt: time(startedAt), endedAt: time(endedAt) };
 }
 
 function feedbackView({ attempt, kind, origin, detail, receivedAt }: Feedback): object {

@@ -1,6 +1,7 @@
 import { Entity, Index } from 'typeorm';
 import type { Id } from '../ids.js';
 import {
+  AddedCountColumn,
   CountColumn,
   IdColumn,
   JsonColumn,
@@ -27,10 +28,13 @@ export class OutboundMessage {
   @JsonColumn() data: object;
   @TextColumn() state: OutboundState;
   @CountColumn() attempts: number;
+  /** Those before its last replay: with it the schedule began anew. */
+  @AddedCountColumn() attemptsBefore: number;
   @TimeColumn() createdAt: number;
   /** Due from then on; a lease's end while it is leased. */
   @TimeColumn() nextAttemptAt: number;
   @OptionalTimeColumn() endedAt: number | null;
+  @OptionalTimeColumn() replayedAt: number | null;
 }
 
 /** One try, written when it ended. Append-only. */

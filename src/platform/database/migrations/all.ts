@@ -12,6 +12,7 @@ import { WaitingEvents1795680000000 } from './1795680000000-waiting-events.js';
 import { PausedSources1795700000000 } from './1795700000000-paused-sources.js';
 import { WordsInTheStudio1795710000000 } from './1795710000000-words-in-the-studio.js';
 import { PeopleOfTheStudio1795720000000 } from './1795720000000-people-of-the-studio.js';
+import { TakenUpAgain1795730000000 } from './1795730000000-taken-up-again.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -29,4 +30,5 @@ export const migrations = [
   PausedSources1795700000000,
   WordsInTheStudio1795710000000,
   PeopleOfTheStudio1795720000000,
+  TakenUpAgain1795730000000,
 ];
