@@ -96,8 +96,8 @@ describe('the API described', () => {
     const given = (status: string) => post!.responses[status]!.content!['application/json']!.example!;
     for (const [type, { value }] of Object.entries(examples)) {
       expect((value as PosternEvent).type).toBe(type);
-      const first = await client.send(value as PosternEvent, `evt-example-${type}`);
-      const again = await client.send(value as PosternEvent, `evt-example-${type}`);
+      const first = await client.send(value as PosternEvent, `evt-example-${type.replace('.', '-')}`);
+      const again = await client.send(value as PosternEvent, `evt-example-${type.replace('.', '-')}`);
       expect([type, Object.keys(first)]).toEqual([type, Object.keys(given('202'))]);
       expect([type, first.duplicate, again]).toEqual([type, false, { ...first, duplicate: true }]);
     }
