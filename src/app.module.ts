@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { AccessModule } from './access/access.module.js';
 import { DeliveryModule } from './delivery/delivery.module.js';
+import { IntakeDoorsModule } from './intake/intake-doors.module.js';
 import { IntakeModule } from './intake/intake.module.js';
 import { NotificationsModule } from './notifications/notifications.module.js';
 import { OperationsModule } from './operations/operations.module.js';
@@ -21,7 +22,8 @@ export class AppModule {
       module: AppModule,
       imports: [
         PlatformModule.with(platform),
-        ...(web ? [IntakeModule] : []), // a webhook comes in and is recorded
+        ...(web ? [IntakeDoorsModule] : []), // a webhook comes in
+        IntakeModule, // it is recorded, and what it lacks is asked for
         TicketsModule, // what the guest may see
         NotificationsModule, // who is told what
         TemplatesModule, // in which words

@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig, readEnvFile, type Config } from './config.js';
+import { loadConfig, readEnvFile, type Config } from './config.js';
 import { eraseCommand } from './erase.js';
-import { PosternError } from './errors.js';
+import { isMendable, PosternError } from './errors.js';
 import { silentTypes, tellingTypes } from './events.js';
 import { openApplication } from './gateway.js';
 import { DryRun } from './intake/dry-run.js';
@@ -24,7 +24,7 @@ const USAGE = `npm run postern -- <command>
       signs a sample event and posts it to the running gateway
   keys list
       which keys there are, and which one signs
-  keys new [LINK_KEYS|SECRET_KEYS]
+  keys new [LINK_KEYS|SECRET_KEYS|HANDOFF_KEYS]
       a new key, and what to put where
   erase ADDRESS --reason WHY
       forgets a person; --dry in place of a reason only says what would go
@@ -53,9 +53,7 @@ async function run([command, ...args]: string[]): Promise<Told> {
   } catch (error) {
     // What a person can mend is said in its own words; only a fault of ours shows where it happened.
     if (error instanceof PosternError) return { ok: false, text: problem(error) };
-    const { code = '', message } = error as { code?: string; message: string };
-    if (error instanceof ConfigError || /^(ENOENT|EACCES|EISDIR|ERR_PARSE_ARGS_\w+)$/.test(code))
-      return { ok: false, text: `${message}\n` };
+    if (isMendable(error)) return { ok: false, text: `${error.message}\n` };
     throw error;
   }
 }

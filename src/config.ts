@@ -1,10 +1,12 @@
 import { createPrivateKey } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { DevelopmentSecrets } from './development-secrets.js';
+import { StartError } from './errors.js';
 import { parseMailbox, type EmailAddress } from './platform/address.js';
-import { generateKey, KeyRing, parseKeyList } from './platform/crypto.js';
+import { KeyRing, parseKeyList } from './platform/crypto.js';
 import { canonicalLocale } from './platform/locale.js';
 import { SEED_BYTES, SigningKeys } from './platform/signing-keys.js';
 import { generateWebhookSecret, isWebhookSecret } from './platform/webhook-signature.js';
@@ -125,7 +127,7 @@ export abstract class Config {
 const RESEND_API = 'api.resend.com';
 
 /** Every fault of the settings at once; each names its variable and the fix. */
-export class ConfigError extends Error {
+export class ConfigError extends StartError {
   constructor(readonly problems: string[]) {
     super(
       `The settings have ${problems.length} problem${problems.length === 1 ? '' : 's'}:\n  - ${problems.join('\n  - ')}`,
@@ -347,12 +349,11 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
   const problems: string[] = [];
   const values = readValues(environment, problems);
   const production = values.NODE_ENV === 'production';
-  const dataDir = resolve(values.DATA_DIR ?? './data');
-  const generated: Config['generated'] = [];
-  const development = production ? null : new DevelopmentSecrets(dataDir, generated);
+  const dataDir = resolve(values.DATA_DIR ?? '');
+  const development = production ? null : new DevelopmentSecrets(dataDir);
 
   const allowPrivateHosts = list(values.ALLOW_PRIVATE_HOSTS ?? (production ? '' : '127.0.0.1,localhost'));
-  const defaultLocale = values.DEFAULT_LOCALE ?? 'en';
+  const defaultLocale = values.DEFAULT_LOCALE ?? '';
   const from = readMailbox('MAIL_FROM', values.MAIL_FROM ?? '', production, problems);
   const returnPath = values.MAIL_RETURN_PATH
     ? readMailbox('MAIL_RETURN_PATH', values.MAIL_RETURN_PATH, production, problems)
@@ -368,14 +369,14 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     problems,
   );
   const config: Config = {
-    environment: (values.NODE_ENV ?? 'development') as Config['environment'],
+    environment: values.NODE_ENV as Config['environment'],
     publicUrl: (values.PUBLIC_URL ?? '').replace(/\/+$/, ''),
     host: values.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
-    port: Number(values.PORT ?? 3000),
+    port: Number(values.PORT),
     trustedProxies: list(values.TRUSTED_PROXIES ?? ''),
     dataDir,
     database: readDatabase(values.DATABASE_URL, dataDir),
-    queue: readQueue(values.QUEUE_URL ?? 'embedded'),
+    queue: readQueue(values.QUEUE_URL ?? ''),
     roles: { web: list(values.ROLES ?? '').includes('web'), worker: list(values.ROLES ?? '').includes('worker') },
     mail: {
       transports: readTransports(
@@ -385,7 +386,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       ),
       from,
       returnPath: returnPath.address,
-      tls: (values.MAIL_TLS ?? 'opportunistic') as Config['mail']['tls'],
+      tls: values.MAIL_TLS as Config['mail']['tls'],
       dkim: readDkim(values, problems),
     },
     linkKeys: readKeys('LINK_KEYS', values.LINK_KEYS ?? development?.key('LINK_KEYS'), problems),
@@ -400,7 +401,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
     clamd: readClamd(values.CLAMD_URL, problems),
     allowPrivateHosts,
     defaultLocale,
-    logLevel: values.LOG_LEVEL ?? 'info',
+    logLevel: values.LOG_LEVEL ?? '',
     codeDigits: Number(values.CODE_DIGITS),
     codeLifetimeSeconds: Number(values.CODE_LIFETIME_SECONDS),
     leaseSeconds: Number(values.LEASE_SECONDS),
@@ -417,7 +418,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       secondPerson: values.STUDIO_SECOND_PERSON === 'on',
       oidc: readOidc(values, allowPrivateHosts, problems),
     },
-    generated,
+    generated: development?.shown ?? [],
   };
   if (production && !config.publicUrl.startsWith('https://') && !problems.some((p) => p.startsWith('PUBLIC_URL')))
     problems.push('PUBLIC_URL must begin with https:// in production: guests open it from anywhere');
@@ -426,6 +427,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       'ROLES must be web,worker with SQLite: one process owns the file. Set DATABASE_URL=postgres://… to part them',
     );
   if (problems.length > 0) throw new ConfigError(problems);
+  // Only now: a slip in NODE_ENV must leave no keys behind.
+  development?.keep();
   return config;
 }
 
@@ -657,46 +660,17 @@ function findSources(
   const { OUTBOUND_URL: url, OUTBOUND_SECRET: outboundSecret } = values;
   if ((url === undefined) !== (outboundSecret === undefined))
     problems.push('OUTBOUND_URL and OUTBOUND_SECRET are set together or not at all');
-  const secret = values.SOURCE_SECRET ?? development?.webhookSecret('SOURCE_SECRET');
-  if (secret === undefined)
+  const given = values.SOURCE_SECRET ?? development?.webhookSecret('SOURCE_SECRET');
+  if (given === undefined)
     problems.push('SOURCE_SECRET is required in production (or a sources.yaml): whsec_ and base64 of 32 random bytes');
-  const outbound = url && outboundSecret ? { url, secret: outboundSecret } : undefined;
-  const raw = [{ name: 'default', secrets: [secret ?? generateWebhookSecret()], outbound }];
-  return { place: 'SOURCE_SECRET, OUTBOUND_URL, OUTBOUND_SECRET', raw };
-}
-
-/** Keys and secrets of a development machine, kept in `DATA_DIR` so that links survive a restart. */
-class DevelopmentSecrets {
-  private readonly file: string;
-  private readonly kept: Record<string, string>;
-
-  constructor(
-    dataDir: string,
-    private readonly generated: Config['generated'],
-  ) {
-    this.file = join(dataDir, 'development-secrets.json');
-    this.kept = existsSync(this.file) ? (JSON.parse(readFileSync(this.file, 'utf8')) as Record<string, string>) : {};
-  }
-
-  key(name: string): string {
-    return this.keep(name, () => `dev:${generateKey()}`, false);
-  }
-
-  webhookSecret(name: string): string {
-    return this.keep(name, generateWebhookSecret, true);
-  }
-
-  private keep(name: string, make: () => string, show: boolean): string {
-    const known = this.kept[name];
-    if (known !== undefined) return known;
-    const value = make();
-    this.kept[name] = value;
-    mkdirSync(dirname(this.file), { recursive: true });
-    writeFileSync(this.file, JSON.stringify(this.kept, null, 2), { mode: 0o600 });
-    chmodSync(this.file, 0o600);
-    if (show) this.generated.push({ name, value });
-    return value;
-  }
+  const usable = (name: string, secret = generateWebhookSecret()) => {
+    if (isWebhookSecret(secret)) return secret;
+    problems.push(`${name} must be whsec_ and base64 of 24 to 64 bytes (it is not)`);
+    return generateWebhookSecret(); // never used: the problem ends the start
+  };
+  const secrets = [usable('SOURCE_SECRET', given)];
+  const outbound = url && outboundSecret ? { url, secret: usable('OUTBOUND_SECRET', outboundSecret) } : undefined;
+  return { place: 'OUTBOUND_URL', raw: [{ name: 'default', secrets, outbound }] };
 }
 
 function list(value: string): string[] {

@@ -19,6 +19,7 @@ export const errorCodes = {
   'method-not-allowed': { status: 405, title: 'Method not allowed', log: 'debug', retry: false },
   'event-conflict': { status: 409, title: 'The id was used for another body', log: 'warn', retry: false },
   'not-resendable': { status: 409, title: 'The delivery cannot be sent again', log: 'info', retry: false },
+  'not-parked': { status: 409, title: 'It does not wait for anybody', log: 'info', retry: false },
   'draft-conflict': { status: 409, title: 'The draft was changed by somebody else', log: 'info', retry: false },
   'second-person': { status: 409, title: 'Somebody else has to publish it', log: 'info', retry: false },
   'last-admin': { status: 409, title: 'Somebody must stay in charge', log: 'info', retry: false },
@@ -36,7 +37,7 @@ export const errorCodes = {
   'logo-refused': { status: 422, title: 'The logo cannot be used', log: 'info', retry: false },
   'too-many-requests': { status: 429, title: 'Too many requests', log: 'info', retry: true },
   internal: { status: 500, title: 'Something went wrong here', log: 'error', retry: true },
-  unavailable: { status: 503, title: 'Not available right now', log: 'error', retry: true },
+  unavailable: { status: 503, title: 'Not available right now', log: 'warn', retry: true },
 } as const satisfies Record<string, { status: number; title: string; log: string; retry: boolean }>;
 
 export type ErrorCode = keyof typeof errorCodes;
@@ -45,6 +46,23 @@ export type ErrorCode = keyof typeof errorCodes;
 export interface FieldError {
   pointer: string;
   detail: string;
+}
+
+/** What keeps the process from starting, and an operator can mend: its message says what is wrong and what to do. */
+export class StartError extends Error {}
+
+/** What the system says of an address, a file or an argument that an operator gave. */
+const SYSTEM_CODES =
+  /^(EADDRINUSE|EADDRNOTAVAIL|ENOTFOUND|EACCES|EPERM|ENOENT|EISDIR|ENOTDIR|EROFS|ENOSPC|ERR_PARSE_ARGS_\w+)$/;
+
+/** Whether a start or a command that failed is told in the error's own words; only a fault of ours shows where it happened. */
+export function isMendable(error: unknown): error is Error {
+  return error instanceof StartError || SYSTEM_CODES.test((error as { code?: string } | null)?.code ?? '');
+}
+
+/** A path of keys and indexes as an RFC 6901 JSON pointer. */
+export function pointerOf(path: readonly PropertyKey[]): string {
+  return path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
 /** An error with a public code. `detail` is shown to the caller: it says what is wrong and what to do, and holds no secret. */

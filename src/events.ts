@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { FieldError } from './errors.js';
+import { pointerOf, type FieldError } from './errors.js';
 import { parseAddress } from './platform/address.js';
 import { canonicalLocale, isTimeZone } from './platform/locale.js';
 
@@ -155,7 +155,7 @@ export function parseEvent(body: unknown): { ok: true; event: TicketEvent } | { 
   return {
     ok: false,
     errors: parsed.error.issues.map((issue) => ({
-      pointer: issue.path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
+      pointer: pointerOf(issue.path),
       detail: issue.message,
     })),
   };

@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import { AppModule } from './app.module.js';
 import type { Config } from './config.js';
 import { entities } from './entities.js';
+import { StartError } from './errors.js';
 import { ProblemFilter } from './operations/problem.filter.js';
 import { SystemClock, type Clock } from './platform/clock.js';
 import { Database } from './platform/database/database.js';
@@ -61,7 +62,7 @@ export async function startGateway(config: Config, parts: GatewayParts = {}): Pr
 
 /** Opens the database and starts the application, which nobody can reach: for what the command line asks of it. */
 export async function openApplication(config: Config, parts: GatewayParts = {}): Promise<Omit<Gateway, 'url'>> {
-  mkdirSync(config.dataDir, { recursive: true });
+  makeFolder(config.dataDir);
   const clock = parts.clock ?? new SystemClock();
   const logger = parts.logger ?? new Logger(config.logLevel);
   if (config.queue.kind !== 'embedded') await prepareBroker(config.queue);
@@ -97,6 +98,16 @@ export async function openApplication(config: Config, parts: GatewayParts = {}):
       await database.close();
     },
   };
+}
+
+function makeFolder(dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true });
+  } catch (error) {
+    throw new StartError(`DATA_DIR must be a folder that can be written (${(error as Error).message})`, {
+      cause: error,
+    });
+  }
 }
 
 /** Connections on which no whole request has come yet. */

@@ -1,50 +1,49 @@
-import { ConfigError, loadConfig, readEnvFile, type Config } from './config.js';
+import { loadConfig, readEnvFile, type Config } from './config.js';
+import { isMendable } from './errors.js';
 import { startGateway, type Gateway } from './gateway.js';
-import { BrokerError } from './platform/queue/broker.js';
 import { Invitations } from './studio/invitations.js';
-import { TemplateProblems } from './templates/catalogue.js';
 
 /** Work that runs may end within this time; whatever is left comes back when its lease runs out. */
 const SHUTDOWN_MS = 25_000;
 
-let gateway: Gateway | null = null;
-try {
-  readEnvFile();
-  const config = loadConfig();
-  gateway = await startGateway(config);
-  // At once: whoever reads that it is ready may stop it.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
-  tellStart(config, gateway.url);
-  await tellStudio(config);
-} catch (error) {
-  // What an operator can mend is said in its own words; only a fault of ours shows where it happened.
-  const isExpected =
-    error instanceof ConfigError ||
-    error instanceof TemplateProblems ||
-    error instanceof BrokerError ||
-    (error as { code?: string }).code === 'EADDRINUSE';
-  process.stderr.write(
-    `Postern did not start. ${isExpected ? (error as Error).message : ((error as Error).stack ?? String(error))}\n`,
-  );
-  process.exit(1);
+const { config, gateway } = await start();
+// At once: whoever reads that it is ready may stop it.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void stop(signal));
+tellStart(config, gateway.url);
+await tellStudio(config).catch((error: unknown) =>
+  gateway.logger.warn('it was not found out whether somebody is in charge of the studio: npm run studio-link helps', {
+    error,
+  }),
+);
+
+async function start(): Promise<{ config: Config; gateway: Gateway }> {
+  try {
+    readEnvFile();
+    const config = loadConfig();
+    return { config, gateway: await startGateway(config) };
+  } catch (error) {
+    const reason = isMendable(error) ? error.message : ((error as Error).stack ?? String(error));
+    process.stderr.write(`Postern did not start. ${reason}\n`);
+    process.exit(1);
+  }
 }
 
 async function stop(signal: string): Promise<void> {
-  gateway!.logger.info('stopping: no new work, finishing what runs', { signal });
+  gateway.logger.info('stopping: no new work, finishing what runs', { signal });
   const late = setTimeout(() => {
-    gateway!.logger.warn('some work did not end in time; it is taken up again after its lease', {
+    gateway.logger.warn('some work did not end in time; it is taken up again after its lease', {
       seconds: SHUTDOWN_MS / 1000,
     });
     process.exit(1);
   }, SHUTDOWN_MS);
   late.unref();
-  await gateway!.close();
-  gateway!.logger.info('stopped');
+  await gateway.close();
+  gateway.logger.info('stopped');
   process.exit(0);
 }
 
 function tellStart(config: Config, url: string): void {
-  const { logger } = gateway!;
+  const { logger } = gateway;
   logger.info('Postern is ready', {
     url,
     publicUrl: config.publicUrl,
@@ -61,10 +60,10 @@ function tellStart(config: Config, url: string): void {
 /** Nobody is in charge of the studio yet. A log is no place for what lets somebody in, so only a terminal gets the link. */
 async function tellStudio({ studio, roles, environment }: Config): Promise<void> {
   if (!studio.on || !roles.web) return;
-  const invitations = gateway!.app.get(Invitations);
+  const invitations = gateway.app.get(Invitations);
   if (environment === 'production') {
     if (await invitations.isNobodyInCharge())
-      gateway!.logger.info(
+      gateway.logger.info(
         'nobody is in charge of the studio yet: npm run studio-link makes a link for the first admin',
       );
     return;

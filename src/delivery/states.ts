@@ -59,6 +59,7 @@ export const transitions = {
 } as const satisfies Record<string, readonly string[]>;
 
 export type DeliveryState = keyof typeof transitions;
+export const deliveryStates = Object.keys(transitions) as DeliveryState[];
 
 /** States that a delivery does not leave by itself. */
 export const endStates = ['sent', 'failed', 'bounced', 'suppressed', 'cancelled', 'expired', 'parked'] as const;
@@ -66,10 +67,6 @@ export type EndState = (typeof endStates)[number];
 
 export function isEnd(state: DeliveryState): state is EndState {
   return (endStates as readonly string[]).includes(state);
-}
-
-export function isDeliveryState(text: string): text is DeliveryState {
-  return Object.hasOwn(transitions, text);
 }
 
 /** States of a mail that has left, or may have: it was just being handed over, or its answer was lost. */

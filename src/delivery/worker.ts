@@ -17,6 +17,7 @@ import { Guard } from './guard.js';
 import { MailRenderer } from './mail-renderer.js';
 import { DeliveryWords } from './words.js';
 import type { Mail, Transport, TransportOutcome } from './transports/transport.js';
+import { isEnd, type DeliveryState } from './states.js';
 import { openTransports } from './transports/transports.js';
 
 const SECOND = 1000;
@@ -47,6 +48,23 @@ export const lanes = {
  */
 const UNDER_WAY_PER_CONNECTION = { postgres: 8, sqlite: 2 };
 type LaneName = keyof typeof lanes;
+
+/** What the log says of a verdict. A worker never leaves a mail in one of the last three states. */
+const TOLD = {
+  sent: ['debug', 'mail sent'],
+  failed: ['error', 'a mail failed for good'],
+  parked: ['error', 'a mail is parked: somebody has to look at it'],
+  deferred: ['warn', 'a mail was not taken; trying again'],
+  uncertain: ['warn', 'the answer to a mail was lost, and it may have arrived; the same transport is tried again'],
+  expired: ['info', 'a code grew too old before its mail could leave; it is not sent'],
+  cancelled: ['info', 'a mail is no longer needed'],
+  suppressed: ['info', 'a mail is not sent: its address is suppressed'],
+  queued: ['debug', 'a mail waits for its turn'],
+  leased: ['debug', 'a mail is taken'],
+  submitting: ['debug', 'a mail is handed over'],
+  bounced: ['info', 'a mail came back'],
+} as const satisfies Record<DeliveryState, readonly [level: string, message: string]>;
+const HELD_BACK = ['debug', 'a mail is held back: its source is paused, or its domain or transport is spared'] as const;
 
 /** A mail ready to go, and by which ways. */
 interface Job extends Admitted {
@@ -278,11 +296,9 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     for (const { transport, outcome } of tried) this.metrics.attempts.inc({ transport, outcome });
     this.metrics.deliveries.inc({ lane, state });
     const fields = { id, template: templateKey, attempt: attempts, state, detail: tried.at(-1)?.detail };
-    if (state === 'sent') this.logger.debug('mail sent', fields);
-    else if (state === 'failed') this.logger.error('a mail failed for good', fields);
-    else if (state === 'parked') this.logger.error('a mail is parked: somebody has to look at it', fields);
-    else if (tried.length > 0) this.logger.warn('a mail was not taken; trying again', fields);
-    else this.logger.info('a mail is no longer needed', fields);
+    const isHeldBack = tried.length === 0 && !isEnd(state);
+    const [level, message] = isHeldBack ? HELD_BACK : TOLD[state];
+    this.logger[level](message, fields);
   }
 }
 

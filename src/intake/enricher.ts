@@ -144,8 +144,16 @@ export class Enricher implements OnApplicationBootstrap {
       ),
     );
     const fields = { id, source, attempt: waiting.attempts + 1, outcome: detail };
-    if (wait === undefined || reason === 'refused')
-      this.logger.error('a source does not tell who a ticket belongs to: check its api in the sources', fields);
+    if (wait === undefined)
+      this.logger.error(
+        `an event is parked: its source did not say who the ticket belongs to, and nobody is told; mend the source's api, then POST /v1/admin/events/${id}/retry`,
+        fields,
+      );
+    else if (reason === 'refused')
+      this.logger.error(
+        'a source refuses to say who a ticket belongs to: check its api in the sources; asking again',
+        fields,
+      );
     else this.logger.warn('a source did not answer who a ticket belongs to; asking again', fields);
   }
 }

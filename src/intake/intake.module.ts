@@ -1,19 +1,19 @@
 import { Module } from '@nestjs/common';
 import { DeliveryModule } from '../delivery/delivery.module.js';
 import { NotificationsModule } from '../notifications/notifications.module.js';
-import { TicketsModule } from '../tickets/tickets.module.js';
 import { DiskSpace } from '../platform/disk-space.js';
+import { TicketsModule } from '../tickets/tickets.module.js';
 import { Admission } from './admission.js';
-import { EventsController } from './events.controller.js';
-import { FeedbackController } from './feedback/feedback.controller.js';
 import { DryRun } from './dry-run.js';
 import { Enricher } from './enricher.js';
+import { EventLedger } from './event-ledger.js';
 import { Intake } from './intake.js';
 import { SourceApis } from './source-api.js';
 
+/** Events from their bytes to a plan. Its doors are a module of their own: a worker has none, and still asks the sources. */
 @Module({
   imports: [TicketsModule, NotificationsModule, DeliveryModule],
-  controllers: [EventsController, FeedbackController],
-  providers: [Intake, Admission, DiskSpace, Enricher, SourceApis, DryRun],
+  providers: [Intake, Admission, DiskSpace, Enricher, SourceApis, DryRun, EventLedger],
+  exports: [Intake, DryRun, EventLedger],
 })
 export class IntakeModule {}

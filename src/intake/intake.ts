@@ -121,7 +121,8 @@ export class Intake {
         return Promise.all(happenings.map((one) => this.take(source, one)));
       });
     } catch (error) {
-      const reason = error instanceof PosternError ? error.code : 'unavailable';
+      const reason =
+        error instanceof PosternError ? error.code : isDatabaseUnavailable(error) ? 'unavailable' : 'internal';
       this.metrics.events.inc({ source: source.name, outcome: 'refused', reason });
       throw error;
     }

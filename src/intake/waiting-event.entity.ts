@@ -4,10 +4,11 @@ import { CountColumn, IdColumn, OptionalTimeColumn, TextColumn, TimeColumn } fro
 
 /**
  * An accepted event of which something must still be found out at its source: nobody is told before. The row goes when it
- * is; `endedAt` marks one that was given up and waits for a person.
+ * is; `endedAt` marks one that was given up and waits for a person (`EventLedger.retry`).
  */
 @Entity('waiting_events')
 @Index('waiting_events_next_attempt_at_idx', ['nextAttemptAt'], { where: 'ended_at IS NULL' })
+@Index('waiting_events_ended_at_idx', ['endedAt'], { where: 'ended_at IS NOT NULL' })
 export class WaitingEvent {
   /** That of the event. */
   @IdColumn() id: Id<'evt'>;

@@ -2,6 +2,8 @@ import type { Attempt, Delivery } from '../delivery/delivery.entity.js';
 import type { Feedback, Suppression } from '../delivery/feedback.entity.js';
 import type { DeliveryRecord } from '../delivery/ledger.js';
 import { siblingId } from '../ids.js';
+import type { OutboundRecord } from '../outbound/outbound-ledger.js';
+import type { OutboundAttempt, OutboundMessage } from '../outbound/outbound.entity.js';
 import type { AuditEntry } from '../platform/audit.entity.js';
 import { isoTime } from '../platform/clock.js';
 
@@ -46,6 +48,21 @@ export function suppressionView({ id, addressKey, reason, softCount, softAt, sin
   };
 }
 
+export function outboundView(message: OutboundMessage): object {
+  const { id, source, type, subjectId, state, attempts } = message;
+  return {
+    ...{ id, source, type, subjectId, state, attempts },
+    createdAt: isoTime(message.createdAt),
+    nextAttemptAt: isoTime(message.nextAttemptAt),
+    endedAt: isoTime(message.endedAt),
+    replayedAt: isoTime(message.replayedAt),
+  };
+}
+
+export function outboundRecordView({ message, attempts }: OutboundRecord): object {
+  return { message: outboundView(message), attempts: attempts.map(outboundAttemptView) };
+}
+
 export function sourceView(name: string, adapter: string, pausedAt: number | null): object {
   return { name, adapter, paused: pausedAt !== null, pausedAt: isoTime(pausedAt) };
 }
@@ -56,6 +73,11 @@ export function auditView({ id, at, actor, action, subject, detail }: AuditEntry
 
 function attemptView({ number, transport, outcome, detail, startedAt, endedAt }: Attempt): object {
   return { number, transport, outcome, detail, startedAt: isoTime(startedAt), endedAt: isoTime(endedAt) };
+}
+
+/** `status`: of the answer, 0 where there was none. */
+function outboundAttemptView({ number, status, outcome, startedAt, endedAt }: OutboundAttempt): object {
+  return { number, status, outcome, startedAt: isoTime(startedAt), endedAt: isoTime(endedAt) };
 }
 
 function feedbackView({ attempt, kind, origin, detail, receivedAt }: Feedback): object {

@@ -4,31 +4,30 @@ import { LessThan } from 'typeorm';
 import { Config } from '../config.js';
 import { Deliveries } from '../delivery/delivery.js';
 import { DeliveryLedger, type Resent } from '../delivery/ledger.js';
+import { deliveryStates } from '../delivery/states.js';
 import { Pauses } from '../delivery/pauses.js';
-import { isDeliveryState } from '../delivery/states.js';
 import { Suppressions } from '../delivery/suppression.js';
 import { PosternError } from '../errors.js';
-import { isId, type IdPrefix } from '../ids.js';
+import { isId, type Id } from '../ids.js';
+import { OutboundLedger, outboundStates } from '../outbound/outbound-ledger.js';
+import { Outbound } from '../outbound/outbound.js';
 import { parseAddress } from '../platform/address.js';
+import { AdminGuard } from '../platform/admin.guard.js';
+import { ADMIN, below, PAGE, pageOf, reasonOf, stateAmong, type Page } from '../platform/admin-request.js';
 import { AuditEntry } from '../platform/audit.entity.js';
 import { audit } from '../platform/audit.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
-import { parseStrictJson } from '../platform/strict-json.js';
 import { revokeLinks } from '../tickets/ways-out.js';
-import { auditView, deliveryRecordView, deliveryView, sourceView, suppressionView } from './admin-views.js';
-import { AdminGuard } from './admin.guard.js';
-
-/** The one there is: the name of the token. */
-export const ACTOR = 'admin';
-const PAGE = 100;
-const LONGEST_REASON = 500;
-
-interface Page {
-  items: object[];
-  /** For `?cursor=` of the next page; null on the last one. */
-  nextCursor: string | null;
-}
+import {
+  auditView,
+  deliveryRecordView,
+  deliveryView,
+  outboundRecordView,
+  outboundView,
+  sourceView,
+  suppressionView,
+} from './admin-views.js';
 
 /** What an operator looks at and decides. What is decided is in the audit log. */
 @Controller('v1/admin')
@@ -42,6 +41,8 @@ export class AdminController {
     private readonly ledger: DeliveryLedger,
     private readonly deliveries: Deliveries,
     private readonly pauses: Pauses,
+    private readonly outboundLedger: OutboundLedger,
+    private readonly outbound: Outbound,
   ) {}
 
   @Get('suppressions')
@@ -70,7 +71,7 @@ export class AdminController {
       const suppression = await this.suppressions.release(tx, key);
       if (suppression === null) return null;
       const { id, reason: before } = suppression;
-      const entry = { actor: ACTOR, action: 'suppression.released', subject: id, detail: `${before}; ${why}` };
+      const entry = { actor: ADMIN, action: 'suppression.released', subject: id, detail: `${before}; ${why}` };
       await audit(tx, entry, this.clock.now());
       return suppression;
     });
@@ -79,9 +80,8 @@ export class AdminController {
   }
 
   @Get('deliveries')
-  async listDeliveries(@Query('state') state?: string, @Query('cursor') cursor?: string): Promise<Page> {
-    if (state !== undefined && !isDeliveryState(state))
-      throw new PosternError('invalid-request', 'There is no such state of a delivery.');
+  async listDeliveries(@Query('state') given?: string, @Query('cursor') cursor?: string): Promise<Page> {
+    const state = stateAmong(deliveryStates, given);
     const before = below('dlv', cursor);
     return pageOf(await this.database.read((manager) => this.ledger.list(manager, before, state)), deliveryView);
   }
@@ -104,12 +104,51 @@ export class AdminController {
     const resent = await this.database.write(async (tx) => {
       const outcome = await this.ledger.resend(tx, id);
       if (!outcome.ok) return outcome;
-      const entry = { actor: ACTOR, action: 'delivery.resent', subject: id, detail: `${outcome.before}; ${why}` };
+      const entry = { actor: ADMIN, action: 'delivery.resent', subject: id, detail: `${outcome.before}; ${why}` };
       await audit(tx, entry, this.clock.now());
       return outcome;
     });
     if (!resent.ok) throw refusal(resent.reason);
     this.deliveries.wake([resent.planned]);
+    return { id, state: 'queued' };
+  }
+
+  /** What the sources are told, without what it says: that is theirs and the guest's. */
+  @Get('outbound')
+  async listOutbound(@Query('state') given?: string, @Query('cursor') cursor?: string): Promise<Page> {
+    const state = stateAmong(outboundStates, given);
+    const before = below('out', cursor);
+    return pageOf(
+      await this.database.read((manager) => this.outboundLedger.list(manager, before, state)),
+      outboundView,
+    );
+  }
+
+  @Get('outbound/:id')
+  async showOutbound(@Param('id') id: string): Promise<object> {
+    const record = await this.database.read((manager) => this.outboundLedger.show(manager, id));
+    if (record === null) throw new PosternError('not-found', 'There is no such message.');
+    return outboundRecordView(record);
+  }
+
+  @Post('outbound/:id/replay')
+  @HttpCode(202)
+  async replay(
+    @Param('id') id: string,
+    @Query('reason') reason: string | undefined,
+    @Req() request: FastifyRequest,
+  ): Promise<{ id: string; state: 'queued' }> {
+    const why = reasonOf(reason, request);
+    const outcome = await this.database.write(async (tx) => {
+      const outcome = await this.outboundLedger.replay(tx, id);
+      const entry = { actor: ADMIN, action: 'outbound.replayed', subject: id, detail: why };
+      if (outcome === 'queued') await audit(tx, entry, this.clock.now());
+      return outcome;
+    });
+    if (outcome === 'unknown') throw new PosternError('not-found', 'There is no such message.');
+    if (outcome === 'not-parked')
+      throw new PosternError('not-parked', 'It was delivered, or is still tried. Only what is parked is replayed.');
+    this.outbound.wake([id as Id<'out'>]);
     return { id, state: 'queued' };
   }
 
@@ -151,7 +190,7 @@ export class AdminController {
       throw new PosternError('unknown-source', 'Check the name of the source.');
     await this.database.write(async (tx) => {
       const isNew = paused ? await this.pauses.pause(tx, name) : await this.pauses.resume(tx, name);
-      const entry = { actor: ACTOR, action: paused ? 'source.paused' : 'source.resumed', subject: name, detail: why };
+      const entry = { actor: ADMIN, action: paused ? 'source.paused' : 'source.resumed', subject: name, detail: why };
       if (isNew) await audit(tx, entry, this.clock.now());
     });
     return { name, paused };
@@ -169,7 +208,7 @@ export class AdminController {
     const why = reasonOf(reason, request);
     const revoked = await this.database.write(async (tx) => {
       const people = isId('tkt', id) ? await revokeLinks(tx, id, key) : 0;
-      const entry = { actor: ACTOR, action: 'links.revoked', subject: id, detail: `${people} people; ${why}` };
+      const entry = { actor: ADMIN, action: 'links.revoked', subject: id, detail: `${people} people; ${why}` };
       if (people > 0) await audit(tx, entry, this.clock.now());
       return people;
     });
@@ -192,35 +231,10 @@ export class AdminController {
   }
 }
 
-/** A page that is full may have another one behind it. */
-function pageOf<T extends { id: string }>(rows: T[], view: (row: T) => object): Page {
-  return { items: rows.map(view), nextCursor: rows.length < PAGE ? null : rows.at(-1)!.id };
-}
-
-/** Ids below this are on the page. Without a cursor it is one that no id reaches. */
-function below<P extends IdPrefix>(prefix: P, cursor: string | undefined) {
-  if (cursor === undefined) return `${prefix}_${'z'.repeat(26)}` as const;
-  if (!isId(prefix, cursor)) throw new PosternError('invalid-request', 'Take the cursor from nextCursor as it is.');
-  return cursor;
-}
-
 export function keyOf(address: string): string {
   const parsed = parseAddress(address, { allowLocalhost: true });
-  if (!parsed.ok) throw new PosternError('invalid-request', 'The last part of the path must be an e-mail address.');
+  if (!parsed.ok) throw new PosternError('invalid-request', 'The address must be an e-mail address.');
   return parsed.address.key;
-}
-
-/** Why it is done: `?reason=`, or `{"reason":"…"}` in the body. */
-export function reasonOf(given: unknown, { body }: FastifyRequest): string {
-  const reason = given ?? (Buffer.isBuffer(body) && body.length > 0 ? reasonIn(body) : undefined);
-  if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= LONGEST_REASON) return reason.trim();
-  throw new PosternError('invalid-request', `Say why, for the audit log: reason, 1 to ${LONGEST_REASON} characters.`);
-}
-
-function reasonIn(body: Buffer): unknown {
-  const json = parseStrictJson(body, { maxDepth: 4 });
-  if (!json.ok) throw new PosternError('invalid-json', json.detail);
-  return (json.value as { reason?: unknown } | null)?.reason;
 }
 
 function refusal(reason: Extract<Resent, { ok: false }>['reason']): PosternError {

@@ -8,8 +8,14 @@ interface Operation {
   description?: string;
   security: Record<string, unknown>[];
   parameters?: { name: string; in: string; required?: boolean; description?: string }[];
-  requestBody?: { content: Record<string, { example?: unknown; schema?: { $ref?: string } }> };
+  requestBody?: { content: Record<string, Body> };
   responses: Record<string, { description: string; content?: Record<string, { example?: unknown }> }>;
+}
+
+interface Body {
+  example?: unknown;
+  examples?: Record<string, { value: unknown }>;
+  schema?: { $ref?: string };
 }
 
 interface Described {
@@ -63,8 +69,8 @@ function operationOf({ path, method, operation }: { path: string; method: string
         )
       : '',
     ...Object.entries(requestBody?.content ?? {}).map(
-      ([type, { example, schema }]) =>
-        `<h4>Body: ${text(type)}${schema?.$ref ? `, ${link(schema.$ref)}` : ''}</h4>${example === undefined ? '' : code(example)}`,
+      ([type, { example, examples = {}, schema }]) =>
+        `<h4>Body: ${text(type)}${schema?.$ref ? `, ${link(schema.$ref)}` : ''}</h4>${example === undefined ? '' : code(example)}${Object.entries(examples).map(exampleOf).join('')}`,
     ),
     table(
       ['Status', 'Answer'],
@@ -72,6 +78,10 @@ function operationOf({ path, method, operation }: { path: string; method: string
     ),
   ];
   return `<article>${parts.join('')}</article>`;
+}
+
+function exampleOf([name, { value }]: [string, { value: unknown }]): string {
+  return `<details><summary>${text(name)}</summary>${code(value)}</details>`;
 }
 
 function table(heads: string[], rows: string[][]): string {

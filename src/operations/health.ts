@@ -1,23 +1,21 @@
 import { Injectable } from '@nestjs/common';
-import { IsNull, type EntityManager } from 'typeorm';
-import { Delivery } from '../delivery/delivery.entity.js';
-import { OutboundMessage } from '../outbound/outbound.entity.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { Logger } from '../platform/logger.js';
 import { PublishedWords } from '../templates/published.js';
 import { placeOf } from '../templates/words-texts.js';
 import { Scanner } from '../tickets/scanner.js';
+import { countParked, latenessMs, mailLanes } from './waiting.js';
 
 export interface Readiness {
   status: 'ok' | 'unavailable';
   database: 'ok' | 'unavailable';
   /** Where one is configured. While it is away only files have to wait, so this alone does not make us unavailable. */
   scanner?: 'ok' | 'unavailable';
-  /** Age of the delivery that has waited longest for its turn, in seconds; 0 if there is none. */
+  /** How long the mail that has been due longest has been so, in seconds; 0 if none is due. */
   oldestWaitingSeconds?: number;
-  /** What waits for a person. */
-  parked?: { deliveries: number; outbound: number };
+  /** What waits for a person; `events`: their source did not say whom they concern. */
+  parked?: { deliveries: number; outbound: number; events: number };
   /** Published words that cannot be used, as `key/locale`; earlier ones are said instead. Only there if there are any. */
   failingWords?: string[];
 }
@@ -42,27 +40,14 @@ export class Health {
   private async ofDatabase(): Promise<Readiness> {
     try {
       await this.database.checkWritable(); // a full disk can still be read
-      const { oldest, deliveries, outbound } = await this.database.read(async (manager) => ({
-        oldest: await longestDue(manager),
-        deliveries: await manager.countBy(Delivery, { state: 'parked' }),
-        outbound: await manager.countBy(OutboundMessage, { state: 'parked' }),
+      const { lateMs, parked } = await this.database.read(async (manager) => ({
+        lateMs: await Promise.all(mailLanes.map((lane) => latenessMs(manager, lane, this.clock.now()))),
+        parked: await countParked(manager),
       }));
-      const oldestWaitingSeconds = oldest ? Math.round((this.clock.now() - oldest.createdAt) / 1000) : 0;
-      return { status: 'ok', database: 'ok', oldestWaitingSeconds, parked: { deliveries, outbound } };
+      return { status: 'ok', database: 'ok', oldestWaitingSeconds: Math.round(Math.max(...lateMs) / 1000), parked };
     } catch (error) {
       this.logger.error('the database does not answer', { error });
       return { status: 'unavailable', database: 'unavailable' };
     }
   }
-}
-
-/**
- * The delivery that has been due longest. The oldest of all would have to be looked for among all that wait, and that
- * may be a million; this one the index knows.
- */
-async function longestDue(manager: EntityManager): Promise<Delivery | null> {
-  const first = (lane: Delivery['lane']) =>
-    manager.findOne(Delivery, { where: { lane, endedAt: IsNull() }, order: { nextAttemptAt: 'ASC' } });
-  const [code, mail] = [await first('codes'), await first('mail')];
-  return code && (!mail || code.nextAttemptAt < mail.nextAttemptAt) ? code : mail;
 }

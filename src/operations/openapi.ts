@@ -1,37 +1,69 @@
 import { z } from 'zod';
 import { errorCodes, type ErrorCode } from '../errors.js';
-import { eventSchema } from '../events.js';
+import { deliveryStates } from '../delivery/states.js';
+import { eventSchema, silentTypes, tellingTypes } from '../events.js';
+import { outboundStates } from '../outbound/outbound-ledger.js';
 
 type Json = Record<string, unknown>;
 
-/** An example of every kind of event, that each gateway takes as it is. */
-const eventExample = {
-  type: 'ticket.replied',
-  timestamp: '2026-11-23T02:15:00Z',
-  data: {
-    ticket: {
-      id: '8f2c',
-      number: '12345',
-      subject: 'Penarikan tertunda',
-      status: 'open',
-      version: 7,
-      createdAt: '2026-11-22T10:00:00Z',
-      updatedAt: '2026-11-23T02:15:00Z',
-    },
-    requester: {
-      kind: 'guest',
-      email: 'siti@example.com',
-      name: 'Siti',
-      locale: 'id-ID',
-      timeZone: 'Asia/Jakarta',
-    },
-    message: {
-      id: 'm-91',
-      author: { kind: 'agent', name: 'Rina' },
-      body: 'Mohon kirim ID transaksi.',
-      format: 'text',
-      createdAt: '2026-11-23T02:15:00Z',
-      visibility: 'public',
+const eventTypes = [...tellingTypes, ...silentTypes];
+type EventType = (typeof eventTypes)[number];
+
+/** What an event of a type has beside its ticket and its requester; and as what the ticket ends up. */
+const told: Record<EventType, { status?: 'pending' | 'resolved' | 'closed'; has?: object }> = {
+  'ticket.created': {},
+  'ticket.replied': { has: { message: agentSays('Mohon kirim ID transaksi.') } },
+  'ticket.info_requested': { status: 'pending', has: { message: agentSays('Mohon kirim ID transaksi.') } },
+  'ticket.resolved': { status: 'resolved', has: { message: agentSays('Dana sudah kami kirim.') } },
+  'ticket.reopened': {},
+  'ticket.closed': { status: 'closed' },
+  'ticket.updated': { status: 'pending' },
+  'message.updated': { has: { message: agentSays('Mohon kirim ID transaksi dan tanggalnya.') } },
+  'message.retracted': { has: { message: agentSays('Mohon kirim ID transaksi.') } },
+  'requester.changed': {},
+  'ticket.merged': { status: 'closed', has: { into: '9a01' } },
+  'ticket.deleted': { status: 'closed' },
+};
+
+function agentSays(body: string) {
+  return {
+    id: 'm-91',
+    author: { kind: 'agent', name: 'Rina' },
+    body,
+    format: 'text',
+    createdAt: '2026-11-23T02:15:00Z',
+    visibility: 'public',
+  };
+}
+
+/** An event of this type that each gateway takes as it is. */
+function exampleOf(type: EventType): Json {
+  const { status = 'open', has } = told[type];
+  const ticket = {
+    id: '8f2c',
+    number: '12345',
+    subject: 'Penarikan tertunda',
+    status,
+    version: 7 + eventTypes.indexOf(type),
+    createdAt: '2026-11-22T10:00:00Z',
+    updatedAt: '2026-11-23T02:15:00Z',
+  };
+  const requester = {
+    kind: 'guest',
+    email: 'siti@example.com',
+    name: 'Siti',
+    locale: 'id-ID',
+    timeZone: 'Asia/Jakarta',
+  };
+  return { type, timestamp: '2026-11-23T02:15:00Z', data: { ticket, requester, ...has } };
+}
+
+const eventBody = {
+  required: true,
+  content: {
+    'application/json': {
+      schema: { $ref: '#/components/schemas/Event' },
+      examples: Object.fromEntries(eventTypes.map((type) => [type, { value: exampleOf(type) }])),
     },
   },
 };
@@ -48,12 +80,27 @@ const signature = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((
 }));
 const id = { name: 'id', in: 'path', required: true, schema: string };
 const cursor = { name: 'cursor', in: 'query', schema: string, description: '`nextCursor` of the page before.' };
-const reason = { name: 'reason', in: 'query', schema: string, description: 'Why, for the audit log.' };
+const reasonText = { type: 'string', minLength: 1, maxLength: 500 };
+/** Of every decision; OpenAPI has no word for "here or there". */
+const reason = {
+  name: 'reason',
+  in: 'query',
+  schema: reasonText,
+  description: 'Why, for the audit log. Required, here or in the body.',
+};
+const state = (...values: string[]) => ({ name: 'state', in: 'query', schema: { type: 'string', enum: values } });
 const admin = [{ adminToken: [] }];
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: Json, example?: unknown) => ({
   'application/json': { schema, ...(example === undefined ? {} : { example }) },
 });
+const reasonBody = {
+  description: 'The reason, if it is not in the query.',
+  content: json(
+    { type: 'object', required: ['reason'], properties: { reason: reasonText } },
+    { reason: 'The endpoint was mended.' },
+  ),
+};
 const ok = (description: string, schema: Json, example?: unknown) => ({ description, content: json(schema, example) });
 
 /** The answers with these codes, as problems. */
@@ -76,13 +123,18 @@ function problems(...codes: ErrorCode[]): Json {
 }
 
 const adminProblems = problems('unauthorized', 'not-found', 'invalid-request');
-const decision = (summary: string, answer: Json, more: Json = {}) => ({
+const adminDecisionProblems = problems(
+  ...(['unauthorized', 'not-found', 'invalid-request'] as const),
+  ...(['invalid-json', 'duplicate-key', 'forbidden-key', 'too-deep'] as const),
+);
+const decision = (summary: string, answer: Json, more: Json = {}, ...parameters: Json[]) => ({
   post: {
     tags: ['Admin'],
     summary,
     security: admin,
-    parameters: [id, reason],
-    responses: { ...answer, ...adminProblems, ...more },
+    parameters: [id, reason, ...parameters],
+    requestBody: reasonBody,
+    responses: { ...answer, ...adminDecisionProblems, ...more },
   },
 });
 const list = (summary: string, ...parameters: Json[]) => ({
@@ -110,7 +162,11 @@ const pausing = (summary: string) => ({
     summary,
     security: admin,
     parameters: [{ ...id, name: 'name' }, reason],
-    responses: { '200': ok('How it is now.', { type: 'object' }, { name: 'acme', paused: true }), ...adminProblems },
+    requestBody: reasonBody,
+    responses: {
+      '200': ok('How it is now.', { type: 'object' }, { name: 'acme', paused: true }),
+      ...adminDecisionProblems,
+    },
   },
 });
 
@@ -141,7 +197,7 @@ export function openApi(publicUrl: string, version: string): Json {
           description: 'Answered only after it is durable. The same id again is taken once: repeat on any 5xx.',
           security: [],
           parameters: [source, ...signature],
-          requestBody: { required: true, content: json(ref('Event'), eventExample) },
+          requestBody: eventBody,
           responses: {
             '202': ok('Taken.', ref('Receipt'), { eventId: 'evt_01kaq2g8w0f4x5y6z7a8b9c0d1', duplicate: false }),
             '200': ok('Taken before.', ref('Receipt'), { eventId: 'evt_01kaq2g8w0f4x5y6z7a8b9c0d1', duplicate: true }),
@@ -179,7 +235,7 @@ export function openApi(publicUrl: string, version: string): Json {
           description: 'The same body and signature as an event. Nothing is sent or stored; the link opens nothing.',
           security: [],
           parameters: [source, ...signature],
-          requestBody: { required: true, content: json(ref('Event'), eventExample) },
+          requestBody: eventBody,
           responses: {
             '200': ok('What would happen.', { type: 'object' }),
             ...problems('invalid-json', 'bad-signature', 'unknown-source', 'event-conflict', 'invalid-event'),
@@ -243,19 +299,37 @@ export function openApi(publicUrl: string, version: string): Json {
           summary: 'Releases an address',
           security: admin,
           parameters: [{ ...id, name: 'address' }, reason],
-          responses: { '200': ok('As it was.', { type: 'object' }), ...adminProblems },
+          requestBody: reasonBody,
+          responses: { '200': ok('As it was.', { type: 'object' }), ...adminDecisionProblems },
         },
       },
-      '/v1/admin/deliveries': list('Deliveries, of one state or all', { name: 'state', in: 'query', schema: string }),
+      '/v1/admin/deliveries': list('Deliveries, of one state or all', state(...deliveryStates)),
       '/v1/admin/deliveries/{id}': one('A delivery with every attempt', id),
       '/v1/admin/deliveries/{id}/resend': decision(
         'Queues an ended delivery again',
         { '202': ok('Queued.', { type: 'object' }) },
         problems('not-resendable'),
       ),
-      '/v1/admin/tickets/{id}/revoke-links': decision('Ends the links, codes and sessions of a ticket', {
-        '200': ok('How many people it met.', { type: 'object' }),
-      }),
+      '/v1/admin/events': list('Events, of one state or all', state('done', 'waiting', 'parked')),
+      '/v1/admin/events/{id}': one('An event, and what is asked for at its source', id),
+      '/v1/admin/events/{id}/retry': decision(
+        'Has the source asked again about an event that was given up',
+        { '202': ok('Queued.', { type: 'object' }) },
+        problems('not-parked'),
+      ),
+      '/v1/admin/outbound': list('Messages to the sources, of one state or all', state(...outboundStates)),
+      '/v1/admin/outbound/{id}': one('A message to a source with every attempt, without its text', id),
+      '/v1/admin/outbound/{id}/replay': decision(
+        'Sends a parked message to its source again, with the same id',
+        { '202': ok('Queued.', { type: 'object' }) },
+        problems('not-parked'),
+      ),
+      '/v1/admin/tickets/{id}/revoke-links': decision(
+        'Ends the links, codes and sessions of a ticket',
+        { '200': ok('How many people it met.', { type: 'object' }) },
+        {},
+        { name: 'address', in: 'query', schema: string, description: 'Of this person alone; without it of all.' },
+      ),
       '/v1/admin/people/{address}': {
         ...one('How much is kept of a person', { ...id, name: 'address' }),
         delete: {
@@ -317,10 +391,23 @@ export function openApi(publicUrl: string, version: string): Json {
     components: {
       schemas: {
         Event: event,
-        Receipt: {
+        Receipt: { anyOf: [ref('TakenEvent'), ref('IgnoredEvent'), ref('Receipts')] },
+        TakenEvent: {
           type: 'object',
           required: ['eventId', 'duplicate'],
           properties: { eventId: string, duplicate: { type: 'boolean' } },
+        },
+        IgnoredEvent: {
+          type: 'object',
+          description: 'Genuine, and nobody is told: why.',
+          required: ['ignored'],
+          properties: { ignored: { type: 'string', enum: ['internal', 'unknown-type', 'no-address', 'nothing-new'] } },
+        },
+        Receipts: {
+          type: 'object',
+          description: 'Of a batch, and of a body with several happenings or none: in their order.',
+          required: ['events'],
+          properties: { events: { type: 'array', items: { anyOf: [ref('TakenEvent'), ref('IgnoredEvent')] } } },
         },
         HandedOver: {
           type: 'object',
@@ -359,6 +446,13 @@ export function openApi(publicUrl: string, version: string): Json {
                 properties: { pointer: string, detail: string },
               },
             },
+            problems: {
+              type: 'array',
+              items: { type: 'object' },
+              description: 'What is wrong with words, brand or logo.',
+            },
+            theirs: { type: ['object', 'null'], description: 'Of a conflict: what somebody else has written.' },
+            base: { type: ['object', 'null'], description: 'Of a conflict: what both began with.' },
           },
         },
       },

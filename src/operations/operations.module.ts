@@ -1,9 +1,9 @@
 import { Module } from '@nestjs/common';
 import { DeliveryModule } from '../delivery/delivery.module.js';
+import { OutboundModule } from '../outbound/outbound.module.js';
 import { TemplatesModule } from '../templates/templates.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
 import { AdminController } from './admin.controller.js';
-import { AdminGuard } from './admin.guard.js';
 import { Backlog } from './backlog.js';
 import { DocsController } from './docs.controller.js';
 import { Erasure } from './erasure.js';
@@ -15,8 +15,8 @@ import { PeopleController } from './people.controller.js';
 import { Retention } from './retention.js';
 
 @Module({
-  imports: [DeliveryModule, TicketsModule, TemplatesModule],
+  imports: [DeliveryModule, OutboundModule, TicketsModule, TemplatesModule],
   controllers: [HealthController, MetricsController, DocsController, AdminController, PeopleController],
-  providers: [Health, Backlog, AdminGuard, Erasure, KeyChanges, Retention],
+  providers: [Health, Backlog, Erasure, KeyChanges, Retention],
 })
 export class OperationsModule {}

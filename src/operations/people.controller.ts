@@ -1,7 +1,8 @@
 import { Controller, Delete, Get, Param, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { ACTOR, keyOf, reasonOf } from './admin.controller.js';
-import { AdminGuard } from './admin.guard.js';
+import { keyOf } from './admin.controller.js';
+import { AdminGuard } from '../platform/admin.guard.js';
+import { ADMIN, reasonOf } from '../platform/admin-request.js';
 import { Erasure, type Erased } from './erasure.js';
 
 /** What is kept of a person, and its end. */
@@ -23,6 +24,6 @@ export class PeopleController {
     @Query('reason') reason: string | undefined,
     @Req() request: FastifyRequest,
   ): Promise<Erased> {
-    return this.erasure.erase(keyOf(address), { actor: ACTOR, reason: reasonOf(reason, request) });
+    return this.erasure.erase(keyOf(address), { actor: ADMIN, reason: reasonOf(reason, request) });
   }
 }

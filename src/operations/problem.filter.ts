@@ -12,7 +12,11 @@ export class ProblemFilter implements ExceptionFilter {
   catch(thrown: unknown, host: ArgumentsHost): void {
     const { code, detail, extra } = asPosternError(thrown);
     const { status, title, log } = errorCodes[code];
-    this.logger[log](`answered ${status} ${code}`, log === 'error' ? { error: thrown } : {});
+    // What we refuse ourselves says why in its words. Of everything else the stack says where to look.
+    const isRefusal = thrown instanceof PosternError;
+    if (status < 500) this.logger[log](`answered ${status} ${code}`);
+    else if (isRefusal) this.logger[log](`answered ${status} ${code}`, { detail, error: thrown.cause });
+    else this.logger.error(`answered ${status} ${code}`, { error: thrown });
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     if (extra.retryAfterSeconds !== undefined) void reply.header('retry-after', String(extra.retryAfterSeconds));
     void reply

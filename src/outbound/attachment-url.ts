@@ -5,11 +5,11 @@ import { openToken, signToken } from '../platform/signed-token.js';
 const PURPOSE = 'source-file';
 const FILE_LINK_LIFETIME_MS = 7 * 86_400_000;
 
-/** The URL by which a source fetches a file of a reply: signed, good for 7 days from the reply on. */
-export function attachmentUrl(keys: KeyRing, publicUrl: string, id: Id<'att'>, createdAt: number): string {
+/** The URL by which a source fetches a file of a reply: signed, good for 7 days from `since`, the reply or its replay. */
+export function attachmentUrl(keys: KeyRing, publicUrl: string, id: Id<'att'>, since: number): string {
   const payload = Buffer.alloc(20);
   idBytes(id).copy(payload);
-  payload.writeUInt32BE(Math.floor((createdAt + FILE_LINK_LIFETIME_MS) / 1000), 16);
+  payload.writeUInt32BE(Math.floor((since + FILE_LINK_LIFETIME_MS) / 1000), 16);
   return `${publicUrl}/v1/files/${signToken(keys, PURPOSE, payload)}`;
 }
 

@@ -40,10 +40,13 @@ export class OutboundMessage {
   @CountColumn() attempts: number;
   /** How often its lease ran out: its worker ended while it held it. */
   @AddedCountColumn() deaths: number;
+  /** Those before its last replay: with it the schedule began anew. */
+  @AddedCountColumn() attemptsBefore: number;
   @TimeColumn() createdAt: number;
   /** Due from then on; a lease's end while it is leased. */
   @TimeColumn() nextAttemptAt: number;
   @OptionalTimeColumn() endedAt: number | null;
+  @OptionalTimeColumn() replayedAt: number | null;
 }
 
 /** One try, written when it ended. Append-only. */

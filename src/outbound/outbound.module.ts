@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
+import { OutboundLedger } from './outbound-ledger.js';
 import { Outbound } from './outbound.js';
 
-@Module({ providers: [Outbound], exports: [Outbound] })
+@Module({ providers: [Outbound, OutboundLedger], exports: [Outbound, OutboundLedger] })
 export class OutboundModule {}

@@ -162,9 +162,11 @@ export class Outbound implements OnApplicationBootstrap {
         deaths: 0,
         state: 'queued',
         attempts: 0,
+        attemptsBefore: 0,
         createdAt: now,
         nextAttemptAt: now,
         endedAt: null,
+        replayedAt: null,
       }));
     await insertRows(tx, OutboundMessage, messages);
     return messages.map(({ id }) => id);
@@ -410,8 +412,9 @@ export class Outbound implements OnApplicationBootstrap {
     return { ...data, reply: { ...reply, attachments } };
   }
 
-  private fileUrl(id: Id<'att'>, { createdAt }: OutboundMessage): string {
-    return attachmentUrl(this.config.linkKeys, this.config.publicUrl, id, createdAt);
+  /** A replay may be later than what the reply's own links live. */
+  private fileUrl(id: Id<'att'>, { createdAt, replayedAt }: OutboundMessage): string {
+    return attachmentUrl(this.config.linkKeys, this.config.publicUrl, id, replayedAt ?? createdAt);
   }
 
   private async record(message: OutboundMessage, startedAt: number, verdict: Verdict): Promise<void> {
@@ -445,7 +448,7 @@ export class Outbound implements OnApplicationBootstrap {
     };
     if (verdict.state === 'parked')
       this.logger.error(
-        'an outbound message is parked: the source did not take it; mend the endpoint and replay it',
+        `an outbound message is parked: the source did not take it; mend the endpoint, then POST /v1/admin/outbound/${message.id}/replay`,
         fields,
       );
     else if (verdict.state === 'queued') this.logger.warn('an outbound message was not taken; trying again', fields);
@@ -479,8 +482,12 @@ function judge(outcome: HttpOutcome | null, message: OutboundMessage, now: numbe
 }
 
 /** The next try, not before what was asked for; parked where the schedule is at its end. */
-function later({ attempts }: OutboundMessage, now: number, askedMs: number): Pick<Verdict, 'state' | 'nextAttemptAt'> {
-  const wait = RETRY_AFTER_MS[attempts];
+function later(
+  { attempts, attemptsBefore }: OutboundMessage,
+  now: number,
+  askedMs: number,
+): Pick<Verdict, 'state' | 'nextAttemptAt'> {
+  const wait = RETRY_AFTER_MS[attempts - attemptsBefore];
   if (wait === undefined) return { state: 'parked', nextAttemptAt: now };
   const jittered = wait * (1 + JITTER * Math.random());
   return { state: 'queued', nextAttemptAt: Math.ceil(now + Math.max(jittered, askedMs)) };

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { pointerOf, PosternError, type ErrorCode } from '../errors.js';
 
 /** A value as JSON.parse makes it. */
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
@@ -8,6 +9,19 @@ export type StrictJson =
   | { ok: false; reason: 'utf8' | 'syntax' | 'duplicate-key' | 'forbidden-key' | 'depth'; detail: string };
 
 type Fault = Extract<StrictJson, { ok: false }>;
+
+const CODES = {
+  utf8: 'invalid-json',
+  syntax: 'invalid-json',
+  'duplicate-key': 'duplicate-key',
+  'forbidden-key': 'forbidden-key',
+  depth: 'too-deep',
+} as const satisfies Record<Fault['reason'], ErrorCode>;
+
+/** What the sender of such a body is told, the same at every door. */
+export function jsonProblem({ reason, detail }: Fault): PosternError {
+  return new PosternError(CODES[reason], detail);
+}
 
 /** One open object or array of the scan. */
 interface Level {
@@ -104,7 +118,7 @@ function keyText(text: string, start: number, end: number): string {
 }
 
 function pointer(levels: Level[]): string {
-  const path = levels.map(({ at }) => `/${String(at).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  const path = pointerOf(levels.map(({ at }) => at));
   return path.length > 200 ? `${path.slice(0, 200)}…` : path;
 }
 

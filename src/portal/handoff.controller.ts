@@ -8,7 +8,7 @@ import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { Logger } from '../platform/logger.js';
 import type { PublicKey } from '../platform/signing-keys.js';
-import { parseStrictJson } from '../platform/strict-json.js';
+import { jsonProblem, parseStrictJson } from '../platform/strict-json.js';
 import { verifyWebhook } from '../platform/webhook-signature.js';
 import { sourceNamed, type Source } from '../sources.js';
 import { findConversation } from '../tickets/conversation.js';
@@ -79,7 +79,7 @@ export class HandoffController {
         'Sign the raw body by Standard Webhooks with a secret of this source, as an event is signed.',
       );
     const json = parseStrictJson(rawBody, { maxDepth: MAX_DEPTH });
-    if (!json.ok) throw new PosternError('invalid-json', json.detail);
+    if (!json.ok) throw jsonProblem(json);
     const parsed = redeemRequest.safeParse(json.value);
     if (!parsed.success)
       throw new PosternError('invalid-request', 'The body is {"token":"hof_…"}.', {

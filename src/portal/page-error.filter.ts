@@ -6,6 +6,10 @@ import { Logger } from '../platform/logger.js';
 import { errorCodes, PosternError } from '../errors.js';
 import { PageWriter } from './page-writer.js';
 import type { NoticeView } from './page-views.js';
+import { shownPath } from './shown-path.js';
+
+/** For programs: the page itself tells people to wait a few minutes. */
+const TRY_AGAIN_SECONDS = 60;
 
 /** Errors as pages, for people. What is unexpected gets an id that the log has too. */
 @Catch()
@@ -19,8 +23,10 @@ export class PageErrorFilter implements ExceptionFilter {
   async catch(thrown: unknown, host: ArgumentsHost): Promise<void> {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const { status, notice } = this.explain(thrown, pageBefore(request));
+    // A page that failed leads nowhere; a form that did, to its page.
+    const { status, notice } = this.explain(thrown, request.method === 'POST' ? shownPath(request) : null);
     if (reply.sent) return;
+    if (status === 503) void reply.header('retry-after', String(TRY_AGAIN_SECONDS));
     await this.writer.notice(request, reply, status, notice);
   }
 
@@ -41,10 +47,4 @@ export class PageErrorFilter implements ExceptionFilter {
     this.logger.error('a page failed', { errorId, error: thrown });
     return { status: 500, notice: { kind: 'error', errorId, href } };
   }
-}
-
-/** The page that a failed form stood on. */
-function pageBefore(request: FastifyRequest): string | null {
-  if (request.method !== 'POST') return null;
-  return request.url.split('?', 1)[0]!.replace(/\/\w+$/, '');
 }

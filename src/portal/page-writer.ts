@@ -13,6 +13,7 @@ import type { Participant } from '../tickets/ticket.entity.js';
 import { assetOf, brandCss, loadAssets, type Asset } from './page-files.js';
 import type { NoticeView, PageName, PageViews, SharedView } from './page-views.js';
 import { GuestPages } from './pages.js';
+import { shownPath } from './shown-path.js';
 import { acceptedLanguages, Visitors } from './visitor.js';
 
 /** What a page is about, as far as it is known: it gives brand, language and time zone. */
@@ -78,7 +79,7 @@ export class PageWriter {
     const html = this.pages.render(page, locale, view, {
       ...this.dress(subject.source?.brand ?? 'default'),
       formToken: this.visitors.formToken(request, reply, subject.session ?? null),
-      path: pagePath(request),
+      path: shownPath(request),
       languageAction: languageAction(request, subject),
       languageKept: (request.query as { language?: unknown }).language === 'kept' && subject.chosenLocale === locale,
       helpHref: '/help',
@@ -174,21 +175,6 @@ export class PageWriter {
     this.looks.set(brand, look);
     return look;
   }
-}
-
-/** What of a query says which page it is; the rest says what was just done. */
-const PAGE_PARAMETERS = ['before', 'print'];
-
-/** The path that shows this page again by GET. */
-function pagePath(request: FastifyRequest): string {
-  const [given = '', query = ''] = request.url.split('?', 2);
-  const path = given
-    .replace(/^(\/t\/[^/]+)\/verify$/, '$1/code')
-    .replace(/^(\/t\/[^/]+)\/(renew|language)$/, '$1')
-    .replace(/^(\/tickets\/[^/]+)\/\w+$/, '$1')
-    .replace(/^\/language$/, '/');
-  const kept = new URLSearchParams([...new URLSearchParams(query)].filter(([name]) => PAGE_PARAMETERS.includes(name)));
-  return kept.size > 0 ? `${path}?${kept}` : path;
 }
 
 /** Where the language is changed: for the person, where a session or the link of this page says who it is. */

@@ -7,6 +7,7 @@
  */
 import { basename, join } from 'node:path';
 import Handlebars from 'handlebars';
+import { StartError } from '../errors.js';
 import type { WordsTexts } from '../templates/words-texts.js';
 import { readMarkup } from './page-files.js';
 import { fileSize, knownZone, timesFor, type Times } from './page-times.js';
@@ -162,7 +163,7 @@ export class GuestPages {
     }
     const sentences = Sentences.read(dir, options.defaultLocale, keys, problems);
     if (problems.length > 0)
-      throw new Error(`Guest pages cannot be used:\n${problems.map((p) => `- ${p}`).join('\n')}`);
+      throw new StartError(`Guest pages cannot be used:\n${problems.map((p) => `- ${p}`).join('\n')}`);
     return new GuestPages(compile(sources, sentences), sentences, sources);
   }
 

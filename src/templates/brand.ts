@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { StartError } from '../errors.js';
 import { parseAddress, parseMailbox } from '../platform/address.js';
 import { matchLocale } from '../platform/locale.js';
 import { parseUrl } from '../platform/url.js';
@@ -88,12 +89,12 @@ const CONTRAST = 4.5;
 
 /**
  * Reads one brand. What its file leaves out (a colour, the radius) is taken from the default brand.
- * @throws Error that names the file and every problem: no such brand, a wrong colour, a pair nobody could read.
+ * @throws StartError that names the file and every problem: no such brand, a wrong colour, a pair nobody could read.
  */
 export function loadBrand(templatesDir: string, key: string): Brand {
   const file = join(templatesDir, 'brands', key, 'brand.json');
   if (!/^[a-z0-9][a-z0-9-]*$/.test(key) || !existsSync(file)) {
-    throw new Error(
+    throw new StartError(
       `There is no brand "${key}": make ${join('templates', 'brands', key, 'brand.json')}, or name another brand.`,
     );
   }
@@ -104,7 +105,7 @@ export function loadBrand(templatesDir: string, key: string): Brand {
   const logo = parsed.data?.logo;
   if (logo && !existsSync(join(templatesDir, 'brands', key, logo.file)))
     problems.push(`logo.file: ${logo.file} is not there`);
-  if (!parsed.success || problems.length) throw new Error(`${file} is not usable:\n  ${problems.join('\n  ')}`);
+  if (!parsed.success || problems.length) throw new StartError(`${file} is not usable:\n  ${problems.join('\n  ')}`);
   return { key, ...parsed.data };
 }
 
@@ -172,7 +173,7 @@ function readJson(file: string): Record<string, unknown> {
   try {
     return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch (error) {
-    throw new Error(`${file} is not a JSON object: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new StartError(`${file} is not a JSON object: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
   }

@@ -1,6 +1,7 @@
 /** The door to all mails: which there are, in which languages, and how each reads with values filled in. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { StartError } from '../errors.js';
 import { type LocaleReason, matchLocale } from '../platform/locale.js';
 import { encodeBody, type TextEncoding } from '../platform/mime.js';
 import { type Brand, loadBrand } from './brand.js';
@@ -59,7 +60,7 @@ export interface LocaleChoice {
 }
 
 /** Words that cannot be used, every problem on a line of its own: `file:line:column: what is wrong, and the fix`. */
-export class TemplateProblems extends Error {
+export class TemplateProblems extends StartError {
   constructor(readonly problems: readonly Problem[]) {
     super(`The words of the mails cannot be used:\n  ${[...new Set(problems.map(problemLine))].join('\n  ')}`);
     this.name = 'TemplateProblems';
@@ -290,7 +291,7 @@ export class TemplateCatalogue {
     const read = (extension: string) => {
       const path = join(this.options.shellsDir, `${layout}.${extension}.hbs`);
       if (!existsSync(path))
-        throw new Error(`${path} is not there: run "npm run build", which makes it from the layouts.`);
+        throw new StartError(`${path} is not there: run "npm run build", which makes it from the layouts.`);
       return readFileSync(path, 'utf8');
     };
     const shell = { html: read('html'), text: read('txt') };

@@ -7,7 +7,7 @@ import { TemplateCatalogue } from './catalogue.js';
 import { CurrentWords, Publication, TemplateRevision } from './words.entity.js';
 import { type EditedText, placeOf, type WordsKey, WordsTexts, wordsHash } from './words-texts.js';
 
-/** A change of words reaches the next mail and page of every process within this time. */
+/** How often it is looked for changes of words: they reach every process within twice this time, a slow query included. */
 const LOOK_EVERY_MS = 5000;
 
 /** Published words that cannot be used; what counted before them is said instead. */

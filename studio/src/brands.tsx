@@ -96,7 +96,7 @@ function BrandEditor({ brand, reload }: { brand: Brand; reload: () => void }) {
       await call('PUT', `brands/${brand.key}`, settings);
     }).then((isDone) => {
       if (!isDone) return;
-      say('Saved: the next mail looks like it');
+      say('Saved: mails look like it in a few seconds');
       reload();
     });
   return (

@@ -390,7 +390,7 @@ describeInBrowser('the studio’s pages, on the real gateway', () => {
     await page.getByLabel('Quiet text').fill('#4a535d');
     await page.getByLabel('Name', { exact: true }).fill('Ada’s Support');
     await page.getByRole('button', { name: 'Save' }).click();
-    await page.getByText('Saved: the next mail looks like it').waitFor();
+    await page.getByText('Saved: mails look like it in a few seconds').waitFor();
     await page.getByText('Version 1').waitFor();
     await page.getByRole('button', { name: 'Back to what was shipped' }).click();
     await page.getByText('Version 2').waitFor();

@@ -136,6 +136,23 @@ describe.each(databases)('the admin API on $name', (database) => {
     expect((await ask('GET', 'suppressions/keep@example.com')).body.suppressed).toBe(true);
   });
 
+  it.each([
+    ['no JSON', '{', 'invalid-json'],
+    ['a key twice', '{"reason":"a","reason":"b"}', 'duplicate-key'],
+    ['a key that reaches for a prototype', '{"__proto__":{},"reason":"a"}', 'forbidden-key'],
+    ['what is nested too deep', '{"reason":[[[[[]]]]]}', 'too-deep'],
+  ])('calls a body with %s what every other door calls it', async (_what, body, code) => {
+    await suppress('json@example.com');
+    const { status, body: problem } = await ask('DELETE', 'suppressions/json@example.com', { body });
+    expect([status, problem.code]).toEqual([400, code]);
+  });
+
+  it('says what an address must be wherever it stands, and which states there are', async () => {
+    const ticket = 'tickets/tkt_00000000000000000000000000/revoke-links?reason=x&address=nobody';
+    expect((await ask('POST', ticket)).body.detail).toBe('The address must be an e-mail address.');
+    expect((await ask('GET', 'deliveries?state=lost')).body.detail).toContain('state is one of queued, deferred,');
+  });
+
   it('shows a delivery with every attempt and all that was said of it', async () => {
     const { id, email } = await ended('sent');
     const { body } = await ask('GET', `deliveries/${id}`);

@@ -80,6 +80,11 @@ describe.each(databases)('more than can be worked at, on $name', (database) => {
     const held = Array.from({ length: 5000 }, () => admission.run(1, () => gate));
     const full = await post(other, { id: 'evt-later' });
     expect([full.status, full.wait]).toEqual([503, 5]);
+    // Told as what it is: no fault of ours, and no stack for each of thousands.
+    const told = test.logs.filter((line) => line.includes('answered 503'));
+    expect(told.map((line) => (JSON.parse(line) as { level: number }).level)).toEqual([40]);
+    expect(told[0]).toContain('more than can be written down');
+    expect(told[0]).not.toContain('.js:');
     release();
     await Promise.all(held);
     const bytes = admission.run(64 * 1024 * 1024 - 10, () => new Promise<void>((go) => (release = go)));
@@ -125,6 +130,8 @@ describe.each(databases)('more than can be worked at, on $name', (database) => {
     await test.drain();
     expect(to(email)).toBe(0);
     expect((await rows(test, 'deliveries', `recipient = '${email}'`)).map(({ state }) => state)).toEqual(['queued']);
+    expect(test.logs.join('')).toContain('a mail is held back: its source is paused');
+    expect(test.logs.join('')).not.toContain('no longer needed');
     const listed = (await (
       await fetch(`${test.url}/v1/admin/sources`, { headers: { authorization: `Bearer ${token}` } })
     ).json()) as { items: { name: string; paused: boolean }[] };

@@ -75,6 +75,16 @@ describe.each(databases)('the states of deliveries on $name', (database) => {
       ]),
     );
     expect(await states()).toHaveLength(18);
+    // The log says of each verdict what it is.
+    const said = test.logs.map((line) => JSON.parse(line) as { state?: string; msg: string });
+    const words = (state: string) => new Set(said.filter((one) => one.state === state).map(({ msg }) => msg));
+    expect([...words('uncertain')].filter((one) => !one.includes('held back'))).toEqual([
+      'the answer to a mail was lost, and it may have arrived; the same transport is tried again',
+    ]);
+    expect([...words('deferred')].filter((one) => !one.includes('held back'))).toEqual([
+      'a mail was not taken; trying again',
+    ]);
+    expect(words('sent')).toEqual(new Set(['mail sent']));
   });
 
   it('say that three workers died over a mail, and keep it for a person while the others go on', async () => {

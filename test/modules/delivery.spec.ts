@@ -168,6 +168,9 @@ describe.each(databases)('delivery on $name', (database) => {
     await test.drain();
     expect((await delivery()).state).toBe('expired');
     expect(relay.handedOver.length).toBe(tries);
+    const { id } = await delivery();
+    const last = test.logs.findLast((line) => line.includes(String(id)));
+    expect(last).toContain('a code grew too old');
     expect((await rows(test, 'challenges')).at(-1)!.sealed_code).toBeNull();
   });
 

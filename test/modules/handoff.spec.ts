@@ -113,6 +113,9 @@ describe.each(databases)('the handoff by token on $name', (database) => {
   it.each<[string, number, string, Parameters<typeof redeem>[2]]>([
     ['without JSON', 415, 'unsupported-media-type', { headers: { 'content-type': 'text/plain' } }],
     ['with a body that is none', 400, 'invalid-json', { body: '{' }],
+    ['with a key twice', 400, 'duplicate-key', { body: '{"token":"a","token":"b"}' }],
+    ['with a key that reaches for a prototype', 400, 'forbidden-key', { body: '{"__proto__":{}}' }],
+    ['that is nested too deep', 400, 'too-deep', { body: '[[[[[[]]]]]]' }],
     ['without a token', 422, 'invalid-request', { body: '{}' }],
     ['of a source that is not there', 404, 'unknown-source', { source: 'nobody' }],
   ])('answers a redemption %s by %i %s', async (_what, status, code, given) => {

@@ -98,8 +98,24 @@ describe.each(someDatabase)('GET /metrics on $name', (database) => {
     const text = await scrape();
     expect(value(text, 'postern_waiting{lane="mail",state="queued"}')).toBe(3);
     expect(value(text, 'postern_lag_seconds{lane="mail"}')).toBe(42);
+    const ready = async () =>
+      ((await (await fetch(`${test.url}/health/ready`)).json()) as { oldestWaitingSeconds: number })
+        .oldestWaitingSeconds;
+    expect(await ready()).toBe(42);
     await test.drain();
     expect(value(await scrape(), 'postern_waiting{lane="mail",state="queued"}')).toBeNaN();
+    expect(await ready()).toBe(0);
+    // What is deferred, or held back, is not late: it is not due.
+    const later = test.clock.now() + 3_600_000;
+    await change(
+      test,
+      `UPDATE deliveries SET state = 'deferred', ended_at = NULL, next_attempt_at = ${later} WHERE recipient LIKE 'wait%'`,
+    );
+    test.clock.advance({ minutes: 50 });
+    expect([await ready(), value(await scrape(), 'postern_lag_seconds{lane="mail"}')]).toEqual([0, 0]);
+    test.clock.advance({ minutes: 11 });
+    expect([await ready(), value(await scrape(), 'postern_lag_seconds{lane="mail"}')]).toEqual([60, 60]);
+    await test.drain();
   });
 
   it('opens with its token alone', async () => {

@@ -1,6 +1,7 @@
 import axe from 'axe-core';
 import { RequestMethod } from '@nestjs/common';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { silentTypes, tellingTypes } from '../../src/events.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { PosternClient, PosternProblem, readNews, type PosternEvent } from '../../src/client/client.js';
 import { describeInBrowser, launchBrowser } from '../support/browser.js';
@@ -9,8 +10,11 @@ import { createGateway, type TestGateway } from '../support/gateway.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
 import { visit } from '../support/visit.js';
 
+const ADMIN_TOKEN = 'admin-token-of-at-least-32-signs-000001';
+
 interface Operation {
-  requestBody?: { content: Record<string, { example?: object }> };
+  parameters?: { name: string; in: string; schema: { enum?: string[] } }[];
+  requestBody?: { content: Record<string, { example?: object; examples?: Record<string, { value: object }> }> };
   responses: Record<string, { content?: Record<string, { example?: object; schema?: { $ref?: string } }> }>;
   security: object[];
 }
@@ -37,7 +41,7 @@ function routesOf(controller: { prototype: object }): string[] {
 interface Described {
   servers: { url: string }[];
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, { properties: object; required: string[] }> };
+  components: { schemas: Record<string, { properties: object; required: string[]; anyOf?: { $ref: string }[] }> };
 }
 
 describe('the API described', () => {
@@ -47,7 +51,7 @@ describe('the API described', () => {
   const outboundSecret = generateWebhookSecret();
   beforeAll(async () => {
     receiver = await startReceiver();
-    const tokens = { ADMIN_TOKEN: 'admin-token-of-at-least-32-signs-000001', METRICS_TOKEN: 'm'.repeat(32) };
+    const tokens = { ADMIN_TOKEN, METRICS_TOKEN: 'm'.repeat(32) };
     const feedback = { FEEDBACK_TOKEN: 'f'.repeat(32), RESEND_WEBHOOK_SECRET: generateWebhookSecret() };
     const outbound = { OUTBOUND_URL: receiver.url, OUTBOUND_SECRET: outboundSecret };
     // The client signs by the real clock.
@@ -86,13 +90,54 @@ describe('the API described', () => {
 
   it('has examples that the gateway takes and gives', async () => {
     const { post } = described.paths['/v1/sources/{source}/events']!;
-    const { example } = post!.requestBody!.content['application/json']!;
+    const { examples = {} } = post!.requestBody!.content['application/json']!;
+    expect(Object.keys(examples)).toEqual([...tellingTypes, ...silentTypes]);
     const client = new PosternClient({ url: test.url, source: 'default', secret: test.source.secret });
-    const first = await client.send(example as PosternEvent, 'evt-example');
-    const again = await client.send(example as PosternEvent, 'evt-example');
     const given = (status: string) => post!.responses[status]!.content!['application/json']!.example!;
-    expect(Object.keys(first)).toEqual(Object.keys(given('202')));
-    expect([first.duplicate, again]).toEqual([false, { ...first, duplicate: true }]);
+    for (const [type, { value }] of Object.entries(examples)) {
+      expect((value as PosternEvent).type).toBe(type);
+      const first = await client.send(value as PosternEvent, `evt-example-${type.replace('.', '-')}`);
+      const again = await client.send(value as PosternEvent, `evt-example-${type.replace('.', '-')}`);
+      expect([type, Object.keys(first)]).toEqual([type, Object.keys(given('202'))]);
+      expect([type, first.duplicate, again]).toEqual([type, false, { ...first, duplicate: true }]);
+    }
+  });
+
+  it('has every form of a receipt, of a decision and of a problem', () => {
+    const { schemas } = described.components;
+    expect(schemas.Receipt!.anyOf!.map(({ $ref }) => $ref.split('/').at(-1))).toEqual([
+      'TakenEvent',
+      'IgnoredEvent',
+      'Receipts',
+    ]);
+    expect(Object.keys(schemas.Problem!.properties)).toEqual(
+      expect.arrayContaining(['errors', 'problems', 'theirs', 'base']),
+    );
+    const decisions = Object.entries(described.paths).flatMap(([path, methods]) =>
+      Object.entries(methods)
+        .filter(([method]) => path.startsWith('/v1/admin/') && method !== 'get')
+        .map(([method, operation]) => ({ path, method, operation })),
+    );
+    expect(decisions.length).toBeGreaterThan(6);
+    for (const { path, method, operation } of decisions) {
+      const body = operation.requestBody?.content['application/json']?.example;
+      expect([path, method, Object.keys(body ?? {})]).toEqual([path, method, ['reason']]);
+      expect([path, operation.parameters!.some(({ name }) => name === 'reason')]).toEqual([path, true]);
+    }
+    const { parameters } = described.paths['/v1/admin/tickets/{id}/revoke-links']!.post!;
+    expect(parameters!.map(({ name }) => name)).toContain('address');
+  });
+
+  it('names the states of each list as the gateway takes them', async () => {
+    for (const list of ['deliveries', 'events', 'outbound']) {
+      const { parameters } = described.paths[`/v1/admin/${list}`]!.get!;
+      const named = parameters!.find(({ name }) => name === 'state')!.schema.enum!;
+      const refused = await fetch(`${test.url}/v1/admin/${list}?state=lost`, {
+        headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+      });
+      const { detail } = (await refused.json()) as { detail: string };
+      expect([list, detail]).toEqual([list, `state is one of ${named.join(', ')}.`]);
+    }
   });
 
   it('says of every guarded door that it is, and every door answers with a problem of the list', async () => {

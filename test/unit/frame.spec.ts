@@ -135,7 +135,16 @@ describe('production settings', () => {
       { SECRET_KEYS: `k:${generateKey()},k:${generateKey()}` },
       "SECRET_KEYS: kid 'k' appears twice",
     ],
-    ['a foreign source secret', { SOURCE_SECRET: 'secret' }, 'must be whsec_ and base64 of 24 to 64 bytes'],
+    [
+      'a foreign source secret',
+      { SOURCE_SECRET: 'secret' },
+      'SOURCE_SECRET must be whsec_ and base64 of 24 to 64 bytes',
+    ],
+    [
+      'a foreign outbound secret',
+      { OUTBOUND_URL: 'https://help.example/hook', OUTBOUND_SECRET: 'secret' },
+      'OUTBOUND_SECRET must be whsec_ and base64 of 24 to 64 bytes',
+    ],
     ['half an outbound', { OUTBOUND_URL: 'https://help.example/hook' }, 'are set together or not at all'],
     [
       'an outbound by plain http',
@@ -164,6 +173,12 @@ describe('production settings', () => {
   ])('refuse %s, and nothing else', (_, given, problem) => {
     // Another NODE_ENV takes the checks of production away: nothing is left but its own problem.
     expect(problemsOf({ ...production(), ...given })).toEqual([expect.stringContaining(problem)]);
+  });
+
+  it('leave no keys behind when NODE_ENV is a slip', () => {
+    const { LINK_KEYS: _, SECRET_KEYS: __, SOURCE_SECRET: ___, ...rest } = production();
+    expect(problemsOf({ ...rest, NODE_ENV: 'prod' })).toEqual([expect.stringContaining('NODE_ENV must be one of')]);
+    expect(existsSync(join(folder, 'development-secrets.json'))).toBe(false);
   });
 
   it.each<[what: string, settings: Record<string, string>, config: Partial<Config>]>([

@@ -7,7 +7,7 @@ import { checkBearer } from '../../platform/bearer.js';
 import { Clock } from '../../platform/clock.js';
 import { Database } from '../../platform/database/database.js';
 import { Logger } from '../../platform/logger.js';
-import { parseStrictJson } from '../../platform/strict-json.js';
+import { jsonProblem, parseStrictJson } from '../../platform/strict-json.js';
 import { verifyWebhook } from '../../platform/webhook-signature.js';
 import { readReturnedMail } from './dsn.js';
 import { readResendEvent } from './resend.js';
@@ -44,7 +44,7 @@ export class FeedbackController {
     const verdict = verifyWebhook({ secrets: [secret], headers, rawBody, now: this.clock.now(), scheme: 'svix' });
     if (!verdict.ok) throw new PosternError('bad-signature', 'Sign the raw body as Resend does, within 5 minutes.');
     const json = parseStrictJson(rawBody, { maxDepth: MAX_DEPTH });
-    if (!json.ok) throw new PosternError('invalid-json', json.detail);
+    if (!json.ok) throw jsonProblem(json);
     const report = readResendEvent(json.value);
     return this.record(report ? [report] : []);
   }

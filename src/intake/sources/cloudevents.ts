@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PosternError } from '../../errors.js';
+import { pointerOf, PosternError } from '../../errors.js';
 import { silentTypes, tellingTypes } from '../../events.js';
 import { decodeBase64, sha256 } from '../../platform/crypto.js';
 import { parseStrictJson, type JsonValue } from '../../platform/strict-json.js';
@@ -63,10 +63,7 @@ function ofStructured(body: JsonValue, at: string): Normalised {
   const parsed = attributes.safeParse(body);
   if (!parsed.success)
     throw new PosternError('invalid-event', 'This is not a CloudEvent (1.0, JSON format); see errors.', {
-      errors: parsed.error.issues.map(({ path, message }) => ({
-        pointer: [at, ...path.map(String)].join('/'),
-        detail: message,
-      })),
+      errors: parsed.error.issues.map(({ path, message }) => ({ pointer: `${at}${pointerOf(path)}`, detail: message })),
     });
   const event = parsed.data;
   const data = event.data === undefined ? decoded(event.data_base64, at) : (event.data as JsonValue);

@@ -2,7 +2,7 @@ import { PosternError } from '../../errors.js';
 import { parseEvent, type EventMessage, type TicketEvent } from '../../events.js';
 import { markedReply } from '../../outbound/reply-mark.js';
 import { sha256 } from '../../platform/crypto.js';
-import { parseStrictJson, type StrictJson } from '../../platform/strict-json.js';
+import { jsonProblem, parseStrictJson } from '../../platform/strict-json.js';
 import type { Source } from '../../sources.js';
 import type { IgnoredReason, IncomingWebhook, LookUp, NativeEvent, Normalised, SourceAdapter } from './adapter.js';
 import { adapters } from './adapters.js';
@@ -38,7 +38,7 @@ export function readWebhook(source: Source, webhook: IncomingWebhook, isTrusted 
   // One text for every reason: what exactly was wrong helps a forger more than an integrator.
   if (!genuine) throw new PosternError('bad-signature', adapter.signing);
   const json = parseStrictJson(webhook.rawBody, { maxDepth: MAX_DEPTH });
-  if (!json.ok) throw jsonError(json);
+  if (!json.ok) throw jsonProblem(json);
   const found = adapter.normalise(source, json.value, webhook, genuine);
   return found.map((one) => checked(one, source, adapter, webhook.rawBody));
 }
@@ -81,17 +81,4 @@ function withEchoes({ data, ...event }: TicketEvent): TicketEvent {
   };
   const { message, history } = data;
   return { ...event, data: { ...data, message: message && named(message), history: history.map(named) } };
-}
-
-function jsonError({ reason, detail }: Extract<StrictJson, { ok: false }>): PosternError {
-  switch (reason) {
-    case 'duplicate-key':
-      return new PosternError('duplicate-key', detail);
-    case 'forbidden-key':
-      return new PosternError('forbidden-key', detail);
-    case 'depth':
-      return new PosternError('too-deep', detail);
-    default:
-      return new PosternError('invalid-json', detail);
-  }
 }

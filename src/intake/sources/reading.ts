@@ -1,7 +1,7 @@
 /** How adapters read the bodies of other systems: what they need is checked, the rest is taken as it is. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { z } from 'zod';
-import { PosternError } from '../../errors.js';
+import { pointerOf, PosternError } from '../../errors.js';
 import { parseAddress } from '../../platform/address.js';
 import { sha256 } from '../../platform/crypto.js';
 import type { JsonValue } from '../../platform/strict-json.js';
@@ -14,10 +14,7 @@ export function readBody<S extends z.ZodType>(schema: S, body: JsonValue, system
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   throw new PosternError('invalid-event', `This is not a webhook as ${system} sends it; see errors.`, {
-    errors: parsed.error.issues.map(({ path, message }) => ({
-      pointer: path.map((step) => `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`).join(''),
-      detail: message,
-    })),
+    errors: parsed.error.issues.map(({ path, message }) => ({ pointer: pointerOf(path), detail: message })),
   });
 }
 

@@ -1,4 +1,5 @@
 import { DataSource, type DataSourceOptions, type EntityTarget, type ObjectLiteral } from 'typeorm';
+import { StartError } from '../../errors.js';
 import { SnakeCaseNames } from './columns.js';
 import { migrations } from './migrations/all.js';
 import { loadSqliteDriver } from './sqlite-driver.js';
@@ -61,7 +62,7 @@ export async function assertSqliteDurable(writer: DataSource): Promise<void> {
   for (const [name, value] of Object.entries(expected)) {
     const actual = await read(name);
     if (actual !== value)
-      throw new Error(
+      throw new StartError(
         `SQLite has ${name}=${String(actual)} instead of ${value}: is DATA_DIR on a network file system?`,
       );
   }

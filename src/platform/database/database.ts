@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
+import { StartError } from '../../errors.js';
 import {
   assertSqliteDurable,
   sqliteReader,
@@ -39,11 +40,11 @@ export class Database {
   ) {}
 
   /**
-   * Connects, migrates and checks. Throws if SQLite would not be durable. `isWatched`: a write inside a write, which would
+   * Connects, migrates and checks. Throws `StartError` if the database cannot be reached, or SQLite would not be durable. `isWatched`: a write inside a write, which would
    * wait for itself for ever, throws. Not in production, where knowing it would cost a tenth of all the work there is.
    */
   static async open(settings: DatabaseSettings, entities: EntityClass[], isWatched = true): Promise<Database> {
-    const writer = await new DataSource(writerOptions(settings, entities)).initialize();
+    const writer = await connect(settings, entities);
     if (settings.kind === 'sqlite') await assertSqliteDurable(writer);
     await migrate(writer);
     const reader = settings.kind === 'sqlite' ? await sqliteReader(settings.path, entities).initialize() : writer;
@@ -195,10 +196,30 @@ async function retrySerialisation<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
+/** @throws StartError that names the setting, if it is the server or the file that is not there or refuses us */
+async function connect(settings: DatabaseSettings, entities: EntityClass[]): Promise<DataSource> {
+  try {
+    return await new DataSource(writerOptions(settings, entities)).initialize();
+  } catch (error) {
+    const { code = '', message } = error as { code?: string; message: string };
+    if (!isDatabaseUnavailable(error) && !NOT_LET_IN.test(code)) throw error;
+    // Of a host with several addresses the message is empty.
+    const reason = message || code;
+    throw new StartError(
+      settings.kind === 'sqlite'
+        ? `DATABASE_URL: the file ${settings.path} cannot be opened (${reason}); may this user write there?`
+        : `DATABASE_URL: Postgres cannot be used (${reason}); is it running, and is the URL right?`,
+      { cause: error },
+    );
+  }
+}
+
 // Full, read-only, locked, gone. Postgres: classes 08 (connection), 53 (resources), 57 (shutdown), a standby that only
 // reads (25006), a lock or conflict that lasted (55P03, 40001, 40P01).
 const UNAVAILABLE = /^(SQLITE_(FULL|BUSY|READONLY|IOERR|CANTOPEN|LOCKED)\w*|(08|53|57)\w{3}|25006|55P03|40001|40P01)$/;
 const NO_CONNECTION = /^(ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/;
+/** No such user or a wrong password, no such database, not allowed. */
+const NOT_LET_IN = /^(28\w{3}|3D000|42501)$/;
 
 /** True if the database could not do it now, as against a fault of ours. */
 export function isDatabaseUnavailable(error: unknown): boolean {

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { StartError } from '../../errors.js';
 
 const require = createRequire(import.meta.url);
 
@@ -14,7 +15,7 @@ export function loadSqliteDriver(): unknown {
   } catch (error) {
     const builtIn = loadNodeSqlite();
     if (builtIn) return builtIn;
-    throw new Error(
+    throw new StartError(
       'No SQLite driver: better-sqlite3 has no binary for this machine. Run "npm rebuild better-sqlite3" ' +
         '(it needs python3, make and g++), or use node 22.13 or newer, or set DATABASE_URL=postgres://…',
       { cause: error },

@@ -14,6 +14,7 @@ import {
 } from 'bullmq';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { StartError } from '../../errors.js';
 
 /** Where BullMQ keeps its jobs. */
 export type BrokerSettings = { kind: 'redis'; url: string } | { kind: 'postgres'; url: string };
@@ -27,7 +28,7 @@ const COMMAND_TIMEOUT_MS = 2000;
 const MOST_CONNECTIONS = 3;
 
 /** The server of QUEUE_URL cannot be used; says why and what to do. */
-export class BrokerError extends Error {
+export class BrokerError extends StartError {
   constructor(problem: string, cause?: unknown) {
     super(`QUEUE_URL: ${problem}`, { cause });
     this.name = 'BrokerError';

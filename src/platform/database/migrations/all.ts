@@ -12,6 +12,7 @@ import { WaitingEvents1795680000000 } from './1795680000000-waiting-events.js';
 import { PausedSources1795700000000 } from './1795700000000-paused-sources.js';
 import { WordsInTheStudio1795710000000 } from './1795710000000-words-in-the-studio.js';
 import { PeopleOfTheStudio1795720000000 } from './1795720000000-people-of-the-studio.js';
+import { TakenUpAgain1795730000000 } from './1795730000000-taken-up-again.js';
 import { Forgetting1795740000000 } from './1795740000000-forgetting.js';
 import { OutboundBySource1795750000000 } from './1795750000000-outbound-by-source.js';
 
@@ -31,6 +32,7 @@ export const migrations = [
   PausedSources1795700000000,
   WordsInTheStudio1795710000000,
   PeopleOfTheStudio1795720000000,
+  TakenUpAgain1795730000000,
   Forgetting1795740000000,
   OutboundBySource1795750000000,
 ];

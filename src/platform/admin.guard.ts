@@ -1,7 +1,7 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../config.js';
-import { checkBearer } from '../platform/bearer.js';
+import { checkBearer } from './bearer.js';
 
 /** Lets the holder of `ADMIN_TOKEN` in; without that setting there is nothing here. No answer is kept by anybody. */
 @Injectable()
