@@ -2,7 +2,6 @@ import { Module } from '@nestjs/common';
 import { DeliveryModule } from '../delivery/delivery.module.js';
 import { NotificationsModule } from '../notifications/notifications.module.js';
 import { TicketsModule } from '../tickets/tickets.module.js';
-import { DiskSpace } from '../platform/disk-space.js';
 import { Admission } from './admission.js';
 import { EventsController } from './events.controller.js';
 import { FeedbackController } from './feedback/feedback.controller.js';
@@ -14,6 +13,6 @@ import { SourceApis } from './source-api.js';
 @Module({
   imports: [TicketsModule, NotificationsModule, DeliveryModule],
   controllers: [EventsController, FeedbackController],
-  providers: [Intake, Admission, DiskSpace, Enricher, SourceApis, DryRun],
+  providers: [Intake, Admission, Enricher, SourceApis, DryRun],
 })
 export class IntakeModule {}

@@ -1,13 +1,15 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { resumeLimit, takeLimits } from '../access/limits.js';
+import { fileLimit, replyLimit, resumeLimit, takeLimits } from '../access/limits.js';
 import type { OpenSession } from '../access/session.js';
 import { Sessions } from '../access/session.js';
 import { Config } from '../config.js';
 import type { Source } from '../sources.js';
 import { Outbound } from '../outbound/outbound.js';
 import { Clock } from '../platform/clock.js';
-import { Database } from '../platform/database/database.js';
+import { Database, isDatabaseUnavailable } from '../platform/database/database.js';
+import { Logger } from '../platform/logger.js';
+import { SlotsByKey } from '../platform/slots.js';
 import { findAttachment, findConversation, listEntries, type Conversation } from '../tickets/conversation.js';
 import { Drafts, type OpenDraft } from '../tickets/drafts.js';
 import { FileStore, type ReceivedFile } from '../tickets/file-store.js';
@@ -22,14 +24,19 @@ import { seeOther } from './doors.js';
 import { PosternError } from '../errors.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
-import { MOST_SIGNS, ReplyForms, type FormFault, type ReplyForm } from './reply-form.js';
+import { FULL_DISK_SECONDS, MOST_SIGNS, ReplyForms, type FormFault, type Gate, type ReplyForm } from './reply-form.js';
 import type { Values } from './sentences.js';
 import { TicketStreams } from './ticket-streams.js';
 import { faultText, printView, replyView, ticketView } from './ticket-view.js';
 import { Visitors } from './visitor.js';
 
-/** Entries of one print: some 100 sheets. Those before them are one link away. */
+/** Entries of one print, if their texts are short: some 100 sheets. Those before them are one link away. */
 const MOST_ON_PAPER = 1000;
+
+/** Forms with files that one session has read at once. The rest waits, unread: who sends one form fifty times sends it once. */
+const UPLOADS_AT_ONCE = 2;
+const MOST_UPLOADS_WAITING = 60;
+const BUSY_SECONDS = 60;
 
 interface Room extends Conversation {
   source: Source;
@@ -40,6 +47,8 @@ interface Room extends Conversation {
 @Controller('tickets/:id')
 @UseFilters(PageErrorFilter)
 export class TicketController {
+  private readonly uploads = new SlotsByKey(UPLOADS_AT_ONCE, MOST_UPLOADS_WAITING);
+
   constructor(
     private readonly config: Config,
     private readonly database: Database,
@@ -53,6 +62,7 @@ export class TicketController {
     private readonly sender: AttachmentSender,
     private readonly visitors: Visitors,
     private readonly writer: PageWriter,
+    private readonly logger: Logger,
   ) {}
 
   @Get()
@@ -135,15 +145,26 @@ export class TicketController {
     this.visitors.checkOrigin(request);
     const room = await this.find(id, request);
     if (!room) return this.tooLate(id, request, reply);
-    const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, room.session, token));
+    const form = await this.uploads.run(room.session.id, () =>
+      this.forms.read(request, this.gate(request, room.session)),
+    );
+    if (form === null) return this.tooBusy(room, request, reply);
     if (form.faults.length > 0) return this.refuse(room, request, reply, form, form.faults);
     // Nobody would ever carry it: the page has no box then, but an old one may still be open.
     if (!this.takesReplies(room)) {
       await this.discard(form);
       return this.showTicket(room, request, reply, 409, { form });
     }
-    const accepted = await this.keep(room, form);
-    if (accepted.ok) await seeOther(reply, `/tickets/${id}?sent=${accepted.reply.id}#newest`);
+    const accepted = await this.keepIfPossible(room, form);
+    if (accepted === null)
+      await this.writer.notice(
+        request,
+        reply,
+        503,
+        { kind: 'unavailable', href: `/tickets/${id}`, keptText: form.body },
+        room,
+      );
+    else if (accepted.ok) await seeOther(reply, `/tickets/${id}?sent=${accepted.reply.id}#newest`);
     else if (accepted.reason === 'gone') await this.ended(request, reply, form.body);
     else if (accepted.reason === 'closed')
       await this.writer.notice(
@@ -153,6 +174,10 @@ export class TicketController {
         { kind: 'ticket-closed', href: `/tickets/${id}`, keptText: form.body },
         room,
       );
+    else if (accepted.reason === 'limited')
+      await this.refuse(room, request, reply, form, [
+        { field: 'body', key: 'wait', retryAfterSeconds: accepted.retryAfterSeconds },
+      ]);
     else await this.refuse(room, request, reply, form, [{ field: 'files', key: accepted.reason }]);
   }
 
@@ -169,8 +194,14 @@ export class TicketController {
         .send();
     }
     const held = (await this.drafts.find(room.session))?.files ?? [];
-    const checkToken = (token: unknown) => this.visitors.checkFormToken(request, room.session, token);
-    const { files, faults } = await this.forms.readFiles(request, checkToken, held);
+    const read = await this.uploads.run(room.session.id, () =>
+      this.forms.readFiles(request, this.gate(request, room.session), held),
+    );
+    if (read === null) {
+      await this.forms.readText(request);
+      return void reply.status(429).header('retry-after', String(BUSY_SECONDS)).header('cache-control', 'no-store').send();
+    }
+    const { files, faults } = read;
     const kept: ReceivedFile[] = [];
     for (const one of files) {
       const added = await this.drafts.add(room.session, one);
@@ -180,7 +211,7 @@ export class TicketController {
     const locale = this.writer.locale(request, reply, room);
     const say = (key: string, values?: Values) => this.writer.pages.sentence(locale, key, values);
     await reply
-      .status(faults.length > 0 ? 422 : 200)
+      .status(faults.length > 0 ? refusal(reply, faults) : 200)
       .header('cache-control', 'no-store')
       .send({
         files: kept.map(({ name, size, sha256 }) => ({ name, size, sha256 })),
@@ -212,9 +243,10 @@ export class TicketController {
     const room = await this.enter(id, request, reply);
     if (!room) return;
     const file = await this.database.read((manager) => findAttachment(manager, room.ticket.id, attachment));
-    const sending = await this.sender.send(reply, file, room.source.api);
+    const sending = await this.sender.send(reply, file, { asker: room.session.id, api: room.source.api });
     if (sending === 'sent') return;
     const { status, kind } = notSent[sending];
+    if (status === 503) void reply.header('retry-after', String(BUSY_SECONDS));
     await this.writer.notice(request, reply, status, { kind, href: `/tickets/${id}` }, room);
   }
 
@@ -228,7 +260,7 @@ export class TicketController {
     const room = await this.find(id, request);
     const file = room && (await this.database.read((manager) => findAttachment(manager, room.ticket.id, attachment)));
     // A page has no use where a picture is expected.
-    if (!(await this.sender.sendPreview(reply, file)))
+    if (!room || !(await this.sender.sendPreview(reply, file, room.session.id)))
       await reply.status(404).header('cache-control', 'no-store').send();
   }
 
@@ -333,11 +365,30 @@ export class TicketController {
     const found = session && (await this.database.read((manager) => findConversation(manager, session)));
     if (!session || !found || found.ticket.status === 'closed')
       return this.ended(request, reply, await this.forms.readText(request));
-    const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, session, token));
+    const form = await this.uploads.run(session.id, () => this.forms.read(request, this.gate(request, session)));
+    if (form === null) return this.ended(request, reply, await this.forms.readText(request));
     if (form.body.trim() === '' && form.files.length === 0 && form.keep.length === 0) return this.ended(request, reply);
     const body = form.body.slice(0, MOST_SIGNS);
     await this.drafts.save(session, body, form.files, form);
     await this.writer.notice(request, reply, 404, { kind: 'session-ended', keptText: form.body, isKept: true });
+  }
+
+  private gate(request: FastifyRequest, session: OpenSession): Gate {
+    return {
+      checkToken: (token) => this.visitors.checkFormToken(request, session, token),
+      countFile: async () => {
+        const limit = fileLimit(this.config.secretKeys, session.participantId);
+        try {
+          const taken = await this.database.write((tx) => takeLimits(tx, [limit], this.clock.now()));
+          return taken.ok ? null : { field: 'files', key: 'wait', retryAfterSeconds: taken.retryAfterSeconds };
+        } catch (error) {
+          if (!isDatabaseUnavailable(error)) throw error;
+          // The text of the form is still to be read, and given back.
+          this.logger.error('a file could not be counted: the database is not available', { error });
+          return { field: 'files', key: 'no-room', retryAfterSeconds: FULL_DISK_SECONDS };
+        }
+      },
+    };
   }
 
   /** One answer for no session, an ended one and another ticket's: nothing tells which tickets there are. */
@@ -410,7 +461,26 @@ export class TicketController {
     faults: FormFault[],
   ): Promise<void> {
     await this.discard(form);
-    await this.showTicket(room, request, reply, 422, { form, faults });
+    await this.showTicket(room, request, reply, refusal(reply, faults), { form, faults });
+  }
+
+  /** More forms of this session wait than anybody sends: this one is not read, but for its text. */
+  private async tooBusy(room: Room, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const body = await this.forms.readText(request);
+    const faults: FormFault[] = [{ field: 'body', key: 'wait', retryAfterSeconds: BUSY_SECONDS }];
+    const form = { body, formKey: '', files: [], faults, offered: [], keep: [] };
+    await this.showTicket(room, request, reply, refusal(reply, faults), { form, faults });
+  }
+
+  /** Null if the database cannot take it now. Its files stay: the commit may have been made, and only its answer lost. */
+  private async keepIfPossible(room: Room, form: ReplyForm): Promise<AcceptedReply | null> {
+    try {
+      return await this.keep(room, form);
+    } catch (error) {
+      if (!isDatabaseUnavailable(error)) throw error;
+      this.logger.error('a reply could not be kept: the database is not available', { error });
+      return null;
+    }
   }
 
   /** The reply and the message that brings it to the source, in one transaction. */
@@ -420,7 +490,9 @@ export class TicketController {
       const drafted = await this.drafts.peek(tx, room.session, form.keep);
       const misses = form.keep.some((hash) => !drafted.some(({ sha256 }) => sha256 === hash));
       const whole = { ...form, files: [...drafted, ...form.files], misses };
-      const accepted = await acceptReply(tx, room.session, whole, this.clock.now());
+      const limit = replyLimit(this.config.secretKeys, room.participant.id);
+      const count = () => takeLimits(tx, [limit], this.clock.now());
+      const accepted = await acceptReply(tx, room.session, whole, this.clock.now(), count);
       const isNew = accepted.ok && !accepted.isRepeat;
       if (isNew) await markSeen(tx, room.participant.id, accepted.reply.createdAt);
       return {
@@ -444,7 +516,17 @@ const notSent = {
   gone: { status: 404, kind: 'file-gone' },
   unsafe: { status: 403, kind: 'file-unsafe' },
   unchecked: { status: 503, kind: 'file-unchecked' },
+  busy: { status: 503, kind: 'unavailable' },
 } as const;
+
+/** The status of an answer to what is not taken, with the time after which it may be. */
+function refusal(reply: FastifyReply, faults: FormFault[]): 422 | 429 | 503 {
+  const wait = Math.max(0, ...faults.map(({ retryAfterSeconds = 0 }) => retryAfterSeconds));
+  if (wait === 0) return 422;
+  void reply.header('retry-after', String(wait));
+  return faults.some(({ key }) => key === 'no-room') ? 503 : 429;
+}
+
 /** What stands in the box: what was refused just now, else what waited. */
 function draftView(draft: OpenDraft | null, form: ReplyForm | undefined) {
   return { body: form?.body ?? draft?.body ?? '', kept: draft?.files ?? [], isDraft: Boolean(draft?.body) };

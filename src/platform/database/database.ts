@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import {
   assertSqliteDurable,
+  keepSqliteToOurselves,
   sqliteReader,
   writerOptions,
   type DatabaseSettings,
@@ -43,6 +44,7 @@ export class Database {
    * wait for itself for ever, throws. Not in production, where knowing it would cost a tenth of all the work there is.
    */
   static async open(settings: DatabaseSettings, entities: EntityClass[], isWatched = true): Promise<Database> {
+    if (settings.kind === 'sqlite') keepSqliteToOurselves(settings.path);
     const writer = await new DataSource(writerOptions(settings, entities)).initialize();
     if (settings.kind === 'sqlite') await assertSqliteDurable(writer);
     await migrate(writer);
