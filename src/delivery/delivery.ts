@@ -115,7 +115,11 @@ export class Deliveries {
   }
 
   /** How far the mail with a code came: on its way, taken by the transport, or given up. */
-  async progressOfCode(manager: EntityManager, { challengeId }: IssuedCode, ticketId: Id<'tkt'>): Promise<CodeProgress> {
+  async progressOfCode(
+    manager: EntityManager,
+    { challengeId }: IssuedCode,
+    ticketId: Id<'tkt'>,
+  ): Promise<CodeProgress> {
     const mail = await manager.findOneBy(Delivery, { ticketId, challengeId });
     if (mail !== null && !isEnd(mail.state)) return 'waiting';
     return mail?.state === 'sent' ? 'sent' : 'given-up';

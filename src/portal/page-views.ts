@@ -167,8 +167,7 @@ export type NoticeView =
   | { kind: 'ticket-closed'; href: string; keptText?: string }
   | { kind: 'unavailable'; href: string | null; keptText?: string }
   | {
-      kind:
-        'cookies-off' | 'form-refused' | 'too-large' | 'file-gone' | 'file-unsafe' | 'file-unchecked';
+      kind: 'cookies-off' | 'form-refused' | 'too-large' | 'file-gone' | 'file-unsafe' | 'file-unchecked';
       href?: string | null;
     }
   | { kind: 'error'; errorId: string; href?: string | null };

@@ -103,11 +103,7 @@ export class ReplyForms {
   }
 
   /** Takes files and the draft's hashes into the form; returns the other fields. */
-  private async readParts(
-    request: FastifyRequest,
-    gate: Gate,
-    form: ReplyForm,
-  ): Promise<Record<string, unknown>> {
+  private async readParts(request: FastifyRequest, gate: Gate, form: ReplyForm): Promise<Record<string, unknown>> {
     const fields: Record<string, unknown> = {};
     let isChecked = false;
     for await (const part of request.parts({ limits: LIMITS })) {

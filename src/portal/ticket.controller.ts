@@ -199,7 +199,11 @@ export class TicketController {
     );
     if (read === null) {
       await this.forms.readText(request);
-      return void reply.status(429).header('retry-after', String(BUSY_SECONDS)).header('cache-control', 'no-store').send();
+      return void reply
+        .status(429)
+        .header('retry-after', String(BUSY_SECONDS))
+        .header('cache-control', 'no-store')
+        .send();
     }
     const { files, faults } = read;
     const kept: ReceivedFile[] = [];

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { newId } from '../../src/ids.js';
@@ -47,7 +47,14 @@ describe.each(databases)('one guest on $name', (database) => {
     const ticketId = me.ticketId as Reply['ticketId'];
     const replies = bodies.map((body, n) => {
       const createdAt = test.clock.now() + n;
-      return { id: newId('rpl', createdAt), ticketId, participantId, body, formKey: newId('rpl', createdAt), createdAt };
+      return {
+        id: newId('rpl', createdAt),
+        ticketId,
+        participantId,
+        body,
+        formKey: newId('rpl', createdAt),
+        createdAt,
+      };
     });
     return test.gateway.database.write(async (tx) => {
       for (let from = 0; from < replies.length; from += 50) await insertRows(tx, Reply, replies.slice(from, from + 50));
@@ -55,7 +62,7 @@ describe.each(databases)('one guest on $name', (database) => {
   };
 
   it('writes a thousand replies of addresses alone: page and print stay small and quick, and lead to all of it', async () => {
-    await keepReplies(Array.from({ length: 1000 }, (_, n) => `No. ${n} ${'a.io '.repeat(3990)}`));
+    await keepReplies(Array.from({ length: 1000 }, (_, n) => `No. ${n} ${'a@b.cd '.repeat(2850)}`));
     for (const query of ['', '?print=1']) {
       const startedAt = performance.now();
       const page = await me.guest.get(`${path()}${query}`);
@@ -65,7 +72,8 @@ describe.each(databases)('one guest on $name', (database) => {
       expect(page.text).toContain('No. 999 ');
       expect(page.text).toContain('Show earlier messages');
       // 200 links of each message, the rest is text.
-      expect(page.html.split('href="http://a.io"').length - 1).toBeLessThanOrEqual(30 * 200);
+      const [links, texts] = [page.html.split('href="mailto:a@b.cd"').length - 1, page.html.split('No. ').length - 1];
+      expect([texts > 20, links]).toEqual([true, texts * 200]);
     }
     const seen: number[] = [];
     let print = await me.guest.get(`${path()}?print=1`);
@@ -85,13 +93,21 @@ describe.each(databases)('one guest on $name', (database) => {
     const fields = replyForm(page);
     const answers = await Promise.all(
       Array.from({ length: 40 }, (_, n) =>
-        me.guest.post(`${path()}/replies`, { ...fields, formKey: `key-of-form-${n}`, body: `reply ${n}` }, { follow: false }),
+        me.guest.post(
+          `${path()}/replies`,
+          { ...fields, formKey: `key-of-form-${n}`, body: `reply ${n}` },
+          { follow: false },
+        ),
       ),
     );
     const statuses = answers.map(({ status }) => status);
     expect([303, 429].map((wanted) => statuses.filter((status) => status === wanted).length)).toEqual([30, 10]);
     expect(await count(test, 'replies')).toBe(30);
-    const last = await me.guest.post(`${path()}/replies`, { ...fields, formKey: 'key-of-form-99', body: 'My words & more' });
+    const last = await me.guest.post(`${path()}/replies`, {
+      ...fields,
+      formKey: 'key-of-form-99',
+      body: 'My words & more',
+    });
     expect([last.status, Number(last.headers.get('retry-after'))]).toEqual([429, 3600]);
     expect(last.text).toContain('Your reply was not sent yet');
     expect(last.text).toContain('Please wait a little');
@@ -103,10 +119,13 @@ describe.each(databases)('one guest on $name', (database) => {
     // Somebody else writes on.
     const other = await visit(test, { email: 'other@example.com' });
     expect((await other.guest.submit(other.page, '/replies', { body: 'Hello' })).status).toBe(200);
-    test.clock.advance({ minutes: 29 });
-    test.clock.advance({ minutes: 0 });
-    const later = await me.guest.post(`${path()}/replies`, { ...fields, formKey: 'key-of-form-99', body: 'x' }, { follow: false });
-    expect(later.status).toBe(429);
+    // Idle sessions end after half an hour: the page is looked at in between.
+    for (let i = 0; i < 3; i++) {
+      test.clock.advance({ minutes: 20 });
+      await me.guest.get(path());
+    }
+    const later = { ...fields, formKey: 'key-of-form-99', body: 'x' };
+    expect((await me.guest.post(`${path()}/replies`, later, { follow: false })).status).toBe(303);
   });
 
   it('brings sixty files in an hour: what comes after that is read past, and the text is kept', async () => {
@@ -193,7 +212,11 @@ describe.each(databases)('one guest on $name', (database) => {
     const { formToken = '' } = replyForm(me.page);
     const answers = await Promise.all(
       Array.from({ length: 12 }, () =>
-        me.guest.post(`${path()}/files`, { formToken }, { files: [{ name: 'a.txt', content: Buffer.alloc(MIB, 'a') }] }),
+        me.guest.post(
+          `${path()}/files`,
+          { formToken },
+          { files: [{ name: 'a.txt', content: Buffer.alloc(MIB, 'a') }] },
+        ),
       ),
     );
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
@@ -218,13 +241,21 @@ describe.each(databases)('one guest on $name', (database) => {
   });
 
   it('has a picture that cannot be read tried once, whoever looks at it, also after a restart', async () => {
-    const whole = await sharp({ create: { width: 900, height: 600, channels: 3, background: '#c04020' } }).jpeg().toBuffer();
+    const whole = await sharp({ create: { width: 900, height: 600, channels: 3, background: '#c04020' } })
+      .jpeg()
+      .toBuffer();
     const broken = whole.subarray(0, whole.length - 700);
-    const sent = await me.guest.submit(me.page, '/replies', { body: 'x' }, { files: [{ name: 'a.jpg', content: broken }] });
+    const sent = await me.guest.submit(
+      me.page,
+      '/replies',
+      { body: 'x' },
+      { files: [{ name: 'a.jpg', content: broken }] },
+    );
     expect(sent.status).toBe(200);
     const [row] = await rows(test, 'attachments');
     const cookie = () => [...me.guest.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const get = () => send(test.url, { path: `${path()}/attachments/${String(row!.id)}/preview`, headers: { cookie: cookie() } });
+    const get = () =>
+      send(test.url, { path: `${path()}/attachments/${String(row!.id)}/preview`, headers: { cookie: cookie() } });
     const tries = () => test.logs.filter((line) => line.includes('a picture could not be read')).length;
     const looks = await Promise.all(Array.from({ length: 10 }, get));
     expect(new Set(looks.map(({ status }) => status))).toEqual(new Set([404]));
@@ -232,8 +263,6 @@ describe.each(databases)('one guest on $name', (database) => {
     await test.restart();
     expect((await get()).status).toBe(404);
     expect(tries()).toBe(1);
-    const { id, file } = row!;
-    expect([typeof id, typeof file]).toEqual(['string', 'string']);
   });
 });
 
@@ -287,11 +316,13 @@ describe.each(databases)('a code that did not leave on $name', (database) => {
 describe('the gateway', () => {
   it('hangs up on a body that does not come to its end, and leaves one with files its time', async () => {
     const test = await createGateway({ longestBodyMs: 150 });
+    const sockets: Socket[] = [];
     try {
       const slow = (head: string) =>
         new Promise<string>((resolve) => {
           const { hostname, port } = new URL(test.url);
           const socket = connect({ host: hostname, port: Number(port) }, () => socket.write(head));
+          sockets.push(socket);
           let answered = '';
           socket.on('data', (part) => (answered += part.toString('latin1')));
           socket.on('error', () => socket.destroy());
@@ -306,8 +337,8 @@ describe('the gateway', () => {
       expect(await slow(`${post('/events/default', 'application/json')}{`)).toBe('HTTP/1.1 408');
       expect(await Promise.race([files, Promise.resolve('waits')])).toBe('waits');
       expect(test.gateway.app.getHttpServer()).toMatchObject({ maxConnections: 3000, headersTimeout: 30_000 });
-      await send(test.url, { path: '/health/live' });
     } finally {
+      for (const socket of sockets) socket.destroy();
       await test.close();
     }
   });

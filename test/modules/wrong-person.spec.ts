@@ -108,7 +108,9 @@ describe.each(databases)('a person who got a mail by mistake, or too many, on $n
     const ticketPage = await guest.submit(page, '/verify', { code });
     // With forms that were there before, and all at once.
     const tries = await Promise.all(
-      Array.from({ length: 20 }, (_, n) => stranger.submit(n % 2 ? landing : asked, '/not-mine', {}, { follow: false })),
+      Array.from({ length: 20 }, (_, n) =>
+        stranger.submit(n % 2 ? landing : asked, '/not-mine', {}, { follow: false }),
+      ),
     );
     expect(new Set(tries.map(({ status }) => status))).toEqual(new Set([409]));
     expect((await guest.get(new URL(ticketPage.url).pathname)).status).toBe(200);
