@@ -23,7 +23,10 @@ import { type Publication, type TemplateRevision, WordsDraft } from '../template
 import { placeOf, type WordsKey, wordsHash } from '../templates/words-texts.js';
 import { SOURCE_LOCALE } from '../translations/checks.js';
 import { checkText, refusalsIn } from '../translations/check-text.js';
+import { Person } from './people.entity.js';
 import { problemsIn, type TextProblem } from './problems.js';
+import { EVERY_BRAND, mayDo } from './roles.js';
+import { stillIn } from './studio-session.js';
 
 const LOOK_FOR_DUE_MS = 5000;
 const MOST_REMEMBERED = 2000;
@@ -131,18 +134,22 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
   }
 
   private async begin(tx: Transaction, { key, locale }: Place, words: Written): Promise<number | null> {
-    const none = { note: '', publishAt: null, publisher: null, publisherName: null };
+    const none = { note: '', publishAt: null, publisher: null, publisherName: null, alarm: null, alarmAt: null };
     const row = {
       ...{ id: newId('wdr', words.at), key, locale, version: 1, state: 'draft' as const },
       ...words,
+      authors: [words.by],
       ...none,
     };
     if ((await insertNew(tx, WordsDraft, [row])).size > 0) return 1;
-    return this.change(tx, { key, locale }, words, `state = 'gone'`, []);
+    return this.change(tx, { key, locale }, words, [words.by], `state = 'gone'`, []);
   }
 
-  private goOn(tx: Transaction, place: Place, version: number, words: Written): Promise<number | null> {
-    return this.change(tx, place, words, `state <> 'gone' AND version = ?`, [version]);
+  private async goOn(tx: Transaction, place: Place, version: number, words: Written): Promise<number | null> {
+    // Those of this version: if somebody writes in between, it is another one, and nothing is changed.
+    const before = (await draftIn(tx, place))?.authors ?? [];
+    const authors = [...new Set([...before, words.by])];
+    return this.change(tx, place, words, authors, `state <> 'gone' AND version = ?`, [version]);
   }
 
   /** Whoever changes words takes back what was said of the former ones: that they wait for a look, or for their time. */
@@ -150,15 +157,17 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     tx: Transaction,
     { key, locale }: Place,
     { text, base, shippedHash, englishHash, by, byName, at }: Written,
+    authors: string[],
     where: string,
     values: unknown[],
   ): Promise<number | null> {
     const [changed] = await run<{ version: number }>(
       tx,
       `UPDATE template_drafts SET text = ?, base = ?, shipped_hash = ?, english_hash = ?, by = ?, by_name = ?, at = ?,
-       version = version + 1, state = 'draft', note = '', publish_at = NULL, publisher = NULL, publisher_name = NULL
+       authors = ?, version = version + 1, state = 'draft', note = '',
+       publish_at = NULL, publisher = NULL, publisher_name = NULL, alarm = NULL, alarm_at = NULL
        WHERE key = ? AND locale = ? AND ${where} RETURNING version`,
-      [text, base, shippedHash, englishHash, by, byName, at, key, locale, ...values],
+      [text, base, shippedHash, englishHash, by, byName, at, JSON.stringify(authors), key, locale, ...values],
     );
     return changed?.version ?? null;
   }
@@ -255,7 +264,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.database.write(async (tx) => {
       const changed = await run(
         tx,
-        `UPDATE template_drafts SET ${set}, version = version + 1 WHERE key = ? AND locale = ? AND ${where} RETURNING id`,
+        `UPDATE template_drafts SET ${set}, alarm = NULL, alarm_at = NULL, version = version + 1 WHERE key = ? AND locale = ? AND ${where} RETURNING id`,
         [...given, place.key, place.locale, ...values],
       );
       if (changed.length === 0) throw new PosternError('not-found', 'There is no such draft any more: look again.');
@@ -276,7 +285,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     const draft = await this.mustHave(place);
     if (given.version !== undefined && given.version !== draft.version)
       throw await this.conflict(place, draft.base, draft);
-    if (this.config.studio.secondPerson && draft.by === by.id)
+    if (this.config.studio.secondPerson && draft.authors.includes(by.id))
       throw new PosternError('second-person', 'You wrote these words: another person has to publish them.');
     const at = given.at ?? null;
     const isLater = at !== null && at > this.clock.now();
@@ -302,7 +311,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
       const taken = await run(
         tx,
         `UPDATE template_drafts SET state = ?, note = ?, publish_at = ?, publisher = ?, publisher_name = ?,
-         version = version + 1 WHERE key = ? AND locale = ? AND version = ? AND state <> 'gone' RETURNING id`,
+         alarm = NULL, alarm_at = NULL, version = version + 1 WHERE key = ? AND locale = ? AND version = ? AND state <> 'gone' RETURNING id`,
         [state, why, publishAt, by.id, by.name, key, locale, version],
       );
       if (taken.length === 0) return null;
@@ -322,16 +331,47 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     );
     for (const draft of due) {
       const by = { id: draft.publisher ?? draft.by, name: draft.publisherName ?? draft.byName };
+      // Who was blocked, removed, or publishes no more, publishes nothing by what they left behind.
+      if (!(await this.mayPublish(by.id))) {
+        await this.stop(by, draft, `were not published: ${by.name}, who scheduled them, may not publish any more`);
+        continue;
+      }
       try {
         await this.putIntoForce(by, draft, draft.note, null);
       } catch (error) {
         if (!(error instanceof PosternError) || error.code !== 'words-refused') throw error;
         // What it was checked against has changed since. It waits for a person, and is not tried every few seconds.
-        this.logger.error('scheduled words cannot be published any more', { words: placeOf(draft.key, draft.locale) });
-        await this.withdraw(by, draft);
+        await this.stop(by, draft, 'were not published: when their time came they did not pass the checks');
       }
     }
     if (due.length) await this.published.refresh();
+  }
+
+  private async mayPublish(id: string): Promise<boolean> {
+    const person = isId('usr', id)
+      ? await this.database.read((manager) => manager.findOneBy(Person, { id, ...stillIn }))
+      : null;
+    return person !== null && mayDo(person.roles, 'publisher', EVERY_BRAND);
+  }
+
+  /** Makes a draft again of what cannot come into force, with an alarm on the board until somebody does something about it. */
+  private async stop(by: Author, draft: WordsDraft, message: string): Promise<void> {
+    const { key, locale, version } = draft;
+    const now = this.clock.now();
+    const isStopped = await this.database.write(async (tx) => {
+      const stopped = await run(
+        tx,
+        `UPDATE template_drafts SET state = 'draft', publish_at = NULL, publisher = NULL, publisher_name = NULL,
+         alarm = ?, alarm_at = ?, version = version + 1
+         WHERE key = ? AND locale = ? AND state = 'scheduled' AND version = ? RETURNING id`,
+        [message, now, key, locale, version],
+      );
+      if (stopped.length === 0) return false;
+      const subject = placeOf(key, locale);
+      await audit(tx, { actor: 'postern', action: 'words.withdrawn', subject, detail: `${by.id}: ${message}` }, now);
+      return true;
+    });
+    if (isStopped) this.logger.error('scheduled words were not published', { words: placeOf(key, locale), message });
   }
 
   /** Makes earlier words count again: a revision's id, or `shipped`. Doing it twice does it once. */

@@ -12,6 +12,7 @@ import { WaitingEvents1795680000000 } from './1795680000000-waiting-events.js';
 import { PausedSources1795700000000 } from './1795700000000-paused-sources.js';
 import { WordsInTheStudio1795710000000 } from './1795710000000-words-in-the-studio.js';
 import { PeopleOfTheStudio1795720000000 } from './1795720000000-people-of-the-studio.js';
+import { AuthorsOfDrafts1795760000000 } from './1795760000000-authors-of-drafts.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -29,4 +30,5 @@ export const migrations = [
   PausedSources1795700000000,
   WordsInTheStudio1795710000000,
   PeopleOfTheStudio1795720000000,
+  AuthorsOfDrafts1795760000000,
 ];
