@@ -6,8 +6,8 @@ import type { MessageFormat } from '../events.js';
 const LEADS_OUT = /^\s*(?:https?:\/\/|mailto:)/i;
 /** Of one message, more than anybody follows; the rest stays text. Each costs a page twenty times what it took to write. */
 const MOST_LINKS = 200;
-const link = (shown: sanitize.Attributes): sanitize.Transformer => {
-  let left = MOST_LINKS;
+const link = (shown: sanitize.Attributes, most: number): sanitize.Transformer => {
+  let left = most;
   return (_tag, { href = '' }) =>
     LEADS_OUT.test(href) && left-- > 0
       ? { tagName: 'a', attribs: { href, ...shown } }
@@ -27,6 +27,8 @@ const ALLOWED: sanitize.IOptions = {
   transformTags: {
     // Headings of a message must not compete with those of the page.
     ...Object.fromEntries(['h1', 'h2', 'h3', 'h4', 'h5', 'h6'].map((tag) => [tag, 'h4'])),
+    // Stored are all of them: how many a page shows is its own business.
+    a: link({}, Infinity),
   },
   nestingLimit: 50,
 };
@@ -39,7 +41,7 @@ const plain = withFewLinks(
 
 /** What may be stored of a message in HTML: no script, style, form, picture, frame or foreign attribute. */
 export function sanitiseHtml(html: string): string {
-  return sanitize(html, { ...ALLOWED, transformTags: { ...ALLOWED.transformTags, a: link({}) } });
+  return sanitize(html, ALLOWED);
 }
 
 /** A message as HTML for the ticket page: safe whatever was stored, with links that tell nothing of where they stand. */
@@ -50,7 +52,7 @@ export function bodyAsHtml(body: string, format: MessageFormat): string {
     allowedAttributes: { ...ALLOWED.allowedAttributes, a: ['href', 'rel', 'target'] },
     transformTags: {
       ...ALLOWED.transformTags,
-      a: link({ rel: 'noopener noreferrer nofollow ugc', target: '_blank' }),
+      a: link({ rel: 'noopener noreferrer nofollow ugc', target: '_blank' }, MOST_LINKS),
     },
   });
 }
