@@ -330,7 +330,7 @@ export const settings = {
   STUDIO_SECOND_PERSON: {
     schema: oneOf('on', 'off'),
     default: 'off',
-    sentence: 'on: words are published by another person than the one who wrote them',
+    sentence: 'on: words are published by another person than those who wrote at them',
   },
   STUDIO_OIDC_ISSUER: {
     schema: text.min(1),

@@ -28,6 +28,10 @@ const BODY_LIMIT = 256 * 1024;
 
 /** From the first byte to the last: 25 MB of files come through at 350 kbit/s, and nobody holds a connection for ever. */
 const LONGEST_REQUEST_MS = 600_000;
+/** For a head, and for a body that is read whole before anybody looks at it: the largest comes through at 70 kbit/s. */
+const LONGEST_SHORT_MS = 30_000;
+/** The 2000 streams of open pages, and a third more for all else. A body that is read whole takes up to 256 KB meanwhile. */
+const MOST_CONNECTIONS = 3000;
 /** Signs of a path: a link has about 120. */
 const LONGEST_PATH = 600;
 
@@ -42,6 +46,8 @@ export interface GatewayParts {
   logger?: Logger;
   /** 0: only `queue.drain()` looks for due work. */
   sweepEveryMs?: number;
+  /** How long a body that is read whole may take, ms. */
+  longestBodyMs?: number;
 }
 
 export interface Gateway extends Platform {
@@ -71,7 +77,7 @@ export async function openApplication(config: Config, parts: GatewayParts = {}):
   const http = new HttpClient({ allowPrivateHosts: config.allowPrivateHosts });
   const metrics = new Metrics();
   const platform: Platform = { config, clock, logger, database, http, metrics, sweepEveryMs: parts.sweepEveryMs };
-  const app = await createApplication(platform);
+  const app = await createApplication(platform, parts.longestBodyMs ?? LONGEST_SHORT_MS);
   const silent = silentConnections(app.getHttpServer());
   const queue = app.get(Queue);
   return {
@@ -102,7 +108,7 @@ export async function openApplication(config: Config, parts: GatewayParts = {}):
 
 function makeFolder(dataDir: string): void {
   try {
-    mkdirSync(dataDir, { recursive: true });
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   } catch (error) {
     throw new StartError(`DATA_DIR must be a folder that can be written (${(error as Error).message})`, {
       cause: error,
@@ -137,7 +143,7 @@ async function followDatabase(clock: Clock, database: Database, logger: Logger):
   return () => clearInterval(timer);
 }
 
-async function createApplication(platform: Platform): Promise<NestFastifyApplication> {
+async function createApplication(platform: Platform, longestBodyMs: number): Promise<NestFastifyApplication> {
   const { config, logger, metrics } = platform;
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
@@ -165,8 +171,11 @@ async function createApplication(platform: Platform): Promise<NestFastifyApplica
   await app.register(multipart, { throwFileSizeLimit: false });
   await app.register(cookie);
   const headers = await securityHeaders(config);
-  server.addHook('onRequest', (_request, reply, done) => {
+  server.server.maxConnections = MOST_CONNECTIONS;
+  server.server.headersTimeout = LONGEST_SHORT_MS;
+  server.addHook('onRequest', (request, reply, done) => {
     void reply.headers(headers);
+    limitBodyTime(request.raw, longestBodyMs);
     // The last answer on this connection, or a busy client would keep us from stopping.
     if (!server.server.listening) void reply.header('connection', 'close');
     done();
@@ -181,6 +190,17 @@ async function createApplication(platform: Platform): Promise<NestFastifyApplica
   });
   await app.init();
   return app;
+}
+
+/** Hangs up on a body that is read whole and does not come to its end. Those with files are streamed, and take their time. */
+function limitBodyTime(request: IncomingMessage, longestMs: number): void {
+  const { 'content-length': length = '0', 'transfer-encoding': encoding, 'content-type': type = '' } = request.headers;
+  if ((length === '0' && encoding === undefined) || type.startsWith('multipart/')) return;
+  const timer = setTimeout(() => {
+    request.socket.write('HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n\r\n');
+    request.destroy();
+  }, longestMs).unref();
+  for (const event of ['end', 'close']) request.once(event, () => clearTimeout(timer));
 }
 
 /**

@@ -16,6 +16,8 @@ type LimitName =
   | 'guess'
   | 'renew'
   | 'resume'
+  | 'reply'
+  | 'file'
   | 'check'
   | 'test-mail'
   | 'studio-try'
@@ -86,6 +88,22 @@ export function testMailLimit(ring: KeyRing, personId: string): LimitRule {
 /** Each "no more mails" tells the source, and comes after a "mails again": nobody changes their mind more often. */
 export function resumeLimit(ring: KeyRing, participantId: string): LimitRule {
   return rule(ring, 'resume', participantId, [{ max: 10, seconds: DAY }]);
+}
+
+/** Replies of one person on one ticket: more than anybody writes who waits for an answer. */
+export function replyLimit(ring: KeyRing, participantId: string): LimitRule {
+  return rule(ring, 'reply', participantId, [
+    { max: 30, seconds: HOUR },
+    { max: 100, seconds: DAY },
+  ]);
+}
+
+/** Files of one person on one ticket, also those that are refused or taken away again: each is stored, checked and scanned. */
+export function fileLimit(ring: KeyRing, participantId: string): LimitRule {
+  return rule(ring, 'file', participantId, [
+    { max: 60, seconds: HOUR },
+    { max: 200, seconds: DAY },
+  ]);
 }
 
 /** Tries to come into the studio from one network: by a passkey, an invitation or the provider; people of one office share it. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { IsNull } from 'typeorm';
+import { IsNull, type EntityManager } from 'typeorm';
 import type { IssuedCode } from '../access/code.js';
 import { Links } from '../access/link.js';
 import { Config } from '../config.js';
@@ -15,6 +15,7 @@ import { chosenLanguages } from '../tickets/language-choices.js';
 import type { Participant, Ticket } from '../tickets/ticket.entity.js';
 import { newCheckReference } from './check.js';
 import { Delivery, type DeliveryInputs, type Update } from './delivery.entity.js';
+import { isEnd } from './states.js';
 
 /** One mail to be sent: to whom, about which ticket, in which words. */
 export interface MailPlan {
@@ -47,6 +48,8 @@ export interface PlannedMail {
   lane: Delivery['lane'];
   id: Id<'dlv'>;
 }
+
+export type CodeProgress = 'waiting' | 'sent' | 'given-up';
 
 /** The door to delivery: plan in a transaction, wake after its commit; the worker does the rest. */
 @Injectable()
@@ -109,6 +112,17 @@ export class Deliveries {
   async tellingOf(tx: Transaction, eventId: Id<'evt'>, ticketId: Id<'tkt'>): Promise<Delivery[]> {
     const mails = await tx.find(Delivery, { where: { ticketId, endedAt: IsNull() }, order: { id: 'ASC' } });
     return mails.filter(({ inputs }) => inputs.updates.some((update) => update.eventId === eventId));
+  }
+
+  /** How far the mail with a code came: on its way, taken by the transport, or given up. */
+  async progressOfCode(
+    manager: EntityManager,
+    { challengeId }: IssuedCode,
+    ticketId: Id<'tkt'>,
+  ): Promise<CodeProgress> {
+    const mail = await manager.findOneBy(Delivery, { ticketId, challengeId });
+    if (mail !== null && !isEnd(mail.state)) return 'waiting';
+    return mail?.state === 'sent' ? 'sent' : 'given-up';
   }
 
   /** Says that these are due. Call it after the commit: before it there is nothing to find. */

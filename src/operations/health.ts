@@ -20,8 +20,13 @@ export interface Readiness {
   failingWords?: string[];
 }
 
+/** Anybody may ask, and each answer costs a scanner's connection and two counts. */
+const KEPT_MS = 2000;
+
 @Injectable()
 export class Health {
+  private kept: { answer: Promise<Readiness>; at: number } | null = null;
+
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
@@ -30,7 +35,14 @@ export class Health {
     private readonly logger: Logger,
   ) {}
 
-  async readiness(): Promise<Readiness> {
+  /** As of now, or of two seconds ago; who asks at once is told the same. */
+  readiness(): Promise<Readiness> {
+    const at = this.clock.now();
+    if (this.kept === null || Math.abs(at - this.kept.at) >= KEPT_MS) this.kept = { answer: this.look(), at };
+    return this.kept.answer;
+  }
+
+  private async look(): Promise<Readiness> {
     const isReady = await this.scanner.isReady();
     const scanner = isReady === null ? {} : { scanner: isReady ? ('ok' as const) : ('unavailable' as const) };
     const failing = this.published.alarms.map(({ key, locale }) => placeOf(key, locale));

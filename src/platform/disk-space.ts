@@ -7,6 +7,11 @@ const LEAST_FREE_BYTES = 64 * 1024 * 1024;
 const LEAST_FREE_SHARE = 0.1;
 const KEPT_MS = 5000;
 
+/** True if a file could not be written because there is no room, or none may be written. */
+export function isDiskFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT', 'EROFS'].includes(String((error as NodeJS.ErrnoException | null)?.code));
+}
+
 /** Whether the disk of DATA_DIR has room left. */
 @Injectable()
 export class DiskSpace {

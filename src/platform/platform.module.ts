@@ -2,6 +2,7 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { Config } from '../config.js';
 import { Clock } from './clock.js';
 import { Database } from './database/database.js';
+import { DiskSpace } from './disk-space.js';
 import { HttpClient } from './http-client.js';
 import { Logger } from './logger.js';
 import { Metrics } from './metrics.js';
@@ -35,8 +36,8 @@ export class PlatformModule {
     return {
       module: PlatformModule,
       imports: [QueueModule.with({ config, logger, sweepEveryMs })],
-      providers,
-      exports: [...providers.map(({ provide }) => provide), QueueModule],
+      providers: [...providers, DiskSpace],
+      exports: [DiskSpace, ...providers.map(({ provide }) => provide), QueueModule],
     };
   }
 }

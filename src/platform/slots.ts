@@ -24,3 +24,25 @@ export class Slots {
     }
   }
 }
+
+/** The same for each key by itself: one who asks for much takes the places of nobody else. */
+export class SlotsByKey {
+  private readonly kept = new Map<string, { slots: Slots; users: number }>();
+
+  constructor(
+    private readonly atOnce: number,
+    private readonly mostWaiting: number,
+  ) {}
+
+  /** Null, and nothing was done, if the line of this key is full. */
+  async run<T>(key: string, work: () => Promise<T>): Promise<T | null> {
+    const one = this.kept.get(key) ?? { slots: new Slots(this.atOnce, this.mostWaiting), users: 0 };
+    this.kept.set(key, one);
+    one.users++;
+    try {
+      return await one.slots.run(work);
+    } finally {
+      if (--one.users === 0) this.kept.delete(key);
+    }
+  }
+}

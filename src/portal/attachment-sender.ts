@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import type { Readable } from 'node:stream';
 import { HttpClient, HttpStreamError, type HttpStreamOutcome } from '../platform/http-client.js';
 import type { SourceApiSettings } from '../sources.js';
+import { Slots, SlotsByKey } from '../platform/slots.js';
 import { attachmentDisposition, cleanName } from '../tickets/file-rules.js';
 import { FileStore } from '../tickets/file-store.js';
 import { Previews } from '../tickets/previews.js';
@@ -12,15 +13,24 @@ import type { Attachment } from '../tickets/ticket.entity.js';
 /** Largest file that is fetched from a source for a guest. */
 const MOST_FETCHED_BYTES = 50 * 1024 * 1024;
 const FETCH_TIMEOUT_MS = 60_000;
+/** Fetched files of one process at once, each up to 50 MB on its disk while it is scanned, and those that wait. */
+const MOST_FETCHES = 8;
+const MOST_WAITING = 24;
+/** Of one session: a browser asks for a few at once. */
+const MOST_OF_ONE = 2;
+const MOST_WAITING_OF_ONE = 6;
 
-/** What became of it: `unsafe` and `unchecked` are the scanner's word on a file of the source. */
-export type Sending = 'sent' | 'gone' | 'unsafe' | 'unchecked';
+/** What became of it: `unsafe` and `unchecked` are the scanner's word on a file of the source, `busy`: too many are fetched. */
+export type Sending = 'sent' | 'gone' | 'unsafe' | 'unchecked' | 'busy';
 
 const SANDBOX = "sandbox; default-src 'none'";
 
 /** Sends files so that no browser opens them on our origin: as a download, with no guess at the type, in a sandbox. */
 @Injectable()
 export class AttachmentSender {
+  private readonly fetches = new Slots(MOST_FETCHES, MOST_WAITING);
+  private readonly ofOne = new SlotsByKey(MOST_OF_ONE, MOST_WAITING_OF_ONE);
+
   constructor(
     private readonly files: FileStore,
     private readonly previews: Previews,
@@ -30,12 +40,24 @@ export class AttachmentSender {
 
   /**
    * Nothing was answered unless it was `sent`; `gone`: there is no such file, or the source does not give it.
+   * @param asker the session that wants it
    * @param api of the source, for a file that it alone gives out
    */
   async send(
     reply: FastifyReply,
     attachment: Attachment | null,
-    api: SourceApiSettings | null = null,
+    { asker, api }: { asker: string; api: SourceApiSettings | null } = { asker: '', api: null },
+  ): Promise<Sending> {
+    const send = () => this.sendNow(reply, attachment, api);
+    if (!attachment || attachment.file !== null) return send();
+    return (await this.ofOne.run(asker, () => this.fetches.run(send))) ?? 'busy';
+  }
+
+  /** Its promise is settled once the last of the file is on its way, or the reader gone. */
+  private async sendNow(
+    reply: FastifyReply,
+    attachment: Attachment | null,
+    api: SourceApiSettings | null,
   ): Promise<Sending> {
     const stream = attachment && (await this.open(attachment, api));
     if (!stream) return 'gone';
@@ -50,9 +72,9 @@ export class AttachmentSender {
     return 'sent';
   }
 
-  /** A picture made anew, small. False if there is none. */
-  async sendPreview(reply: FastifyReply, attachment: Attachment | null): Promise<boolean> {
-    const preview = attachment && (await this.previews.open(attachment));
+  /** A picture made anew, small. False if there is none. `asker`: the session that looks at it. */
+  async sendPreview(reply: FastifyReply, attachment: Attachment | null, asker: string): Promise<boolean> {
+    const preview = attachment && (await this.previews.open(attachment, asker));
     if (!preview) return false;
     await reply
       .status(200)

@@ -1,10 +1,10 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { Codes } from '../access/code.js';
+import { Codes, type IssuedCode } from '../access/code.js';
 import { Handoffs } from '../access/handoff.js';
 import { renewalLimits, takeLimits, type Taken } from '../access/limits.js';
 import { Config } from '../config.js';
-import { Deliveries } from '../delivery/delivery.js';
+import { Deliveries, type CodeProgress } from '../delivery/delivery.js';
 import { Suppressions } from '../delivery/suppression.js';
 import { accountPage } from '../notifications/planner.js';
 import { Outbound } from '../outbound/outbound.js';
@@ -12,7 +12,7 @@ import { maskAddress } from '../platform/address.js';
 import { Clock } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { Metrics } from '../platform/metrics.js';
-import { takeBackDenial } from '../tickets/ways-out.js';
+import { confirm } from '../tickets/ways-out.js';
 import { canonicalIp } from '../platform/client-network.js';
 import { Doors, newsOf, seeOther, type Door } from './doors.js';
 import { PageErrorFilter } from './page-error.filter.js';
@@ -20,6 +20,8 @@ import { PageWriter } from './page-writer.js';
 import { Visitors } from './visitor.js';
 
 const RESEND_AFTER_MS = 60_000;
+/** Within that a code mail is with its transport, or something is wrong. */
+const SLOW_AFTER_MS = 60_000;
 
 interface CodeForm {
   formToken?: string;
@@ -108,7 +110,8 @@ export class LinkController {
     // Pressed twice: the code on its way still works, and the page says that no second one was sent.
     if (latest?.alive && latest.createdAt + RESEND_AFTER_MS > this.clock.now())
       return seeOther(reply, `/t/${token}/code?again=1`);
-    const href = latest?.alive ? `/t/${token}/code` : null;
+    const works = latest?.alive === true && (await this.progress(door, latest)) !== 'given-up';
+    const href = works ? `/t/${token}/code` : null;
     await this.wait(door, request, reply, result, 'code', href);
   }
 
@@ -123,7 +126,14 @@ export class LinkController {
     if (!door) return;
     // Suppressed since the button was pressed: that code did not leave, and the page must not say that it did.
     if (await this.isSuppressed(door)) return this.unreachable(door, request, reply);
-    await this.showCode(token, door, request, reply, 200, { notice: again === undefined ? 'sent' : 'already-sent' });
+    const latest = await this.codes.latest(door.holder);
+    const progress = latest?.alive ? await this.progress(door, latest) : 'sent';
+    // Refused by the mail server, or given up by us.
+    if (progress === 'given-up') return this.unreachable(door, request, reply);
+    await this.showCode(token, door, request, reply, 200, {
+      notice: again === undefined ? 'sent' : 'already-sent',
+      isSlow: latest !== null && progress === 'waiting' && latest.createdAt + SLOW_AFTER_MS <= this.clock.now(),
+    });
   }
 
   @Post('verify')
@@ -144,7 +154,7 @@ export class LinkController {
       String(form.code ?? ''),
       async (tx) => {
         // Whoever reads the mailbox is in again, whatever somebody said who only had the link.
-        await takeBackDenial(tx, holder, this.clock.now());
+        await confirm(tx, holder, this.clock.now());
         return {
           news: await this.outbound.enqueue(tx, {
             source: source.name,
@@ -233,7 +243,7 @@ export class LinkController {
     request: FastifyRequest,
     reply: FastifyReply,
     status: number,
-    told: { notice?: 'sent' | 'already-sent'; error?: 'wrong' | 'malformed'; triesLeft?: number },
+    told: { notice?: 'sent' | 'already-sent'; isSlow?: boolean; error?: 'wrong' | 'malformed'; triesLeft?: number },
   ): Promise<void> {
     const latest = await this.codes.latest(door.holder);
     if (latest === null) return seeOther(reply, `/t/${token}`);
@@ -275,6 +285,10 @@ export class LinkController {
     const isTheirs = wanted === 'code' && (full === 'code' || full === 'mail');
     const kind = full === 'renew' ? 'renew-wait' : isTheirs ? 'wait' : 'send-wait';
     return this.writer.notice(request, reply, 429, { kind, seconds, href }, door);
+  }
+
+  private progress({ ticket }: Door, code: IssuedCode): Promise<CodeProgress> {
+    return this.database.read((manager) => this.deliveries.progressOfCode(manager, code, ticket.id));
   }
 
   private isSuppressed({ participant }: Door): Promise<boolean> {

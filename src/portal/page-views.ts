@@ -51,6 +51,8 @@ export interface CodeView {
   triesLeft?: number;
   /** What the last request for a code did; without it the page says nothing about sending. */
   notice?: 'sent' | 'already-sent';
+  /** The mail with the code still waits for its turn, longer than it should. */
+  isSlow?: boolean;
 }
 
 export interface AttachmentView {
@@ -163,9 +165,9 @@ export type NoticeView =
   | { kind: 'guess-wait' | 'check-wait'; seconds: number }
   | { kind: 'confirmed' | 'resume-wait'; href: string; seconds?: number }
   | { kind: 'ticket-closed'; href: string; keptText?: string }
+  | { kind: 'unavailable'; href: string | null; keptText?: string }
   | {
-      kind:
-        'cookies-off' | 'form-refused' | 'too-large' | 'file-gone' | 'file-unsafe' | 'file-unchecked' | 'unavailable';
+      kind: 'cookies-off' | 'form-refused' | 'too-large' | 'file-gone' | 'file-unsafe' | 'file-unchecked';
       href?: string | null;
     }
   | { kind: 'error'; errorId: string; href?: string | null };

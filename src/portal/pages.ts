@@ -227,6 +227,7 @@ const PREPARE: { [K in PageName]: (view: PageViews[K], say: Say, locale: string,
     error: view.error ?? null,
     triesLeft: view.triesLeft ?? null,
     notice: view.notice ?? null,
+    isSlow: view.isSlow ?? false,
     resendInSeconds: Math.max(0, Math.ceil(view.resendInSeconds)),
   }),
   notice: (view) => ({

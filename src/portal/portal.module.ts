@@ -19,6 +19,7 @@ import { Rooms } from './rooms.js';
 import { TicketStreams } from './ticket-streams.js';
 import { TicketFilesController } from './ticket-files.controller.js';
 import { TicketController } from './ticket.controller.js';
+import { Uploads } from './uploads.js';
 import { Visitors } from './visitor.js';
 import { WaysOutController } from './ways-out.controller.js';
 
@@ -35,7 +36,7 @@ import { WaysOutController } from './ways-out.controller.js';
     PublicController,
     HandoffController,
   ],
-  providers: [Doors, Rooms, Visitors, PageWriter, PageErrorFilter, ReplyForms, AttachmentSender, TicketStreams],
+  providers: [Doors, Rooms, Visitors, PageWriter, PageErrorFilter, ReplyForms, Uploads, AttachmentSender, TicketStreams],
   exports: [PageWriter],
 })
 export class PortalModule {}

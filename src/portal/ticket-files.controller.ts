@@ -10,6 +10,7 @@ import { PageWriter } from './page-writer.js';
 import { ReplyForms } from './reply-form.js';
 import { Rooms } from './rooms.js';
 import type { Values } from './sentences.js';
+import { BUSY_SECONDS, refusal, Uploads } from './uploads.js';
 import { faultText } from './ticket-view.js';
 import { Visitors } from './visitor.js';
 
@@ -22,6 +23,7 @@ export class TicketFilesController {
     private readonly rooms: Rooms,
     private readonly drafts: Drafts,
     private readonly forms: ReplyForms,
+    private readonly uploads: Uploads,
     private readonly sender: AttachmentSender,
     private readonly visitors: Visitors,
     private readonly writer: PageWriter,
@@ -40,8 +42,16 @@ export class TicketFilesController {
         .send();
     }
     const held = (await this.drafts.find(room.session))?.files ?? [];
-    const checkToken = (token: unknown) => this.visitors.checkFormToken(request, room.session, token);
-    const { files, faults } = await this.forms.readFiles(request, checkToken, held);
+    const read = await this.uploads.take(request, room.session, (gate) => this.forms.readFiles(request, gate, held));
+    if (read === null) {
+      await this.forms.readText(request);
+      return void reply
+        .status(429)
+        .header('retry-after', String(BUSY_SECONDS))
+        .header('cache-control', 'no-store')
+        .send();
+    }
+    const { files, faults } = read;
     const kept: ReceivedFile[] = [];
     for (const one of files) {
       const added = await this.drafts.add(room.session, one);
@@ -51,7 +61,7 @@ export class TicketFilesController {
     const locale = this.writer.locale(request, reply, room);
     const say = (key: string, values?: Values) => this.writer.pages.sentence(locale, key, values);
     await reply
-      .status(faults.length > 0 ? 422 : 200)
+      .status(faults.length > 0 ? refusal(reply, faults) : 200)
       .header('cache-control', 'no-store')
       .send({
         files: kept.map(({ name, size, sha256 }) => ({ name, size, sha256 })),
@@ -83,9 +93,10 @@ export class TicketFilesController {
     const room = await this.rooms.enter(id, request, reply);
     if (!room) return;
     const file = await this.database.read((manager) => findAttachment(manager, room.ticket.id, attachment));
-    const sending = await this.sender.send(reply, file, room.source.api);
+    const sending = await this.sender.send(reply, file, { asker: room.session.id, api: room.source.api });
     if (sending === 'sent') return;
     const { status, kind } = notSent[sending];
+    if (status === 503) void reply.header('retry-after', String(BUSY_SECONDS));
     await this.writer.notice(request, reply, status, { kind, href: `/tickets/${id}` }, room);
   }
 
@@ -99,7 +110,7 @@ export class TicketFilesController {
     const room = await this.rooms.find(id, request);
     const file = room && (await this.database.read((manager) => findAttachment(manager, room.ticket.id, attachment)));
     // A page has no use where a picture is expected.
-    if (!(await this.sender.sendPreview(reply, file)))
+    if (!room || !(await this.sender.sendPreview(reply, file, room.session.id)))
       await reply.status(404).header('cache-control', 'no-store').send();
   }
 }
@@ -108,4 +119,5 @@ const notSent = {
   gone: { status: 404, kind: 'file-gone' },
   unsafe: { status: 403, kind: 'file-unsafe' },
   unchecked: { status: 503, kind: 'file-unchecked' },
+  busy: { status: 503, kind: 'unavailable' },
 } as const;

@@ -135,6 +135,7 @@ function replyState(
 /** What is wrong, as a sentence. */
 export function faultText({ key, name = '' }: FormFault, say: Say): string {
   if (key === 'files-gone') return say('notice.file-gone.title');
+  if (key === 'wait' || key === 'no-room') return say('notice.wait.title');
   const megabytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MB`;
   const kinds = acceptedExtensions.map((extension) => extension.toUpperCase()).join(', ');
   const size = megabytes(key === 'files-too-large' ? MOST_BYTES_PER_REPLY : MOST_BYTES_PER_FILE);

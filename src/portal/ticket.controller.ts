@@ -1,11 +1,12 @@
 import { Body, Controller, Get, Param, Post, Query, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { resumeLimit, takeLimits } from '../access/limits.js';
+import { replyLimit, resumeLimit, takeLimits } from '../access/limits.js';
 import { Sessions } from '../access/session.js';
 import { Config } from '../config.js';
 import { Outbound } from '../outbound/outbound.js';
 import { Clock, isoTime } from '../platform/clock.js';
-import { Database } from '../platform/database/database.js';
+import { Database, isDatabaseUnavailable } from '../platform/database/database.js';
+import { Logger } from '../platform/logger.js';
 import { findConversation, listEntries, type Conversation } from '../tickets/conversation.js';
 import { Drafts, type OpenDraft } from '../tickets/drafts.js';
 import { FileStore } from '../tickets/file-store.js';
@@ -22,11 +23,12 @@ import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
 import { MOST_CHARACTERS, ReplyForms, type FormFault, type ReplyForm } from './reply-form.js';
 import { Rooms, type Room } from './rooms.js';
+import { BUSY_SECONDS, refusal, Uploads } from './uploads.js';
 import { TicketStreams } from './ticket-streams.js';
 import { printView, replyView, ticketView } from './ticket-view.js';
 import { Visitors } from './visitor.js';
 
-/** Entries of one print: some 100 sheets. Those before them are one link away. */
+/** Entries of one print, if their texts are short: some 100 sheets. Those before them are one link away. */
 const MOST_ON_PAPER = 1000;
 
 /** Ticket detail, for whoever proved the mailbox: read, download, reply. Every request asks again whether it may. */
@@ -44,8 +46,10 @@ export class TicketController {
     private readonly drafts: Drafts,
     private readonly streams: TicketStreams,
     private readonly forms: ReplyForms,
+    private readonly uploads: Uploads,
     private readonly visitors: Visitors,
     private readonly writer: PageWriter,
+    private readonly logger: Logger,
   ) {}
 
   @Get()
@@ -128,15 +132,24 @@ export class TicketController {
     this.visitors.checkOrigin(request);
     const room = await this.rooms.find(id, request);
     if (!room) return this.tooLate(id, request, reply);
-    const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, room.session, token));
+    const form = await this.uploads.take(request, room.session, (gate) => this.forms.read(request, gate));
+    if (form === null) return this.tooBusy(room, request, reply);
     if (form.faults.length > 0) return this.refuse(room, request, reply, form, form.faults);
     // Nobody would ever carry it: the page has no box then, but an old one may still be open.
     if (!this.rooms.takesReplies(room)) {
       await this.discard(form);
       return this.showTicket(room, request, reply, 409, { form });
     }
-    const accepted = await this.keep(room, form);
-    if (accepted.ok) await seeOther(reply, `/tickets/${id}?sent=${accepted.reply.id}#newest`);
+    const accepted = await this.keepIfPossible(room, form);
+    if (accepted === null)
+      await this.writer.notice(
+        request,
+        reply,
+        503,
+        { kind: 'unavailable', href: `/tickets/${id}`, keptText: form.body },
+        room,
+      );
+    else if (accepted.ok) await seeOther(reply, `/tickets/${id}?sent=${accepted.reply.id}#newest`);
     else if (accepted.reason === 'gone') await this.rooms.ended(request, reply, form.body);
     else if (accepted.reason === 'closed')
       await this.writer.notice(
@@ -146,6 +159,10 @@ export class TicketController {
         { kind: 'ticket-closed', href: `/tickets/${id}`, keptText: form.body },
         room,
       );
+    else if (accepted.reason === 'limited')
+      await this.refuse(room, request, reply, form, [
+        { field: 'body', key: 'wait', retryAfterSeconds: accepted.retryAfterSeconds },
+      ]);
     else await this.refuse(room, request, reply, form, [{ field: 'files', key: accepted.reason }]);
   }
 
@@ -215,7 +232,8 @@ export class TicketController {
     const found = session && (await this.database.read((manager) => findConversation(manager, session)));
     if (!session || !found || found.ticket.status === 'closed')
       return this.rooms.ended(request, reply, await this.forms.readText(request));
-    const form = await this.forms.read(request, (token) => this.visitors.checkFormToken(request, session, token));
+    const form = await this.uploads.take(request, session, (gate) => this.forms.read(request, gate));
+    if (form === null) return this.rooms.ended(request, reply, await this.forms.readText(request));
     if (form.body.trim() === '' && form.files.length === 0 && form.keep.length === 0)
       return this.rooms.ended(request, reply);
     const body = form.body.slice(0, MOST_CHARACTERS);
@@ -288,7 +306,26 @@ export class TicketController {
     faults: FormFault[],
   ): Promise<void> {
     await this.discard(form);
-    await this.showTicket(room, request, reply, 422, { form, faults });
+    await this.showTicket(room, request, reply, refusal(reply, faults), { form, faults });
+  }
+
+  /** More forms of this session wait than anybody sends: this one is not read, but for its text. */
+  private async tooBusy(room: Room, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const body = await this.forms.readText(request);
+    const faults: FormFault[] = [{ field: 'body', key: 'wait', retryAfterSeconds: BUSY_SECONDS }];
+    const form = { body, formKey: '', files: [], faults, offered: [], keep: [] };
+    await this.showTicket(room, request, reply, refusal(reply, faults), { form, faults });
+  }
+
+  /** Null if the database cannot take it now. Its files stay: the commit may have been made, and only its answer lost. */
+  private async keepIfPossible(room: Room, form: ReplyForm): Promise<AcceptedReply | null> {
+    try {
+      return await this.keep(room, form);
+    } catch (error) {
+      if (!isDatabaseUnavailable(error)) throw error;
+      this.logger.error('a reply could not be kept: the database is not available', { error });
+      return null;
+    }
   }
 
   /** The reply and the message that brings it to the source, in one transaction. */
@@ -298,7 +335,9 @@ export class TicketController {
       const drafted = await this.drafts.peek(tx, room.session, form.keep);
       const misses = form.keep.some((hash) => !drafted.some(({ sha256 }) => sha256 === hash));
       const whole = { ...form, files: [...drafted, ...form.files], misses };
-      const accepted = await acceptReply(tx, room.session, whole, this.clock.now());
+      const limit = replyLimit(this.config.secretKeys, room.participant.id);
+      const count = () => takeLimits(tx, [limit], this.clock.now());
+      const accepted = await acceptReply(tx, room.session, whole, this.clock.now(), count);
       const isNew = accepted.ok && !accepted.isRepeat;
       if (isNew) await markSeen(tx, room.participant.id, accepted.reply.createdAt);
       return {

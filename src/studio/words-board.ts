@@ -59,6 +59,11 @@ export interface Hit {
 const MOST_HITS = 200;
 const LONGEST_LINE = 300;
 
+/** Words that were to come into force by themselves, and did not. */
+function alarmOf({ key, locale, alarm, alarmAt }: WordsDraft): WordsAlarm[] {
+  return alarm === null ? [] : [{ key, locale, message: alarm, since: alarmAt ?? 0 }];
+}
+
 /** What is in force of every text, who works at it, and where something is said. */
 @Injectable()
 export class WordsBoard {
@@ -93,7 +98,7 @@ export class WordsBoard {
       locales: locales.map((tag) => ({ tag, name: nameOf(tag), dir: textDirection(tag) })),
       cells,
       counts,
-      alarms: alarms.map((alarm) => ({ ...alarm, since: isoTime(alarm.since) })),
+      alarms: [...alarms, ...drafts.flatMap(alarmOf)].map((alarm) => ({ ...alarm, since: isoTime(alarm.since) })),
     };
   }
 

@@ -23,7 +23,10 @@ import { placeOf, wordsHash } from '../templates/words-texts.js';
 import { SOURCE_LOCALE } from '../translations/checks.js';
 import { checkText, refusalsIn } from '../translations/check-text.js';
 import { Lock } from '../translations/lock.js';
+import { Person } from './people.entity.js';
 import { problemsIn, type TextProblem } from './problems.js';
+import { EVERY_BRAND, mayDo } from './roles.js';
+import { stillIn } from './studio-session.js';
 import {
   allDrafts,
   beginDraft,
@@ -32,6 +35,7 @@ import {
   dueDrafts,
   type Place,
   rewriteDraft,
+  stopDraft,
   submitDraft,
   takeDraft,
   withdrawDraft,
@@ -233,7 +237,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     const draft = await this.mustHave(place);
     if (given.version !== undefined && given.version !== draft.version)
       throw await this.conflict(place, draft.base, draft);
-    if (this.config.studio.secondPerson && draft.by === by.id)
+    if (this.config.studio.secondPerson && draft.authors.includes(by.id))
       throw new PosternError('second-person', 'You wrote these words: another person has to publish them.');
     const at = given.at ?? null;
     const isLater = at !== null && at > this.clock.now();
@@ -270,16 +274,40 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     const due = await this.database.read((manager) => dueDrafts(manager, this.clock.now()));
     for (const draft of due) {
       const by = { id: draft.publisher ?? draft.by, name: draft.publisherName ?? draft.byName };
+      // Who was blocked, removed, or publishes no more, publishes nothing by what they left behind.
+      if (!(await this.mayPublish(by.id))) {
+        await this.stop(by, draft, `were not published: ${by.name}, who scheduled them, may not publish any more`);
+        continue;
+      }
       try {
         await this.putIntoForce(by, draft, draft.note, null);
       } catch (error) {
         if (!(error instanceof PosternError) || error.code !== 'words-refused') throw error;
         // What it was checked against has changed since. It waits for a person, and is not tried every few seconds.
-        this.logger.error('scheduled words cannot be published any more', { words: placeOf(draft.key, draft.locale) });
-        await this.withdraw(by, draft);
+        await this.stop(by, draft, 'were not published: when their time came they did not pass the checks');
       }
     }
     if (due.length) await this.published.refresh();
+  }
+
+  private async mayPublish(id: string): Promise<boolean> {
+    const person = isId('usr', id)
+      ? await this.database.read((manager) => manager.findOneBy(Person, { id, ...stillIn }))
+      : null;
+    return person !== null && mayDo(person.roles, 'publisher', EVERY_BRAND);
+  }
+
+  /** Makes a draft again of what cannot come into force, with an alarm on the board until somebody does something about it. */
+  private async stop(by: Author, draft: WordsDraft, message: string): Promise<void> {
+    const { key, locale } = draft;
+    const now = this.clock.now();
+    const isStopped = await this.database.write(async (tx) => {
+      if (!(await stopDraft(tx, draft, { message, now }))) return false;
+      const subject = placeOf(key, locale);
+      await audit(tx, { actor: 'postern', action: 'words.withdrawn', subject, detail: `${by.id}: ${message}` }, now);
+      return true;
+    });
+    if (isStopped) this.logger.error('scheduled words were not published', { words: placeOf(key, locale), message });
   }
 
   /** Makes earlier words count again: a revision's id, or `shipped`. Doing it twice does it once. */

@@ -42,19 +42,28 @@ export function dueDrafts(manager: EntityManager, now: number): Promise<WordsDra
 
 /** The new version, or null if there is a draft already. */
 export async function beginDraft(tx: Transaction, { key, locale }: Place, words: Written): Promise<number | null> {
-  const none = { note: '', publishAt: null, publisher: null, publisherName: null };
+  const none = { note: '', publishAt: null, publisher: null, publisherName: null, alarm: null, alarmAt: null };
   const row = {
     ...{ id: newId('wdr', words.at), key, locale, version: 1, state: 'draft' as const },
     ...words,
+    authors: [words.by],
     ...none,
   };
   if ((await insertNew(tx, WordsDraft, [row])).size > 0) return 1;
-  return write(tx, { key, locale }, words, { from: `state = 'gone'` });
+  return write(tx, { key, locale }, words, [words.by], { from: `state = 'gone'` });
 }
 
 /** The new version, or null if the draft is not that version any more. */
-export function rewriteDraft(tx: Transaction, place: Place, version: number, words: Written): Promise<number | null> {
-  return write(tx, place, words, { from: `state <> 'gone' AND version = ?`, values: [version] });
+export async function rewriteDraft(
+  tx: Transaction,
+  place: Place,
+  version: number,
+  words: Written,
+): Promise<number | null> {
+  // Those of this version: if somebody writes in between, it is another one, and nothing is changed.
+  const before = (await draftAt(tx, place))?.authors ?? [];
+  const authors = [...new Set([...before, words.by])];
+  return write(tx, place, words, authors, { from: `state <> 'gone' AND version = ?`, values: [version] });
 }
 
 /** These return false if there is no such draft any more. */
@@ -91,19 +100,37 @@ export function takeDraft(
   );
 }
 
+/** A draft again of what was scheduled, with an alarm until somebody does something about it. */
+export async function stopDraft(
+  tx: Transaction,
+  { key, locale, version }: WordsDraft,
+  { message, now }: { message: string; now: number },
+): Promise<boolean> {
+  const stopped = await run(
+    tx,
+    `UPDATE template_drafts SET state = 'draft', publish_at = NULL, publisher = NULL, publisher_name = NULL,
+     alarm = ?, alarm_at = ?, version = version + 1
+     WHERE key = ? AND locale = ? AND state = 'scheduled' AND version = ? RETURNING id`,
+    [message, now, key, locale, version],
+  );
+  return stopped.length > 0;
+}
+
 /** Whoever changes words takes back what was said of the former ones: that they wait for a look, or for their time. */
 async function write(
   tx: Transaction,
   { key, locale }: Place,
   { text, base, shippedHash, englishHash, by, byName, at }: Written,
+  authors: string[],
   { from, values = [] }: Omit<Move, 'set' | 'given'>,
 ): Promise<number | null> {
   const [changed] = await run<{ version: number }>(
     tx,
     `UPDATE template_drafts SET text = ?, base = ?, shipped_hash = ?, english_hash = ?, by = ?, by_name = ?, at = ?,
-     version = version + 1, state = 'draft', note = '', publish_at = NULL, publisher = NULL, publisher_name = NULL
+     authors = ?, version = version + 1, state = 'draft', note = '',
+     publish_at = NULL, publisher = NULL, publisher_name = NULL, alarm = NULL, alarm_at = NULL
      WHERE key = ? AND locale = ? AND ${from} RETURNING version`,
-    [text, base, shippedHash, englishHash, by, byName, at, key, locale, ...values],
+    [text, base, shippedHash, englishHash, by, byName, at, JSON.stringify(authors), key, locale, ...values],
   );
   return changed?.version ?? null;
 }
@@ -115,7 +142,8 @@ async function move(
 ): Promise<boolean> {
   const moved = await run(
     tx,
-    `UPDATE template_drafts SET ${set}, version = version + 1 WHERE key = ? AND locale = ? AND ${from} RETURNING id`,
+    `UPDATE template_drafts SET ${set}, alarm = NULL, alarm_at = NULL, version = version + 1
+     WHERE key = ? AND locale = ? AND ${from} RETURNING id`,
     [...given, key, locale, ...values],
   );
   return moved.length > 0;

@@ -86,6 +86,8 @@ export class WordsDraft {
   /** Who changed the words last. */
   @TextColumn() by: string;
   @TextColumn() byName: string;
+  /** Everybody who changed them since they were begun. */
+  @JsonColumn() authors: string[];
   /** Of the person who submitted it, or the reason of the one who scheduled it. */
   @TextColumn() note: string;
   @TimeColumn() at: number;
@@ -93,6 +95,9 @@ export class WordsDraft {
   /** Who scheduled it. */
   @OptionalTextColumn() publisher: string | null;
   @OptionalTextColumn() publisherName: string | null;
+  /** Why it was not published when its time came, until somebody does something about it. */
+  @OptionalTextColumn() alarm: string | null;
+  @OptionalTimeColumn() alarmAt: number | null;
 }
 
 /** What a mail was really compiled from, kept by the revision that its deliveries name: every later try has the same bytes. */

@@ -1,4 +1,4 @@
-import { In, IsNull, type EntityManager } from 'typeorm';
+import { In, IsNull, type EntityManager, type SelectQueryBuilder } from 'typeorm';
 import type { AuthorKind } from '../events.js';
 import { isId, type Holder, type Id, type IdPrefix } from '../ids.js';
 import { chosenLanguages } from './language-choices.js';
@@ -76,10 +76,24 @@ export interface Stretch {
 
 /** Newest entries that a page holds: with long messages it stays below 200 KB. */
 const ENTRIES_PER_PAGE = 30;
+/**
+ * Of all texts of one page, UTF-8. A text is rendered and sanitised while the whole process waits for it, some 10 MB a
+ * second: a thousand replies made of addresses alone would hold it up for a minute, and then end it.
+ */
+const MOST_BYTES_PER_PAGE = 500_000;
+
+/** What decides whether an entry is on a page. */
+interface Outline {
+  id: string;
+  createdAt: number;
+  /** Of its texts. */
+  bytes: number;
+}
 
 /**
- * The newest entries, or those before a cursor that an earlier call gave. A reply and its echo are one entry. Each
- * statement reads a page of rows, however long the conversation is.
+ * The newest entries, or those before a cursor that an earlier call gave: as many as asked for, fewer if they are long, and
+ * one in any case. A reply and its echo are one entry. Each statement reads a page of rows, however long the conversation
+ * is, and texts are read only once it is known how many there will be.
  */
 export async function listEntries(
   manager: EntityManager,
@@ -88,27 +102,49 @@ export async function listEntries(
 ): Promise<Stretch> {
   const ticketId = ticket.id;
   const cursor = readCursor(before);
-  const messages = await page(manager, Message, 'msg', ticketId, cursor, most)
-    .andWhere('one.reply_id IS NULL AND NOT one.hidden')
-    .getMany();
-  const replies = await page(manager, Reply, 'rpl', ticketId, cursor, most)
-    .andWhere('NOT EXISTS (SELECT 1 FROM messages echo WHERE echo.reply_id = one.id AND echo.hidden)')
-    .getMany();
+  const messages = await outlines(
+    page(manager, Message, 'msg', ticketId, cursor, most).andWhere('one.reply_id IS NULL AND NOT one.hidden'),
+    'octet_length(one.body)',
+  );
+  const replies = await outlines(
+    page(manager, Reply, 'rpl', ticketId, cursor, most).andWhere(
+      'NOT EXISTS (SELECT 1 FROM messages echo WHERE echo.reply_id = one.id AND echo.hidden)',
+    ),
+    // Of the two only one is shown, but which is not known here.
+    'octet_length(one.body) + COALESCE((SELECT MAX(octet_length(echo.body)) FROM messages echo WHERE echo.reply_id = one.id), 0)',
+  );
   const found = [...messages, ...replies].sort(
     (a, b) => b.createdAt - a.createdAt || (sortKey(b) < sortKey(a) ? -1 : 1),
   );
-  const shown = new Set(found.slice(0, most).map(({ id }) => id));
-  const oldest = found[most - 1];
+  const shown = found.slice(0, Math.min(most, fitting(found)));
+  const oldest = shown.at(-1);
+  const ids = shown.map(({ id }) => id);
   const entries = await fill(
     manager,
     participant,
-    messages.filter(({ id }) => shown.has(id)),
-    replies.filter(({ id }) => shown.has(id)),
+    await manager.findBy(Message, { id: In(ids.filter((id) => isId('msg', id))) }),
+    await manager.findBy(Reply, { id: In(ids.filter((id) => isId('rpl', id))) }),
   );
   return {
     entries: entries.sort((a, b) => a.at - b.at || (sortKey(a) < sortKey(b) ? -1 : 1)),
-    before: found.length > most && oldest ? `${oldest.createdAt}.${sortKey(oldest)}` : null,
+    before: found.length > shown.length && oldest ? `${oldest.createdAt}.${sortKey(oldest)}` : null,
   };
+}
+
+/** How many of the first fit on one page by their texts. */
+function fitting(found: Outline[]): number {
+  let sum = 0;
+  const tooMany = found.findIndex(({ bytes }, i) => (sum += bytes) > MOST_BYTES_PER_PAGE && i > 0);
+  return tooMany === -1 ? found.length : tooMany;
+}
+
+async function outlines(query: SelectQueryBuilder<Message | Reply>, bytes: string): Promise<Outline[]> {
+  const rows = await query
+    .select('one.id', 'id')
+    .addSelect('one.created_at', 'at')
+    .addSelect(bytes, 'bytes')
+    .getRawMany<{ id: string; at: number | string; bytes: number | string }>();
+  return rows.map(({ id, at, bytes }) => ({ id, createdAt: Number(at), bytes: Number(bytes) }));
 }
 
 const sortKey = ({ id }: { id: string }): string => id.slice(4);
@@ -132,7 +168,7 @@ function page<T extends Message | Reply>(
     .where('one.ticket_id = :ticketId', { ticketId })
     .orderBy('one.createdAt', 'DESC')
     .addOrderBy('one.id', 'DESC')
-    .take(most + 1);
+    .limit(most + 1);
   if (cursor === null) return query;
   return query.andWhere('one.created_at <= :at AND (one.created_at < :at OR one.id < :id)', {
     at: cursor.at,

@@ -4,6 +4,7 @@ import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Config } from '../config.js';
+import { DiskSpace, isDiskFull } from '../platform/disk-space.js';
 import { isBlobName, type Blobs } from '../platform/files/blobs.js';
 import { openBlobs } from '../platform/files/open-blobs.js';
 import { checkFile, cleanName, type FileFault } from './file-rules.js';
@@ -32,7 +33,8 @@ export function limitFault(files: readonly { size: number }[]): 'too-many-files'
   return files.reduce((sum, { size }) => sum + size, 0) > MOST_BYTES_PER_REPLY ? 'files-too-large' : null;
 }
 
-export type ReceiptFault = FileFault | 'unsafe' | 'unchecked';
+/** `no-room`: on the disk. */
+export type ReceiptFault = FileFault | 'unsafe' | 'unchecked' | 'no-room';
 export type Receipt = { ok: true; received: ReceivedFile } | { ok: false; name: string; fault: ReceiptFault };
 
 /**
@@ -47,6 +49,7 @@ export class FileStore {
   constructor(
     config: Config,
     private readonly scanner: Scanner,
+    private readonly disk: DiskSpace,
   ) {
     this.blobs = openBlobs(config.files);
     this.incoming = join(config.dataDir, 'incoming');
@@ -58,6 +61,16 @@ export class FileStore {
    */
   async receive(stream: Readable, givenName: string, mostBytes = MOST_BYTES_PER_FILE): Promise<Receipt> {
     const name = cleanName(givenName);
+    if (await this.disk.isNearlyFull()) return withoutRoom(name, stream);
+    try {
+      return await this.take(stream, name, mostBytes);
+    } catch (error) {
+      if (isDiskFull(error)) return withoutRoom(name, stream);
+      throw error;
+    }
+  }
+
+  private take(stream: Readable, name: string, mostBytes: number): Promise<Receipt> {
     return this.spooled(stream, mostBytes, async ({ path, size, sha256 }) => {
       if (size > mostBytes) return { ok: false, name, fault: 'too-large' };
       const checked = await checkFile(path, name, size);
@@ -76,10 +89,14 @@ export class FileStore {
    * it has no name any more.
    */
   async scanned(stream: Readable): Promise<Readable | 'unsafe' | 'unchecked'> {
-    return this.spooled(stream, Infinity, async ({ path }) => {
-      const verdict = await this.scanner.scan(path);
-      return verdict === 'clean' ? (await open(path)).createReadStream() : verdict;
-    });
+    try {
+      return await this.spooled(stream, Infinity, async ({ path }) => {
+        const verdict = await this.scanner.scan(path);
+        return verdict === 'clean' ? (await open(path)).createReadStream() : verdict;
+      });
+    } finally {
+      stream.destroy();
+    }
   }
 
   /** Null if it is gone. */
@@ -146,7 +163,8 @@ async function write(path: string, stream: Readable, mostBytes: number): Promise
   const hash = createHash('sha256');
   let size = 0;
   try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    // Not ended with the loop: what the disk has no room for is read on, for the sake of the form around it.
+    for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       size += chunk.length;
       if (size > mostBytes) continue; // read on, keep nothing more
       hash.update(chunk);
@@ -156,6 +174,11 @@ async function write(path: string, stream: Readable, mostBytes: number): Promise
     await handle.close();
   }
   return { size, sha256: hash.digest('hex') };
+}
+
+async function withoutRoom(name: string, stream: Readable): Promise<Receipt> {
+  for await (const chunk of stream) void chunk;
+  return { ok: false, name, fault: 'no-room' };
 }
 
 function previewOf(file: string): string {

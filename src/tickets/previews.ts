@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import sharp from 'sharp';
 import { buffer } from 'node:stream/consumers';
 import { Logger } from '../platform/logger.js';
-import { Slots } from '../platform/slots.js';
+import { Slots, SlotsByKey } from '../platform/slots.js';
 import { MOST_PIXELS, PREVIEWED } from './file-rules.js';
 import { FileStore } from './file-store.js';
 import type { Attachment } from './ticket.entity.js';
@@ -14,6 +14,11 @@ const QUALITY = 78;
 /** A picture of 40 megapixels takes 160 MB while it is read: two at once is all that a small machine has room for. */
 const AT_ONCE = 2;
 const MOST_WAITING = 20;
+/** For one session one is made at a time, however many its page asks for: the other place is always somebody else's. */
+const MOST_WAITING_OF_ONE = 60;
+
+/** Kept in place of a preview: a picture that cannot be read takes up to ten seconds to say so, at each look of anybody. */
+const UNREADABLE = Buffer.alloc(0);
 
 // Each picture comes once: what libvips would keep of it is memory for nothing.
 sharp.cache(false);
@@ -23,29 +28,34 @@ sharp.concurrency(1);
 @Injectable()
 export class Previews {
   private readonly slots = new Slots(AT_ONCE, MOST_WAITING);
+  private readonly ofOne = new SlotsByKey(1, MOST_WAITING_OF_ONE);
 
   constructor(
     private readonly files: FileStore,
     private readonly logger: Logger,
   ) {}
 
-  /** WebP; null for what has no preview, is gone, or is no picture after all. */
-  async open(attachment: Attachment): Promise<Buffer | null> {
+  /** WebP; null for what has no preview, is gone, or is no picture after all. `asker`: the session that looks at it. */
+  async open(attachment: Attachment, asker: string): Promise<Buffer | null> {
     const { file } = attachment;
     if (file === null || !hasPreview(attachment)) return null;
+    const make = async () => (await this.kept(file)) ?? this.slots.run(() => this.make(file));
+    const preview = (await this.kept(file)) ?? (await this.ofOne.run(asker, make));
+    return preview === null || preview.length === 0 ? null : preview;
+  }
+
+  /** What was made of it; null if that was not tried yet. */
+  private async kept(file: string): Promise<Buffer | null> {
     const kept = await this.files.readPreview(file);
-    if (kept !== null) return buffer(kept);
-    return this.slots.run(() => this.make(file));
+    return kept && buffer(kept);
   }
 
   private async make(file: string): Promise<Buffer | null> {
     const stream = await this.files.read(file);
     if (stream === null) return null;
-    const preview = await reencode(await buffer(stream));
-    if (preview === null) {
-      this.logger.info('a picture could not be read, and has no preview');
-      return null;
-    }
+    const made = await reencode(await buffer(stream));
+    if (made === null) this.logger.info('a picture could not be read, and has no preview');
+    const preview = made ?? UNREADABLE;
     // Made twice by two processes it is the same picture.
     await this.files.keepPreview(file, preview);
     return preview;

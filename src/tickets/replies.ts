@@ -20,16 +20,21 @@ export interface NewReply {
 
 export type AcceptedReply =
   | ({ ok: true; isRepeat: boolean; reply: Reply; attachments: Attachment[] } & Conversation)
-  | { ok: false; reason: 'gone' | 'closed' | FilesFault };
+  | { ok: false; reason: 'gone' | 'closed' | FilesFault }
+  | { ok: false; reason: 'limited'; retryAfterSeconds: number };
 
 export type FilesFault = 'files-gone' | 'too-many-files' | 'files-too-large' | 'ticket-full';
 
-/** Stores a reply, or finds the one that this form already brought. The caller sends it on in the same transaction. */
+/**
+ * Stores a reply, or finds the one that this form already brought. The caller sends it on in the same transaction.
+ * `count` counts one more reply of this person; what a form brought before is none.
+ */
 export async function acceptReply(
   tx: Transaction,
   holder: Holder,
   given: NewReply,
   now: number,
+  count: () => Promise<{ ok: true } | { ok: false; retryAfterSeconds: number }>,
 ): Promise<AcceptedReply> {
   // Replies of one ticket take turns, as its events do: else each of two at once would see room for itself alone.
   await lockTicket(tx, holder.ticketId);
@@ -40,6 +45,8 @@ export async function acceptReply(
   const earlier = await findByForm(tx, holder, given.formKey);
   if (earlier) return { ok: true, isRepeat: true, reply: earlier, attachments: [], ...conversation };
   if (ticket.status === 'closed') return { ok: false, reason: 'closed' };
+  const counted = await count();
+  if (!counted.ok) return { ok: false, reason: 'limited', retryAfterSeconds: counted.retryAfterSeconds };
   if (given.misses) return { ok: false, reason: 'files-gone' };
   const reason = limitFault(given.files) ?? ((await hasRoom(tx, ticket.id, given.files)) ? null : 'ticket-full');
   if (reason) return { ok: false, reason };

@@ -58,7 +58,7 @@ export class Participant {
   @OptionalTimeColumn() endedAt: number | null;
   /** Set while this person says that the ticket is not theirs: no mail, no session, and a link that only offers a code. */
   @OptionalTimeColumn() deniedAt: number | null;
-  /** When whoever reads the mailbox took that back: from then on a link alone cannot say it again. */
+  /** When whoever reads the mailbox last proved it: from then on a link alone cannot say that the ticket is not theirs. */
   @OptionalTimeColumn() confirmedAt: number | null;
   /** Set while they want no mails about this ticket. Codes and fresh links they ask for are still sent. */
   @OptionalTimeColumn() mailStoppedAt: number | null;

@@ -9,14 +9,14 @@ import { Participant } from './ticket.entity.js';
  * that it is told once. The ticket is locked first: the intake writes people back as it read them under that lock.
  */
 
-/** "This is not my ticket." Not again once the mailbox's owner took it back: a forwarded link must not cut them off. */
+/** "This is not my ticket." Not once its reader proved the mailbox: a forwarded link must not cut them off. */
 export function deny(tx: Transaction, holder: Holder, now: number): Promise<boolean> {
   return change(tx, holder, { deniedAt: IsNull(), confirmedAt: IsNull() }, { deniedAt: now });
 }
 
-/** Whoever proved the mailbox is let in again. */
-export function takeBackDenial(tx: Transaction, holder: Holder, now: number): Promise<boolean> {
-  return change(tx, holder, { deniedAt: Not(IsNull()) }, { deniedAt: null, confirmedAt: now });
+/** Somebody proved the mailbox: they are let in again, whatever was said by the link alone, and it can say that no more. */
+export async function confirm(tx: Transaction, holder: Holder, now: number): Promise<void> {
+  await change(tx, holder, {}, { deniedAt: null, confirmedAt: now });
 }
 
 /** "No more mails about this ticket." */

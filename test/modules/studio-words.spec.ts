@@ -233,6 +233,55 @@ describe.each(databases)('words in the studio on $name', (database) => {
     expect(await other.ask('POST', `${DRAFT}/publish`, { why: 'x' })).toMatchObject({ status: 200 });
   });
 
+  it('are published by nobody who wrote at them, though somebody else mended the last letter', async () => {
+    await test.restart({ STUDIO_SECOND_PERSON: 'on' });
+    await write('All of it', publisher);
+    await write('All of it!');
+    expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'x' })).toMatchObject({
+      status: 409,
+      body: { code: 'second-person' },
+    });
+    const other = await studioPerson(test, 'publisher', 'Cai');
+    // Nor for later.
+    const at = new Date(test.clock.now() + 3_600_000).toISOString();
+    expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'x', at })).toMatchObject({ status: 409 });
+    expect(await other.ask('POST', `${DRAFT}/publish`, { why: 'x' })).toMatchObject({ status: 200 });
+    // The next draft is begun by others.
+    await write('By the editor alone');
+    expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'x' })).toMatchObject({ status: 200 });
+  });
+
+  it.each([
+    ['blocked', `blocked_at = 1`],
+    ['removed', `removed_at = 1, roles = '[]'`],
+    ['no publisher any more', `roles = '[{"brand":"*","role":"editor"}]'`],
+  ])('that are scheduled by somebody who is %s do not come into force: an alarm says so', async (_how, set) => {
+    const other = await studioPerson(test, 'publisher', 'Cai');
+    await write('At noon');
+    const at = new Date(test.clock.now() + 3_600_000).toISOString();
+    expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'launch', at })).toMatchObject({ status: 200 });
+    await change(test, `UPDATE studio_people SET ${set} WHERE id = '${publisher.id}'`);
+    test.clock.advance({ minutes: 30 });
+    expect((await other.ask('GET', 'board')).body.alarms).toEqual([]);
+    test.clock.advance({ minutes: 30 });
+    const desk = test.gateway.app.get(WordsDesk);
+    await Promise.all(Array.from({ length: 5 }, () => desk.publishDue()));
+    expect((await rows(test, 'template_publications')).map(({ kind }) => kind)).toEqual(['schedule']);
+    expect((await other.ask('GET', REPLIED)).body.draft).toMatchObject({ state: 'draft', publishAt: null });
+    expect((await other.ask('GET', 'board')).body.alarms).toEqual([
+      {
+        ...{ key: 'ticket-replied', locale: 'en', since: new Date(test.clock.now()).toISOString() },
+        message: 'were not published: Ben, who scheduled them, may not publish any more',
+      },
+    ]);
+    expect(await rows(test, 'audit_log', `action = 'words.withdrawn'`)).toMatchObject([
+      { actor: 'postern', subject: 'ticket-replied/en', detail: expect.stringContaining(publisher.id) },
+    ]);
+    // Whoever publishes them ends the alarm.
+    expect(await other.ask('POST', `${DRAFT}/publish`, { why: 'x' })).toMatchObject({ status: 200 });
+    expect((await other.ask('GET', 'board')).body.alarms).toEqual([]);
+  });
+
   it('that are scheduled come into force when they are due, once', async () => {
     await write('At noon');
     const at = new Date(test.clock.now() + 3_600_000).toISOString();

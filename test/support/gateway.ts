@@ -20,6 +20,8 @@ export interface TestGatewayOptions {
   onMail?: InboxOptions['onMail'];
   /** The worker sweeps by itself, as in production; without it only `drain()` looks for what is due. */
   sweeps?: boolean;
+  /** How long a body that is read whole may take, ms; else as in production. */
+  longestBodyMs?: number;
   /** The clock runs on by itself, beside being moved: see `TestClock`. */
   clockRuns?: boolean;
 }
@@ -77,6 +79,7 @@ export async function createGateway(options: TestGatewayOptions = {}): Promise<T
       clock,
       logger: new Logger(config.logLevel, { write: (line) => logs.push(line) }),
       sweepEveryMs: options.sweeps ? undefined : 0,
+      longestBodyMs: options.longestBodyMs,
     });
   };
 

@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, existsSync, openSync } from 'node:fs';
 import { DataSource, type DataSourceOptions, type EntityTarget, type ObjectLiteral } from 'typeorm';
 import { StartError } from '../../errors.js';
 import { SnakeCaseNames } from './columns.js';
@@ -14,6 +15,7 @@ const BUSY_TIMEOUT_MS = 5000;
  */
 const CHECKPOINT_PAGES = 8000;
 const CACHE_KIB = 16_384;
+const OWNER_ONLY = 0o600;
 
 /** Options of a connection that may write; also what the TypeORM command line uses. */
 export function writerOptions(settings: DatabaseSettings, entities: EntityClass[]): DataSourceOptions {
@@ -38,6 +40,12 @@ export function writerOptions(settings: DatabaseSettings, entities: EntityClass[
         connection.pragma(text),
       ),
   };
+}
+
+/** Makes the file, or finds it, so that only our own user of this machine can read it; SQLite gives its log the same mode. */
+export function keepSqliteToOurselves(path: string): void {
+  closeSync(openSync(path, 'a', OWNER_ONLY));
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, OWNER_ONLY);
 }
 
 /** A second connection to the same SQLite file, which can only read. */

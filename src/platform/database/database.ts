@@ -4,6 +4,7 @@ import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { StartError } from '../../errors.js';
 import {
   assertSqliteDurable,
+  keepSqliteToOurselves,
   sqliteReader,
   writerOptions,
   type DatabaseSettings,
@@ -44,6 +45,7 @@ export class Database {
    * wait for itself for ever, throws. Not in production, where knowing it would cost a tenth of all the work there is.
    */
   static async open(settings: DatabaseSettings, entities: EntityClass[], isWatched = true): Promise<Database> {
+    if (settings.kind === 'sqlite') keepSqliteToOurselves(settings.path);
     const writer = await connect(settings, entities);
     if (settings.kind === 'sqlite') await assertSqliteDurable(writer);
     await migrate(writer);

@@ -333,7 +333,8 @@
           }
           return location.replace(`${request.responseURL}#newest`);
         }
-        if (request.status !== 422) return reply.submit();
+        if (![422, 429, 503].includes(request.status) || !request.responseText.includes('flash--error'))
+          return reply.submit();
         // Refused: text and files stay where they are, and only what is wrong is said.
         const fresh = new DOMParser().parseFromString(request.responseText, 'text/html');
         const faults = all('.flash--error li', fresh).map(({ textContent }) =>

@@ -15,6 +15,7 @@ import { PeopleOfTheStudio1795720000000 } from './1795720000000-people-of-the-st
 import { TakenUpAgain1795730000000 } from './1795730000000-taken-up-again.js';
 import { Forgetting1795740000000 } from './1795740000000-forgetting.js';
 import { OutboundBySource1795750000000 } from './1795750000000-outbound-by-source.js';
+import { AuthorsOfDrafts1795760000000 } from './1795760000000-authors-of-drafts.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -35,4 +36,5 @@ export const migrations = [
   TakenUpAgain1795730000000,
   Forgetting1795740000000,
   OutboundBySource1795750000000,
+  AuthorsOfDrafts1795760000000,
 ];
