@@ -158,8 +158,8 @@ describe('production settings', () => {
       { RESEND_WEBHOOK_SECRET: 'secret' },
       'RESEND_WEBHOOK_SECRET must be the signing',
     ],
-    ['a short feedback token', { FEEDBACK_TOKEN: 'x'.repeat(31) }, 'FEEDBACK_TOKEN must have 32 to 256 signs'],
-    ['an admin token with a space', { ADMIN_TOKEN: `${'x'.repeat(31)} x` }, 'ADMIN_TOKEN must have 32 to 256 signs'],
+    ['a short feedback token', { FEEDBACK_TOKEN: 'x'.repeat(31) }, 'FEEDBACK_TOKEN must have 32 to 256 characters'],
+    ['an admin token with a space', { ADMIN_TOKEN: `${'x'.repeat(31)} x` }, 'ADMIN_TOKEN must have 32 to 256 characters'],
     ['a session over night', { SESSION_LIFETIME_HOURS: '9' }, 'SESSION_LIFETIME_HOURS must be a whole number'],
   ])('refuse %s, and nothing else', (_, given, problem) => {
     // Another NODE_ENV takes the checks of production away: nothing is left but its own problem.
