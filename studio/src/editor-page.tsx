@@ -1,16 +1,13 @@
-import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { call, get, may, place, type Problem, type Words, type WordsKey } from './api.js';
-import { keptText, useAutosave, type Saving } from './autosave.js';
+import { keptText, useAutosave } from './autosave.js';
 import { CodeEditor, type EditorHandle } from './code-editor.js';
-import { TestMailDialog, PublishDialog, SubmitDialog, WhyDialog } from './decisions.js';
-import { InsertPlural, InsertVariable } from './insert.js';
+import { EditorBar, EditorNotes, isLockedDraft } from './editor-bar.js';
+import { EditorDialogs, type Language, type Open } from './editor-dialogs.js';
 import { PreviewPane } from './preview.js';
-import { Link, useGuard, usePath } from './router.js';
+import { useGuard, usePath } from './router.js';
 import { useSession } from './session.js';
-import { Button, Notice, StateMark, Time, useAction, useLoad, useTitle, Waiting, Failure, modifier } from './ui.js';
-
-const ConflictDialog = lazy(() => import('./conflict.js'));
-const ThreeWayDialog = lazy(() => import('./three-way.js'));
+import { Button, useLoad, useTitle, Waiting } from './ui.js';
 
 export default function EditorPage({ words: key, locale }: { words: string; locale: string }) {
   const [loaded, reload] = useLoad((signal) => get<Words>(place('words', key, locale), signal), [key, locale]);
@@ -40,13 +37,10 @@ export default function EditorPage({ words: key, locale }: { words: string; loca
 
 interface EditorProps {
   about: WordsKey;
-  language: { tag: string; name: string; dir: 'ltr' | 'rtl' };
+  language: Language;
   words: Words;
   reload: () => void;
 }
-
-type Open =
-  'submit' | 'publish' | 'discard' | 'variable' | 'plural' | 'three-way' | { sample: number; brand: string } | null;
 
 const CHECK_MS = 120;
 
@@ -58,7 +52,7 @@ function Editor({ about, language, words, reload }: EditorProps) {
   const kept = useMemo(() => keptText(key, locale), [key, locale]);
   const { draft } = words;
   const begin = kept?.text ?? draft?.text ?? words.text;
-  const isLocked = draft?.state === 'submitted' || draft?.state === 'scheduled';
+  const isLocked = isLockedDraft(draft);
   const [text, setText] = useState(begin);
   const [problems, setProblems] = useState<Problem[]>(words.problems);
   const [hasDraft, setHasDraft] = useState(draft !== null || kept !== null);
@@ -69,10 +63,8 @@ function Editor({ about, language, words, reload }: EditorProps) {
     setHasDraft(true),
   );
   const { saving, changed, flush } = autosave;
-  const withdraw = useAction();
   const isSentences = kind === 'pages';
   const cell = board.state === 'here' ? board.value.cells[key]?.[locale] : undefined;
-  const shippedChanged = cell?.shippedChanged ?? false;
 
   useEffect(() => {
     if (kept) changed(kept.text);
@@ -130,75 +122,23 @@ function Editor({ about, language, words, reload }: EditorProps) {
   const errors = problems.filter(({ severity }) => severity === 'error').length;
   return (
     <div className="editor">
-      <header className="editor__head">
-        <p className="crumbs">
-          <Link href="/studio">Board</Link> <span aria-hidden="true">/</span>{' '}
-          <Link href={`/studio/matrix/${key}`}>{title}</Link> <span aria-hidden="true">/</span>
-        </p>
-        <h1>
-          <span className="unseen">{title}, </span>
-          {name} <code>{locale}</code>
-        </h1>
-        <StateMark state={hasDraft ? (draft?.state ?? 'draft') : (cell?.state ?? 'shipped')} />
-        <SavingState saving={saving} draft={draft} />
-        <span className="editor__actions">
-          <Link className="button button--quiet" href={`/studio/history/${key}/${locale}`}>
-            History
-          </Link>
-          {isLocked ? (
-            <Button
-              busy={withdraw.busy}
-              onClick={() =>
-                void withdraw.run(async () => {
-                  await call('POST', place('drafts', key, locale, 'withdraw'), {});
-                  leave('It is a draft again');
-                })
-              }
-            >
-              Back to draft
-            </Button>
-          ) : (
-            hasDraft && (
-              <Button kind="quiet" onClick={() => setOpen('discard')}>
-                Discard draft
-              </Button>
-            )
-          )}
-          {hasDraft && !isLocked && <Button onClick={() => setOpen('submit')}>Ask for review</Button>}
-          {hasDraft && may(me, 'publisher') && draft?.state !== 'scheduled' && (
-            <Button kind="primary" title={`${modifier}Enter`} onClick={() => setOpen('publish')}>
-              Publish…
-            </Button>
-          )}
-        </span>
-      </header>
-      <Failure error={withdraw.error} />
-      <div className="editor__notes">
-        {isLocked && (
-          <Notice kind="info" title={draft.state === 'submitted' ? 'In review' : 'Scheduled'}>
-            {' '}
-            {draft.by} · <Time at={draft.at} />
-            {draft.publishAt && <> · counts from {new Date(draft.publishAt).toLocaleString()}</>}
-            {draft.note ? ` · “${draft.note}”` : ''}. Take it back to draft to change it.
-          </Notice>
-        )}
-        {kept && !draft && <Notice kind="info" title="Found in this browser: words that were never saved." />}
-        {shippedChanged && (
-          <Notice kind="warning" title="A new version of Postern came with other words here.">
-            {' '}
-            Yours still count.{' '}
-            <Button kind="quiet" onClick={() => setOpen('three-way')}>
-              Compare and merge
-            </Button>
-          </Notice>
-        )}
-        {saving.state === 'refused' && (
-          <Notice kind="error" title="Not saved: these words cannot be used.">
-            {' '}
-            {saving.error.message.replace(/[^.]$/, '$&.')} Your draft is as it was before.
-          </Notice>
-        )}
-      </div>
+      <EditorBar
+        about={about}
+        language={language}
+        draft={draft}
+        hasDraft={hasDraft}
+        shownState={hasDraft ? (draft?.state ?? 'draft') : (cell?.state ?? 'shipped')}
+        saving={saving}
+        onOpen={setOpen}
+        onWithdrawn={() => leave('It is a draft again')}
+      />
+      <EditorNotes
+        draft={draft}
+        isFound={kept !== null && draft === null}
+        shippedChanged={cell?.shippedChanged ?? false}
+        saving={saving}
+        onCompare={() => setOpen('three-way')}
+      />
       <div className={showsSource ? 'panes panes--three' : 'panes'}>
         {showsSource && (
           <section className="pane" aria-label="English">
@@ -270,116 +210,19 @@ function Editor({ about, language, words, reload }: EditorProps) {
           onTestMail={(sample, brand) => setOpen({ sample, brand })}
         />
       </div>
-      <Suspense>
-        {saving.state === 'conflict' && (
-          <ConflictDialog
-            mine={text}
-            conflict={saving.conflict}
-            locale={locale}
-            isSentences={isSentences}
-            onSettled={async (merged) => {
-              editor.current?.replace(merged);
-              return autosave.settle(merged, saving.conflict.theirs?.version ?? 0);
-            }}
-          />
-        )}
-        {open === 'three-way' && (
-          <ThreeWayDialog
-            words={key}
-            locale={locale}
-            onTake={(merged) => {
-              if (words.shipped) autosave.rebase(`shipped:${words.shipped.hash}`);
-              editor.current?.replace(merged);
-              setOpen(null);
-            }}
-            onClose={() => setOpen(null)}
-          />
-        )}
-      </Suspense>
-      {open === 'variable' && (
-        <InsertVariable
-          words={words}
-          isSentences={isSentences}
-          onInsert={(inserted) => {
-            setOpen(null);
-            setTimeout(() => editor.current?.insert(inserted));
-          }}
-          onClose={() => setOpen(null)}
-        />
-      )}
-      {open === 'plural' && (
-        <InsertPlural
-          vocabulary={words.vocabulary}
-          locale={locale}
-          language={name}
-          isSentences={isSentences}
-          onInsert={(inserted) => {
-            setOpen(null);
-            setTimeout(() => editor.current?.insert(inserted));
-          }}
-          onClose={() => setOpen(null)}
-        />
-      )}
-      {open === 'submit' && (
-        <SubmitDialog
-          words={key}
-          locale={locale}
-          errors={errors}
-          flush={flush}
-          onDone={() => leave('Sent to review')}
-          onClose={() => setOpen(null)}
-        />
-      )}
-      {open === 'publish' && (
-        <PublishDialog
-          words={key}
-          locale={locale}
-          draft={draft}
-          errors={errors}
-          flush={flush}
-          onDone={leave}
-          onClose={() => setOpen(null)}
-        />
-      )}
-      {open === 'discard' && (
-        <WhyDialog
-          title="Discard this draft?"
-          about="What you wrote here is thrown away. What is published stays as it is."
-          action="Discard draft"
-          isDanger
-          asksWhy={false}
-          work={async () => {
-            autosave.forget();
-            await call('DELETE', place('drafts', key, locale));
-          }}
-          onDone={() => leave('The draft is gone')}
-          onClose={() => setOpen(null)}
-        />
-      )}
-      {open !== null && typeof open === 'object' && (
-        <TestMailDialog words={key} locale={locale} text={text} {...open} onClose={() => setOpen(null)} />
-      )}
+      <EditorDialogs
+        about={about}
+        language={language}
+        words={words}
+        text={text}
+        errors={errors}
+        open={open}
+        onOpen={setOpen}
+        onLeave={leave}
+        autosave={autosave}
+        editor={editor}
+      />
     </div>
-  );
-}
-
-function SavingState({ saving, draft }: { saving: Saving; draft: Words['draft'] }) {
-  const said: Record<Saving['state'], string> = {
-    unchanged: draft ? 'Saved' : 'No changes',
-    waiting: 'Changed…',
-    saving: 'Saving…',
-    saved:
-      saving.state === 'saved'
-        ? `Saved ${saving.at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}`
-        : '',
-    offline: 'Kept in this browser',
-    refused: 'Not saved',
-    conflict: 'Not saved',
-  };
-  return (
-    <span className={`saving saving--${saving.state}`} role="status">
-      {said[saving.state]}
-    </span>
   );
 }
 

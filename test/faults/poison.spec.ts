@@ -74,7 +74,10 @@ describe.each(databases)('poison on $name', (database) => {
       await test.drain();
       isFull = false;
       // A template and a brand that were there when these were planned; of the first no try has kept the words.
-      await change(test, `UPDATE deliveries SET template_key = 'gone', revision_fixed_at = NULL WHERE recipient = 'guest@p1.example'`);
+      await change(
+        test,
+        `UPDATE deliveries SET template_key = 'gone', revision_fixed_at = NULL WHERE recipient = 'guest@p1.example'`,
+      );
       await change(
         test,
         `UPDATE deliveries SET inputs = replace(inputs, '"brand":"default"', '"brand":"gone"') WHERE recipient = 'guest@p3.example'`,

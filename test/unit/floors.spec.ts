@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
 import ts from 'typescript';
 
-// The house of CONTRIBUTING.md: a file imports from its own room or from a lower floor, nothing else.
+// The floors of docs/architecture.md: a file imports from its own room or from a lower floor, nothing else.
 
 const root = join(import.meta.dirname, '..', '..');
 

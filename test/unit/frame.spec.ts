@@ -167,8 +167,12 @@ describe('production settings', () => {
       { RESEND_WEBHOOK_SECRET: 'secret' },
       'RESEND_WEBHOOK_SECRET must be the signing',
     ],
-    ['a short feedback token', { FEEDBACK_TOKEN: 'x'.repeat(31) }, 'FEEDBACK_TOKEN must have 32 to 256 signs'],
-    ['an admin token with a space', { ADMIN_TOKEN: `${'x'.repeat(31)} x` }, 'ADMIN_TOKEN must have 32 to 256 signs'],
+    ['a short feedback token', { FEEDBACK_TOKEN: 'x'.repeat(31) }, 'FEEDBACK_TOKEN must have 32 to 256 characters'],
+    [
+      'an admin token with a space',
+      { ADMIN_TOKEN: `${'x'.repeat(31)} x` },
+      'ADMIN_TOKEN must have 32 to 256 characters',
+    ],
     ['a session over night', { SESSION_LIFETIME_HOURS: '9' }, 'SESSION_LIFETIME_HOURS must be a whole number'],
   ])('refuse %s, and nothing else', (_, given, problem) => {
     // Another NODE_ENV takes the checks of production away: nothing is left but its own problem.
@@ -384,6 +388,11 @@ describe('the frame', () => {
   });
 
   const documents = ['README.md', 'CONTRIBUTING.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)];
+
+  it('has a table of settings in the README: all that there are, each once', () => {
+    const cells = read('README.md').match(/^\| `[A-Z][A-Z0-9_]*` +\|/gm) ?? [];
+    expect(cells.flatMap((cell) => variablesOf(cell)).sort()).toEqual(names.toSorted());
+  });
 
   it('documents every setting, and none that there is not', () => {
     const texts = documents.filter((path) => path.endsWith('.md')).map((path) => [path, read(path)] as const);

@@ -12,9 +12,14 @@ import { parseMailbox } from '../../src/platform/address.js';
 import { GuestPages } from '../../src/portal/pages.js';
 import { loadBrand } from '../../src/templates/brand.js';
 import { TemplateCatalogue } from '../../src/templates/catalogue.js';
-import type { CodeMailValues, TicketMailValues } from '../../src/templates/values.js';
 import { readSamples } from '../../src/templates/samples.js';
-import { greetingName, templateKeys, type TemplateKey } from '../../src/templates/values.js';
+import {
+  type CodeMailValues,
+  greetingName,
+  templateKeys,
+  type TemplateKey,
+  type TicketMailValues,
+} from '../../src/templates/values.js';
 import { checkWords } from '../../src/translations/checks.js';
 import { pseudoText, writePseudoLocale } from '../../src/translations/pseudo.js';
 import { localesOf, readLocale } from '../../src/translations/units.js';
