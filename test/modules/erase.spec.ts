@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { packageRoot } from '../../src/config.js';
 import { Suppressions } from '../../src/delivery/suppression.js';
 import { Erasure } from '../../src/operations/erasure.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
@@ -271,6 +274,35 @@ describe.each(databases)('a person who is erased on $name', (database) => {
     expect(room.html).not.toMatch(/historyword|agentword|replyword/);
     expect((await new Guest(test.url).get(link)).status).toBe(404);
   });
+
+  it('may be erased by the command line beside the running gateway', async () => {
+    const { ticketId, guest } = await live();
+    const { dataDir } = test.gateway.config;
+    const env = {
+      ...{ PATH: process.env.PATH, NODE_ENV: 'test', DATA_DIR: dataDir, DATABASE_URL: test.databaseUrl, ...test.keys },
+      ...{ SOURCE_SECRET: test.source.secret, PUBLIC_URL: test.url },
+    };
+    const run = async (...args: string[]) => {
+      const command = [join(packageRoot, 'dist', 'src', 'cli.js'), 'erase', ...args];
+      try {
+        return { code: 0, ...(await promisify(execFile)(process.execPath, command, { env, cwd: dataDir })) };
+      } catch (error) {
+        return error as { code: number; stdout: string; stderr: string };
+      }
+    };
+    const [without, nobody] = await Promise.all([run(siti), run('nobody', '--dry')]);
+    expect(without.stderr).toContain('--reason WHY');
+    expect(nobody.stderr).toContain('no e-mail address');
+    expect((await run(siti, '--dry')).stdout).toMatch(/^Would be erased:\n {2}tickets +1\n/);
+    expect((await guest.get(`/tickets/${ticketId}`)).status).toBe(200);
+    expect((await run(siti, '--reason', 'asked by letter')).stdout).toMatch(/^Erased:\n {2}tickets +1\n/);
+    expect((await guest.get(`/tickets/${ticketId}`)).status).toBe(404);
+    expect(await tracesLeft()).toEqual([]);
+    expect((await run(siti, '--dry')).stdout).toBe('Nothing is kept of this address.\n');
+    expect((await rows(test, 'audit_log')).map(({ actor, action }) => [actor, action])).toEqual([
+      ['command line', 'person.erased'],
+    ]);
+  }, 180_000);
 
   it('needs the token, an address and a reason', async () => {
     await live();
