@@ -75,10 +75,12 @@ export class Enricher implements OnApplicationBootstrap {
     const waiting = await this.claim(id);
     if (waiting === null) return;
     const source = this.config.sources.find(({ name }) => name === waiting.source);
-    const completed = await this.complete(waiting, source);
+    const missing = this.config.secretKeys.decrypt('event', waiting.sealed, id);
+    const opened = missing && (JSON.parse(missing.toString()) as Missing);
+    const completed = await this.complete(opened, source);
     if (!completed.ok) return this.record(waiting, completed);
     const event = this.check(waiting, completed.native, source!);
-    if (event) await this.intake.complete(source!, id, event);
+    if (event) await this.intake.complete(source!, id, event, opened?.isInferred ?? false);
     else await this.record(waiting, { ok: false, reason: 'ignored', detail: 'no-address' });
   }
 
@@ -95,14 +97,12 @@ export class Enricher implements OnApplicationBootstrap {
     });
   }
 
-  private async complete({ id, sealed }: WaitingEvent, source: Source | undefined): Promise<Completed> {
+  private async complete(missing: Missing | null, source: Source | undefined): Promise<Completed> {
     const { complete } = source ? adapters[source.adapter] : {};
     const api = source ? this.apis.of(source, this.clock.now()) : null;
-    const missing = this.config.secretKeys.decrypt('event', sealed, id);
     if (!missing) return { ok: false, reason: 'refused', detail: 'its key is no longer among SECRET_KEYS' };
     if (!complete || !api) return { ok: false, reason: 'refused', detail: 'the source has no api in the settings' };
-    const { native, lookUp } = JSON.parse(missing.toString()) as Missing;
-    return complete(native, lookUp, api);
+    return complete(missing.native, missing.lookUp, api);
   }
 
   /** The whole event; null if its people cannot be mailed after all. */

@@ -30,6 +30,8 @@ export type Receipt = { eventId: Id<'evt'>; duplicate: boolean } | { ignored: Ig
 export interface Missing {
   native: NativeEvent;
   lookUp: LookUp;
+  /** As `Normalised` has it; a version that did not keep it left it out. */
+  isInferred?: boolean;
 }
 
 /** A verified event on its way into the database. */
@@ -140,10 +142,10 @@ export class Intake {
   }
 
   /** What an event lacked was found: it counts from now on, once however often this is said. */
-  async complete(source: Source, eventId: Id<'evt'>, event: TicketEvent): Promise<void> {
+  async complete(source: Source, eventId: Id<'evt'>, event: TicketEvent, isInferred: boolean): Promise<void> {
     const done = await this.database.write(async (tx) => {
       const { affected } = await tx.delete(WaitingEvent, { id: eventId });
-      return affected === 1 ? this.apply(tx, [{ source, eventId, event, isInferred: false }]) : null;
+      return affected === 1 ? this.apply(tx, [{ source, eventId, event, isInferred }]) : null;
     });
     if (done === null) return;
     this.deliveries.wake(done.planned);

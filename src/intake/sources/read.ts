@@ -21,7 +21,7 @@ export type Happening =
       event: TicketEvent;
       isInferred: boolean;
       /** To be found out before it counts. */
-      missing: { native: NativeEvent; lookUp: LookUp } | null;
+      missing: { native: NativeEvent; lookUp: LookUp; isInferred: boolean } | null;
     };
 
 /**
@@ -54,7 +54,7 @@ function checked(one: Normalised, source: Source, adapter: SourceAdapter, rawBod
     bodyHash: sha256(fingerprint ?? rawBody).toString('hex'),
     event: eventOf(native, adapter, originOf),
     isInferred,
-    missing: isMissing ? { native, lookUp } : null,
+    missing: isMissing ? { native, lookUp, isInferred } : null,
   };
 }
 
