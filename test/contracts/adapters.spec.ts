@@ -221,7 +221,7 @@ describe.each(databases)('every ticket system, on $name', (database) => {
       await post('requester-changed', budi);
       expect(mails()).toEqual([]);
       test.clock.advance({ seconds: 1 });
-      await post('replied', budi);
+      await post('replied', { ...budi, messageId: 810_000 + ticketId });
       expect(mails().map(({ to }) => to)).toEqual([['budi@example.com']]);
     });
 

@@ -144,6 +144,10 @@ class Books {
       if (isThere !== isKept(one.event)) this.leave(one, `${isThere ? 'has a row' : 'has no row'}`);
     }
     for (const id of known) this.faults.push(`${id} is a row of nothing that was accepted`);
+    const posted = new Set(this.day.events.map(({ eventId }) => eventId));
+    for (const { id, recipient, updates } of this.mails)
+      if (updates.length === 0 || !updates.every(({ eventId }) => posted.has(eventId as string)))
+        this.faults.push(`${id} tells ${recipient} of nothing that was accepted`);
   }
 
   compareMails(): void {

@@ -3,6 +3,8 @@ import { simulateDay } from './day.js';
 
 // The long form is `npm run simulate:day`: docs/reliability.md.
 const POSTS = 700;
+/** Some six seconds; longer where much else is done. */
+const TIMEOUT_MS = 300_000;
 
 describe.each(databases)('a day of all ticket systems, on $name', (database) => {
   it('leaves no event over: accepted = sent + cancelled + parked + internal', async () => {
@@ -21,5 +23,5 @@ describe.each(databases)('a day of all ticket systems, on $name', (database) => 
     });
     expect(news.ended).toBe(news.due);
     expect(mails.taken).toBe(mails.sent);
-  });
+  }, TIMEOUT_MS);
 });

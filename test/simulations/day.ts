@@ -6,7 +6,7 @@ import { createGateway, type TestGateway } from '../support/gateway.js';
 import { returnedMail } from '../support/returned-mail.js';
 import { answer, startScriptedHttp, type ScriptedHttp } from '../support/scripted-http.js';
 import { startRelay, type Relay } from '../support/smtp.js';
-import { count } from '../support/tables.js';
+import { rows } from '../support/tables.js';
 import { balance, type Balance } from './balance.js';
 import { Ticket, type Fate } from './rules.js';
 import {
@@ -59,7 +59,7 @@ export interface Day {
 const AT_ONCE = 24;
 const FEEDBACK_TOKEN = 'feedback-token-of-at-least-32-signs-0001';
 /** What waits is given up by then: a look-up after two days, a mail after four. */
-const LONGEST_HOURS = 110;
+const LONGEST_MS = 5 * 24 * 3_600_000;
 const FAILURES_OF_FLAKY = 2;
 const STATUS_OF: Record<Malformed, number> = { 'broken JSON': 400, 'another signature': 401, 'fields missing': 422 };
 
@@ -146,8 +146,10 @@ class Scene {
       from += now.length;
       this.options.onProgress?.({ posts: from, mails: this.day.mails.size, time: timeOf(slot) });
     }
-    for (let hours = 0; hours < LONGEST_HOURS && (await this.isAnythingWaiting()); hours++) {
-      this.gateway.clock.advance({ hours: 1 });
+    const { clock } = this.gateway;
+    const latest = clock.now() + LONGEST_MS;
+    for (let due = await this.nextDue(); due !== null && clock.now() < latest; due = await this.nextDue()) {
+      clock.advance({ seconds: Math.max(SLOT_MS, due - clock.now()) / 1000 });
       await this.returnMails();
       await this.gateway.drain();
     }
@@ -251,11 +253,13 @@ class Scene {
     return found ? { status: 200, body: found } : { status, body: {} };
   }
 
-  private async isAnythingWaiting(): Promise<boolean> {
-    const open = 'ended_at IS NULL';
-    const waiting =
-      (await count(this.gateway, 'deliveries', open)) + (await count(this.gateway, 'waiting_events', open));
-    return waiting > 0 || this.returning.length > 0;
+  /** When the next of what waits is due, ms since 1970; null if nothing waits. */
+  private async nextDue(): Promise<number | null> {
+    if (this.returning.length > 0) return this.gateway.clock.now();
+    const tables = ['deliveries', 'waiting_events'] as const;
+    const open = await Promise.all(tables.map((table) => rows(this.gateway, table, 'ended_at IS NULL')));
+    const times = open.flat().map((row) => Number(row.next_attempt_at));
+    return times.length > 0 ? Math.min(...times) : null;
   }
 }
 

@@ -2,7 +2,9 @@ import { native, settingsOf, systems, type Happening, type TestSystem } from '..
 
 /** The day goes in steps of this length. Of one ticket at most one happening comes in a slot, so their order is known. */
 export const SLOT_MS = 5 * 60_000;
-const SLOTS = 288;
+const SLOTS_OF_DAY = 288;
+/** A short form is as busy as this, in fewer hours. */
+const POSTS_OF_SLOT = 8;
 /** Of all posts. */
 const AGAIN = 0.05;
 const LATE = 0.05;
@@ -68,7 +70,8 @@ export function makeTraffic({
   seed: number;
   startsAt: number;
 }): Traffic {
-  const day = new DayMaker(new Dice(seed), startsAt);
+  const slots = Math.min(SLOTS_OF_DAY, Math.ceil(all / POSTS_OF_SLOT));
+  const day = new DayMaker(new Dice(seed), startsAt, slots);
   const again = Math.round(all * AGAIN);
   const malformed = Math.round(all * MALFORMED);
   const stories: DayEvent[][] = [];
@@ -149,6 +152,7 @@ class DayMaker {
   constructor(
     readonly dice: Dice,
     private readonly startsAt: number,
+    private readonly slots: number,
   ) {}
 
   /** A ticket from its first happening to its last, most of them around noon. */
@@ -167,10 +171,10 @@ class DayMaker {
 
     const events: DayEvent[] = [];
     const replies: number[] = [];
-    let slot = Math.floor((dice.next() + dice.next()) * 0.45 * SLOTS);
+    let slot = Math.floor((dice.next() + dice.next()) * 0.45 * this.slots);
     for (
       let left = 3 + dice.upTo(12);
-      left > 0 && slot < SLOTS;
+      left > 0 && slot < this.slots;
       left--, slot += 1 + dice.upTo(dice.falls(0.6) ? 3 : 12)
     ) {
       const step = events.length === 0 && !isFlaky ? 'created' : isFlaky ? 'replied' : this.step(system, copies);
