@@ -107,7 +107,7 @@ export function isKept({ system, happening: { what } }: DayEvent): boolean {
   return what !== 'no-address' || system.api !== undefined;
 }
 
-export function knows(system: TestSystem, what: TestSystem['lacks'][number]): boolean {
+function knows(system: TestSystem, what: TestSystem['lacks'][number]): boolean {
   return !system.lacks.includes(what);
 }
 
@@ -115,7 +115,7 @@ const sourceOf = ({ name }: TestSystem) => name.replaceAll(' ', '-');
 
 /** What may follow in a ticket, and how often of a hundred. */
 const STEPS: readonly (readonly [Happening['what'] | 'own' | 'by-copy', number])[] = [
-  ['replied', 40],
+  ['replied', 36],
   ['own', 14],
   ['by-copy', 4],
   ['internal', 8],
@@ -130,7 +130,7 @@ const STEPS: readonly (readonly [Happening['what'] | 'own' | 'by-copy', number])
   ['no-address', 1],
   ['requester-changed', 2],
   ['merged', 1],
-  ['deleted', 1],
+  ['deleted', 2],
 ];
 /** The part that a body of each system cannot be without. */
 const NEEDED: Readonly<Record<string, string>> = {
