@@ -27,6 +27,7 @@ const sources = [
   'test/attacks',
   'test/faults',
   'test/mails',
+  'test/simulations',
   'test/support',
   'scripts/build.mjs',
   'package.json',

@@ -79,7 +79,7 @@ export class Enricher implements OnApplicationBootstrap {
     const completed = await this.complete(missing, source);
     if (!completed.ok) return this.record(waiting, completed);
     const event = this.check(waiting, completed.native, source!);
-    if (event) await this.intake.complete(source!, id, event, missing?.onlyIfKnown);
+    if (event) await this.intake.complete(source!, id, event, missing!);
     else await this.record(waiting, { ok: false, reason: 'ignored', detail: 'no-address' });
   }
 

@@ -32,7 +32,8 @@ export type Receipt = { eventId: Id<'evt'>; duplicate: boolean } | { ignored: Ig
 export interface Missing {
   native: NativeEvent;
   lookUp: LookUp;
-  /** Left out by an earlier release. */
+  /** As `Normalised` has them; left out by an earlier release. */
+  isInferred?: boolean;
   onlyIfKnown?: boolean;
 }
 
@@ -160,12 +161,17 @@ export class Intake {
   }
 
   /** What an event lacked was found: it counts from now on, once however often this is said. */
-  async complete(source: Source, eventId: Id<'evt'>, event: TicketEvent, onlyIfKnown = false): Promise<void> {
+  async complete(
+    source: Source,
+    eventId: Id<'evt'>,
+    event: TicketEvent,
+    { isInferred = false, onlyIfKnown = false }: Pick<Missing, 'isInferred' | 'onlyIfKnown'>,
+  ): Promise<void> {
     const done = await this.database.write(async (tx) => {
       const { affected } = await tx.delete(WaitingEvent, { id: eventId });
       if (affected !== 1) return null;
       const { sourceEventId } = await tx.findOneByOrFail(Event, { id: eventId });
-      return this.apply(tx, [{ source, eventId, sourceEventId, event, isInferred: false, onlyIfKnown }]);
+      return this.apply(tx, [{ source, eventId, sourceEventId, event, isInferred, onlyIfKnown }]);
     });
     if (done === null) return;
     this.deliveries.wake(done.planned);

@@ -89,7 +89,8 @@ export class Planner {
 function tellingsOf({ source, eventId, event, applied, isInferred }: News): Telling[] {
   const rule = (rules as Partial<Record<TicketEvent['type'], Rule>>)[event.type];
   if (!rule || !isNews(rule, event, applied)) return [];
-  if (isInferred && rule.tells === 'status' && !applied.isNewStatus) return [];
+  // Of a ticket that nobody knew every status is news: what came late must not leave its guest without a word.
+  if (isInferred && rule.tells === 'status' && !applied.isNewStatus && !applied.isNewTicket) return [];
   const update: Update = {
     eventId,
     templateKey: rule.templateKey,

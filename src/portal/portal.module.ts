@@ -36,7 +36,17 @@ import { WaysOutController } from './ways-out.controller.js';
     PublicController,
     HandoffController,
   ],
-  providers: [Doors, Rooms, Visitors, PageWriter, PageErrorFilter, ReplyForms, Uploads, AttachmentSender, TicketStreams],
+  providers: [
+    Doors,
+    Rooms,
+    Visitors,
+    PageWriter,
+    PageErrorFilter,
+    ReplyForms,
+    Uploads,
+    AttachmentSender,
+    TicketStreams,
+  ],
   exports: [PageWriter],
 })
 export class PortalModule {}

@@ -190,9 +190,11 @@ function withDefaults(own: Record<string, unknown>, templatesDir: string, key: s
 function unreadable(brand: Pick<Brand, 'light' | 'dark'>): BrandProblem[] {
   return (['light', 'dark'] as const).flatMap((mode) => {
     const palette = brand[mode];
-    const poor = READABLE.map(([front, back]) => ({ front, back, ratio: contrast(palette[front], palette[back]) })).filter(
-      ({ ratio }) => ratio < CONTRAST,
-    );
+    const poor = READABLE.map(([front, back]) => ({
+      front,
+      back,
+      ratio: contrast(palette[front], palette[back]),
+    })).filter(({ ratio }) => ratio < CONTRAST);
     if (poor.length === 0) return [];
     const better = readable(palette);
     return poor.map(({ front, back, ratio }) => {

@@ -25,7 +25,9 @@ describe('webhooks of every ticket system', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'postern-webhooks-'));
     api = await startScriptedHttp((response, request) => {
-      const found = systems.map((one) => one.api?.(request.url, email)).find((one) => one != null);
+      const found = systems
+        .map((one) => one.api?.(request.url, { emailOf: () => email, copiesOf: () => [] }))
+        .find((one) => one != null);
       answer(found ? 200 : 404, found ?? { error: 'RecordNotFound' })(response, request);
     });
     const sources = all.map((system) => settingsOf(system, sourceOf(system), api.origin));

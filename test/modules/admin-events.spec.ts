@@ -27,7 +27,7 @@ describe.each(databases)('events that lack something, on $name', (database) => {
   let tickets = 0;
   const refuses = answer(401, { error: 'Couldn’t authenticate you' });
   const tells: ScriptedHttp['otherwise'] = (response, request) => {
-    const found = zendesk.api!(request.url, email);
+    const found = zendesk.api!(request.url, { emailOf: () => email, copiesOf: () => [] });
     answer(found ? 200 : 404, found ?? {})(response, request);
   };
   beforeEach(async () => {

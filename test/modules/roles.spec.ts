@@ -18,7 +18,10 @@ const postgres = databases.filter(({ name }) => name === 'Postgres');
   beforeAll(async () => {
     const zendesk = systems.find(({ name }) => name === 'zendesk')!;
     api = await startScriptedHttp((response, request) =>
-      answer(200, zendesk.api!(request.url, 'lacks@example.com'))(response, request),
+      answer(200, zendesk.api!(request.url, { emailOf: () => 'lacks@example.com', copiesOf: () => [] }))(
+        response,
+        request,
+      ),
     );
     folder = mkdtempSync(join(tmpdir(), 'postern-roles-'));
     const secret = generateWebhookSecret();

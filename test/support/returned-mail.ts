@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { packageRoot } from '../../src/config.js';
 
-const folder = join(import.meta.dirname, '..', 'fixtures', 'dsn');
+const folder = join(packageRoot, 'test', 'fixtures', 'dsn');
 
 export interface ReturnedOf {
   deliveryId: string;

@@ -16,25 +16,40 @@ export interface Happening {
     | 'made-internal'
     | 'resolved'
     | 'resolved-with-note'
+    | 'reopened'
+    | 'updated'
+    | 'requester-changed'
     | 'retracted'
     | 'merged'
+    | 'deleted'
     | 'no-address'
     | 'unknown';
   messageId?: number;
   words?: string;
   email?: string;
+  /** By what the system's API knows the requester. */
+  customerId?: number;
+  /** The webhook leaves the requester's address out, where the system does that for some. */
+  hidesAddress?: boolean;
   /** Who is on copy. */
   copies?: string[];
   /** Its message is the echo of this reply of a guest. */
   replyId?: string;
-  /** Address of the author, who is one on copy. */
+  /** Address of the author: the requester's own, or that of one on copy. */
   by?: string;
   /** Nothing of the ticket is public, and what says so; else it is. */
   asWhole?: 'internal' | 'unmarked';
 }
 
-/** What a system may not be able to say. */
+/** What a system may not be able to say; `by` is about those on copy, every system knows its requester. */
 export type Lack = Happening['what'] | 'copies' | 'replyId' | 'by' | 'asWhole';
+
+/** Whom a system's API knows. */
+export interface KnownPeople {
+  emailOf(customerId: number): string | null;
+  /** Who is on copy of a ticket. */
+  copiesOf(ticketId: number): readonly string[];
+}
 
 /** A ticket system as it posts its own webhooks. */
 export interface TestSystem {
@@ -52,16 +67,26 @@ export interface TestSystem {
   lacks: readonly Lack[];
   body(happening: Happening): unknown;
   headers(raw: string | Buffer, at: number): Record<string, string>;
-  /** What its API answers to look-ups, if it needs any: the path begins with a slash. */
-  api?(path: string, email: string): unknown;
+  /** What its API answers to look-ups, if it needs any: the path begins with a slash. Null: there is no such thing. */
+  api?(path: string, known: KnownPeople): unknown;
 }
 
 const iso = (at: number) => new Date(at).toISOString();
 
+const ZAMMAD_STATES: Partial<Record<Happening['what'], string>> = {
+  resolved: 'closed',
+  'resolved-with-note': 'closed',
+  merged: 'merged',
+  deleted: 'removed',
+};
+
 const zammad: TestSystem = {
   name: 'zammad',
   secret: 'a zammad signature token',
-  lacks: ['retracted', 'unknown', 'edited', 'made-internal', 'merged', 'copies', 'by'],
+  lacks: [
+    ...(['retracted', 'unknown', 'edited', 'made-internal', 'reopened', 'requester-changed'] as const),
+    ...(['copies', 'by'] as const),
+  ],
   body({
     ticketId,
     at,
@@ -69,11 +94,18 @@ const zammad: TestSystem = {
     messageId = ticketId * 10,
     words = 'Mohon kirim ID transaksi.',
     email = 'siti@example.com',
+    customerId = 7,
     replyId,
     asWhole,
+    by,
   }) {
-    const isByCustomer = what === 'created';
-    const customer = { id: 7, firstname: 'Siti', lastname: 'Rahma', email: what === 'no-address' ? '' : email };
+    const isByCustomer = what === 'created' || by === email;
+    const customer = {
+      id: customerId,
+      firstname: 'Siti',
+      lastname: 'Rahma',
+      email: what === 'no-address' ? '' : email,
+    };
     const article = {
       id: messageId,
       ticket_id: ticketId,
@@ -95,13 +127,14 @@ const zammad: TestSystem = {
         id: ticketId,
         number: `100${ticketId}`,
         title: 'Penarikan tertunda',
-        state: what.startsWith('resolved') ? 'closed' : 'open',
+        state: ZAMMAD_STATES[what] ?? 'open',
         created_at: iso(at - 1000),
         updated_at: iso(at),
-        article_count: isByCustomer ? 1 : 2,
+        article_count: what === 'created' ? 1 : 2,
         customer,
       },
-      article: what === 'resolved' ? {} : article,
+      // The note, if there is one, comes along with the new state.
+      article: what !== 'resolved-with-note' && (what === 'updated' || ZAMMAD_STATES[what]) ? {} : article,
     };
   },
   headers: (raw) => ({
@@ -114,27 +147,51 @@ const zammad: TestSystem = {
 const ZENDESK_TYPES: Partial<Record<Happening['what'], string>> = {
   created: 'ticket.created',
   resolved: 'ticket.status_changed',
+  reopened: 'ticket.status_changed',
+  updated: 'ticket.subject_changed',
+  'requester-changed': 'ticket.requester_changed',
+  deleted: 'ticket.soft_deleted',
   retracted: 'ticket.comment_made_private',
+  merged: 'ticket.merged',
   unknown: 'ticket.tags_changed',
 };
+
+/** Its ids of those on copy. */
+const COPIES_FROM = 9000;
 
 const zendesk: TestSystem = {
   name: 'zendesk',
   secret: 'dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==',
   // A change of state is an event of its own, beside that of the note.
-  lacks: ['edited', 'made-internal', 'resolved-with-note', 'merged', 'copies', 'replyId', 'by'],
-  body({ ticketId, at, what, messageId = ticketId * 10, words = 'Mohon kirim ID transaksi.', asWhole }) {
+  lacks: ['edited', 'made-internal', 'resolved-with-note', 'replyId'],
+  body({
+    ticketId,
+    at,
+    what,
+    messageId = ticketId * 10,
+    words = 'Mohon kirim ID transaksi.',
+    email = 'siti@example.com',
+    customerId = 7,
+    copies = [],
+    by,
+    asWhole,
+  }) {
     const type = ZENDESK_TYPES[what] ?? 'ticket.comment_added';
     const comment = {
       id: String(messageId),
       body: words,
       ...(what === 'unmarked' ? {} : { is_public: what !== 'internal' && what !== 'retracted' }),
-      author: { id: '3', is_staff: true, name: 'Rina' },
+      author:
+        by === undefined
+          ? { id: '3', is_staff: true, name: 'Rina' }
+          : { id: String(by === email ? customerId : COPIES_FROM + copies.indexOf(by)), is_staff: false, name: 'Siti' },
     };
     const events: Partial<Record<string, object>> = {
       'ticket.comment_added': { comment },
       'ticket.comment_made_private': { comment },
-      'ticket.status_changed': { previous: 'OPEN', current: 'SOLVED' },
+      'ticket.merged': { target_ticket_id: '1' },
+      'ticket.status_changed':
+        what === 'reopened' ? { previous: 'SOLVED', current: 'OPEN' } : { previous: 'OPEN', current: 'SOLVED' },
     };
     return {
       account_id: 22129848,
@@ -145,7 +202,7 @@ const zendesk: TestSystem = {
       subject: `zen:ticket:${ticketId}`,
       detail: {
         id: String(ticketId),
-        requester_id: what === 'no-address' ? '404' : '7',
+        requester_id: what === 'no-address' ? '404' : String(customerId),
         status: what === 'resolved' ? 'SOLVED' : 'OPEN',
         subject: 'Penarikan tertunda',
         created_at: iso(at - 1000),
@@ -160,9 +217,23 @@ const zendesk: TestSystem = {
     'x-zendesk-webhook-signature-timestamp': iso(at),
     'x-zendesk-webhook-signature': createHmac('sha256', zendesk.secret).update(iso(at)).update(raw).digest('base64'),
   }),
-  api: (path, email) => {
-    if (path.startsWith('/api/v2/users/7.json'))
-      return { user: { id: 7, name: 'Siti', email, locale: 'id', iana_time_zone: 'Asia/Jakarta' } };
+  api: (path, { emailOf, copiesOf }) => {
+    const ticketId = Number(/^\/api\/v2\/tickets\/(\d+)\/email_ccs$/.exec(path)?.[1]);
+    if (ticketId) {
+      const guests = copiesOf(ticketId).map((email, n) => ({
+        id: COPIES_FROM + n,
+        name: 'Budi',
+        email,
+        role: 'end-user',
+      }));
+      const agent = { id: 3, name: 'Rina', email: 'rina@desk.example', role: 'agent' };
+      return { users: guests.length > 0 ? [...guests, agent] : [] };
+    }
+    const id = Number(/^\/api\/v2\/users\/(\d+)\.json/.exec(path)?.[1]);
+    if (id) {
+      const email = emailOf(id);
+      return email && { user: { id, name: 'Siti', email, locale: 'id', iana_time_zone: 'Asia/Jakarta' } };
+    }
     return path.includes('/comments.json') ? { comments: [], users: [] } : null;
   },
 };
@@ -170,6 +241,8 @@ const zendesk: TestSystem = {
 const FRESHDESK_EVENTS: Partial<Record<Happening['what'], string>> = {
   created: '{ticket_action:created}',
   resolved: '{status:{from:Open,to:Resolved}}',
+  reopened: '{status:{from:Resolved,to:Open}}',
+  updated: '{status:{from:Open,to:Pending}}',
   internal: '{note_type:private}',
   unknown: '{priority:{from:1,to:4}}',
 };
@@ -178,21 +251,24 @@ const freshdesk: TestSystem = {
   name: 'freshdesk',
   secret: 'a secret header of some length',
   signsNothing: true,
-  lacks: ['retracted', 'edited', 'made-internal', 'resolved-with-note', 'merged', 'asWhole'],
+  lacks: [
+    ...(['retracted', 'edited', 'made-internal', 'resolved-with-note'] as const),
+    ...(['requester-changed', 'merged', 'deleted', 'asWhole'] as const),
+  ],
   body({ ticketId, at, what, words = 'Mohon kirim ID transaksi.', email = 'siti@example.com', copies, replyId, by }) {
     return {
       freshdesk_webhook: {
         triggered_event: FRESHDESK_EVENTS[what] ?? '{reply_sent:sent}',
         ticket_id: String(ticketId),
         ticket_subject: 'Penarikan tertunda',
-        ticket_status: what === 'resolved' ? 'Resolved' : 'Open',
+        ticket_status: what === 'resolved' ? 'Resolved' : what === 'updated' ? 'Pending' : 'Open',
         ticket_created_at: iso(at - 1000),
         ticket_updated_at: iso(at),
         ticket_cc_emails: copies?.join(', ') ?? '',
         requester_name: 'Siti',
         requester_email: what === 'no-address' ? '' : email,
         requester_language: 'id',
-        public_comment: what === 'resolved' ? '' : `<div>${words}</div>`,
+        public_comment: ['resolved', 'reopened', 'updated'].includes(what) ? '' : `<div>${words}</div>`,
         comment_author: by ? 'Budi' : 'Rina',
         comment_author_email: by ?? '',
         ...(what === 'unmarked' ? {} : { note_type: what === 'internal' ? 'private' : 'public' }),
@@ -206,10 +282,22 @@ const freshdesk: TestSystem = {
 const JIRA_EVENTS: Partial<Record<Happening['what'], string>> = {
   created: 'jira:issue_created',
   resolved: 'jira:issue_updated',
+  reopened: 'jira:issue_updated',
+  updated: 'jira:issue_updated',
+  'requester-changed': 'jira:issue_updated',
+  deleted: 'jira:issue_deleted',
   edited: 'comment_updated',
   'made-internal': 'comment_updated',
   retracted: 'comment_deleted',
   unknown: 'worklog_created',
+};
+
+/** What its change log says, as far as it was anything of the issue itself. */
+const JIRA_CHANGES: Partial<Record<Happening['what'], object>> = {
+  resolved: { field: 'status', fromString: 'Open', toString: 'Resolved' },
+  reopened: { field: 'status', fromString: 'Resolved', toString: 'Open' },
+  updated: { field: 'summary', fromString: 'Penarikan', toString: 'Penarikan tertunda' },
+  'requester-changed': { field: 'reporter', fromString: 'Siti', toString: 'Siti' },
 };
 
 const jira: TestSystem = {
@@ -223,14 +311,19 @@ const jira: TestSystem = {
     messageId = ticketId * 10,
     words = 'Mohon kirim ID transaksi.',
     email = 'siti@example.com',
+    customerId = 7,
+    hidesAddress = false,
     replyId,
+    by,
   }) {
     const webhookEvent = JIRA_EVENTS[what] ?? 'comment_created';
     const isDone = what === 'resolved';
     const isPublic = what !== 'internal' && what !== 'made-internal';
+    const change = JIRA_CHANGES[what];
+    const customer = { accountId: `customer-${customerId}`, displayName: 'Siti' };
     const comment = {
       id: String(messageId),
-      author: { accountId: 'agent-3', accountType: 'atlassian', displayName: 'Rina' },
+      author: by === email ? customer : { accountId: 'agent-3', accountType: 'atlassian', displayName: 'Rina' },
       body: { type: 'doc', version: 1, content: [{ type: 'paragraph', content: [{ type: 'text', text: words }] }] },
       created: iso(at),
       updated: iso(at),
@@ -249,17 +342,14 @@ const jira: TestSystem = {
             ? { name: 'Resolved', statusCategory: { key: 'done' } }
             : { name: 'Waiting for support', statusCategory: { key: 'indeterminate' } },
           reporter: {
-            accountId: what === 'no-address' ? 'nobody' : 'customer-7',
-            displayName: 'Siti',
-            ...(what === 'no-address' ? {} : { emailAddress: email }),
+            ...(what === 'no-address' ? { ...customer, accountId: 'customer-404' } : customer),
+            ...(what === 'no-address' || hidesAddress ? {} : { emailAddress: email }),
           },
           created: iso(at - 1000).replace('Z', '+0000'),
           updated: iso(at).replace('Z', '+0000'),
         },
       },
-      ...(isDone
-        ? { changelog: { id: String(at), items: [{ field: 'status', fromString: 'Open', toString: 'Resolved' }] } }
-        : {}),
+      ...(change ? { changelog: { id: String(at), items: [change] } } : {}),
       ...(webhookEvent.startsWith('comment_') ? { comment } : {}),
     };
   },
@@ -267,18 +357,31 @@ const jira: TestSystem = {
     'x-atlassian-webhook-identifier': randomUUID(),
     'x-hub-signature': `sha256=${createHmac('sha256', jira.secret).update(raw).digest('hex')}`,
   }),
-  api: (path) => (path.startsWith('/rest/api/2/user?accountId=nobody') ? { accountId: 'nobody' } : null),
+  api: (path, { emailOf }) => {
+    const id = Number(/^\/rest\/api\/2\/user\?accountId=customer-(\d+)$/.exec(path)?.[1]);
+    // An address that it may not show it leaves out.
+    return id ? { accountId: `customer-${id}`, displayName: 'Siti', emailAddress: emailOf(id) ?? undefined } : null;
+  },
 };
 
 const NATIVE_TYPES: Partial<Record<Happening['what'], string>> = {
   created: 'ticket.created',
   resolved: 'ticket.resolved',
+  reopened: 'ticket.reopened',
+  updated: 'ticket.updated',
+  'requester-changed': 'requester.changed',
   edited: 'message.updated',
   'made-internal': 'message.updated',
   retracted: 'message.retracted',
   merged: 'ticket.merged',
+  deleted: 'ticket.deleted',
   unknown: 'ticket.escalated',
 };
+
+/** What happens to a ticket without a word being said in it. */
+const WORDLESS: readonly Happening['what'][] = [
+  ...(['resolved', 'reopened', 'updated', 'requester-changed', 'merged', 'deleted'] as const),
+];
 
 const cloudEventsSecret = generateWebhookSecret();
 function cloudEvent({
@@ -318,7 +421,7 @@ function cloudEvent({
       },
       requester: { kind: 'guest', email, name: 'Siti' },
       participants: copies?.map((one) => ({ kind: 'guest', email: one })),
-      message: what === 'resolved' || what === 'merged' ? null : message,
+      message: WORDLESS.includes(what) ? null : message,
       into: what === 'merged' ? '1' : undefined,
     },
   };
@@ -361,6 +464,10 @@ const helpdesk: TestSystem = {
           opened: 'ticket.created',
           answered: 'ticket.replied',
           solved: 'ticket.resolved',
+          'taken up': 'ticket.reopened',
+          changed: 'ticket.updated',
+          'passed on': 'requester.changed',
+          removed: 'ticket.deleted',
           edited: 'message.updated',
           withdrawn: 'message.retracted',
           joined: 'ticket.merged',
@@ -400,6 +507,10 @@ const helpdesk: TestSystem = {
     const events: Partial<Record<Happening['what'], string>> = {
       created: 'opened',
       resolved: 'solved',
+      reopened: 'taken up',
+      updated: 'changed',
+      'requester-changed': 'passed on',
+      deleted: 'removed',
       edited: 'edited',
       'made-internal': 'edited',
       retracted: 'withdrawn',
@@ -419,7 +530,7 @@ const helpdesk: TestSystem = {
         ...(copies ? { cc: copies } : {}),
         ...(what === 'merged' ? { into: 1 } : {}),
       },
-      ...(what === 'resolved' || what === 'merged'
+      ...(WORDLESS.includes(what)
         ? {}
         : {
             note: {

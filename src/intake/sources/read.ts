@@ -22,7 +22,7 @@ export type Happening =
       isInferred: boolean;
       onlyIfKnown: boolean;
       /** To be found out before it counts. */
-      missing: { native: NativeEvent; lookUp: LookUp; onlyIfKnown: boolean } | null;
+      missing: { native: NativeEvent; lookUp: LookUp; isInferred: boolean; onlyIfKnown: boolean } | null;
     };
 
 /**
@@ -56,7 +56,7 @@ function checked(one: Normalised, source: Source, adapter: SourceAdapter, rawBod
     event: eventOf(native, adapter, originOf),
     isInferred,
     onlyIfKnown,
-    missing: isMissing ? { native, lookUp, onlyIfKnown } : null,
+    missing: isMissing ? { native, lookUp, isInferred, onlyIfKnown } : null,
   };
 }
 

@@ -11,7 +11,7 @@ import {
   type SourceAdapter,
   type SourceApi,
 } from './adapter.js';
-import { isHmac, moment, readBody } from './reading.js';
+import { guestsOf, isHmac, moment, readBody } from './reading.js';
 
 /** As Zendesk's own sample code has it; its documents give no limit of their own. */
 const TOLERANCE_MS = 300_000;
@@ -41,6 +41,7 @@ const eventBody = z.looseObject({
     .looseObject({
       current: z.unknown().optional(),
       previous: z.unknown().optional(),
+      target_ticket_id: id.nullish(),
       comment: z
         .looseObject({
           id,
@@ -132,6 +133,7 @@ function ofEvent({ id: eventId, type, time, detail, event }: EventBody): Normali
       },
       requester: { kind: 'guest', email: UNKNOWN_ADDRESS },
       message: comment ? messageOf(kind, comment, detail.requester_id, at) : null,
+      into: event?.target_ticket_id ?? undefined,
     },
   };
   const lookUp = { userId: detail.requester_id, ticketId: detail.id };
@@ -150,7 +152,10 @@ function nativeTypeOf(kind: string, event: EventBody['event']): string | null {
     case 'ticket.requester_changed':
       return 'requester.changed';
     case 'ticket.subject_changed':
+    case 'ticket.email_ccs_changed':
       return 'ticket.updated';
+    case 'ticket.merged':
+      return event?.target_ticket_id ? 'ticket.merged' : null;
     case 'ticket.soft_deleted':
     case 'ticket.permanently_deleted':
       return 'ticket.deleted';
@@ -180,6 +185,8 @@ function messageOf(
     id: comment.id,
     author: {
       kind: author?.is_staff ? 'agent' : author?.id === requesterId ? 'requester' : 'participant',
+      // By it `complete` finds who of those on copy it was.
+      id: author?.is_staff ? undefined : (author?.id ?? undefined),
       name: author?.name,
     },
     body: isTaken ? undefined : (comment.body ?? ''),
@@ -242,6 +249,11 @@ const user = z.object({
   user: z.looseObject({ id, email: text, name: text, locale: text, iana_time_zone: text }),
 });
 
+const copies = z.object({
+  users: z.array(z.looseObject({ id, email: text, name: text, locale: text, iana_time_zone: text, role: text })),
+});
+type Copy = z.infer<typeof copies>['users'][number];
+
 const comments = z.object({
   comments: z.array(
     z.looseObject({
@@ -260,7 +272,7 @@ const comments = z.object({
   users: z.array(z.looseObject({ id, name: text, role: text })).nullish(),
 });
 
-/** Who the requester is, and, for a ticket that is told of, what was said before in public, with the files. */
+/** Who the requester is and who is on copy, and, for a ticket that is told of, what was said before in public, with the files. */
 async function complete(native: NativeEvent, { userId, ticketId }: LookUp, api: SourceApi): Promise<Completed> {
   const found = await api.get(`/api/v2/users/${encodeURIComponent(userId!)}.json`);
   if (!found.ok) return found.reason === 'gone' ? noAddress : { ...found, reason: found.reason };
@@ -268,7 +280,10 @@ async function complete(native: NativeEvent, { userId, ticketId }: LookUp, api: 
   if (!person.success) return { ok: false, reason: 'unavailable', detail: 'the user was not read: unknown form' };
   const { email, name, locale, iana_time_zone: timeZone } = person.data.user;
   if (!email) return noAddress;
-  const data = { ...native.data, requester: { kind: 'guest', email, name, locale, timeZone } };
+  const onCopy = await copiesOf(ticketId!, api);
+  if (!onCopy.ok) return onCopy;
+  const requester = { kind: 'guest', email, name, locale, timeZone };
+  const data = withCopies({ ...native.data, requester }, onCopy.people);
   if (native.type !== 'ticket.created' && native.type !== 'ticket.replied')
     return { ok: true, native: { ...native, data } };
   const said = await api.get(
@@ -276,8 +291,39 @@ async function complete(native: NativeEvent, { userId, ticketId }: LookUp, api: 
   );
   if (!said.ok && said.reason !== 'gone') return { ...said, reason: said.reason };
   if (!said.ok) return { ok: true, native: { ...native, data } };
-  const whole = withComments(data, said.body, userId!);
+  const whole = withComments(data, said.body, userId!, onCopy.people ?? []);
   return whole ? { ok: true, native: { ...native, data: whole } } : internal;
+}
+
+/** Who is on copy now; null where this account or credential cannot say, which must not cost the requester their mail. */
+async function copiesOf(
+  ticketId: string,
+  api: SourceApi,
+): Promise<{ ok: true; people: Copy[] | null } | Exclude<Completed, { ok: true }>> {
+  const found = await api.get(`/api/v2/tickets/${encodeURIComponent(ticketId)}/email_ccs`);
+  if (!found.ok)
+    return found.reason === 'unavailable' ? { ...found, reason: found.reason } : { ok: true, people: null };
+  const parsed = copies.safeParse(found.body);
+  // Agents on copy are told by Zendesk, and see the ticket there.
+  const people = parsed.success ? parsed.data.users.filter(({ role }) => role === 'end-user') : null;
+  return { ok: true, people };
+}
+
+function withCopies(data: NativeEvent['data'], people: Copy[] | null): NativeEvent['data'] {
+  if (people === null) return data;
+  const participants = people.flatMap(({ locale, iana_time_zone: timeZone, ...one }) =>
+    guestsOf([one]).map((guest) => ({ ...guest, locale, timeZone })),
+  );
+  const { message } = data;
+  const author = message?.author as { id?: string } | undefined;
+  const email = emailAmong(people, author?.id);
+  return { ...data, participants, message: message && email ? { ...message, author: { ...author, email } } : message };
+}
+
+/** The address of one on copy, so that they are not told of their own words. */
+function emailAmong(people: readonly Copy[], id: string | null | undefined): string | undefined {
+  const email = people.find((one) => one.id === id)?.email;
+  return guestsOf([{ email }]).length > 0 ? email! : undefined;
 }
 
 /** Of a reply that we wrote there ourselves. */
@@ -293,7 +339,12 @@ const internal: Completed = { ok: false, reason: 'ignored', detail: 'internal' }
  * The event's own comment with its files, and the others as history. What does not say that it is public stays there; null
  * if that is the event's own comment by now.
  */
-function withComments(data: NativeEvent['data'], body: JsonValue, requesterId: string): NativeEvent['data'] | null {
+function withComments(
+  data: NativeEvent['data'],
+  body: JsonValue,
+  requesterId: string,
+  onCopy: readonly Copy[],
+): NativeEvent['data'] | null {
   const parsed = comments.safeParse(body);
   if (!parsed.success) return data;
   if (parsed.data.comments.some((one) => one.id === data.message?.id && one.public !== true)) return null;
@@ -307,6 +358,7 @@ function withComments(data: NativeEvent['data'], body: JsonValue, requesterId: s
         id: one.id,
         author: {
           kind: isStaff ? 'agent' : one.author_id === requesterId ? 'requester' : 'participant',
+          email: emailAmong(onCopy, one.author_id),
           name: author?.name,
         },
         body: one.plain_body ?? one.body ?? '',
