@@ -61,7 +61,7 @@ export function rows(
               ? 'key'
               : table === 'key_names'
                 ? 'ring'
-              : 'id';
+                : 'id';
   return gateway.database.read((manager) => manager.query(`SELECT * FROM ${table} WHERE ${where} ORDER BY ${key}`));
 }
 
