@@ -205,7 +205,8 @@ describe('npm run keys', () => {
   it('list says which keys there are and which one signs, and shows none', () => {
     const told = keys('list');
     expect(told.split('\n').map((line) => line.trim().replace(/\s+/g, ' '))).toEqual([
-      'LINK_KEYS', 'new signs and verifies', 'old verifies', 'SECRET_KEYS', 's signs and verifies', '',
+      'LINK_KEYS', 'new signs and verifies', 'old verifies', 'SECRET_KEYS', 's signs and verifies',
+      'HANDOFF_KEYS', 'dev signs and verifies', '',
     ]); // prettier-ignore
     for (const key of [a, b]) expect(told).not.toContain(key.slice(0, 8));
   });
