@@ -1,8 +1,8 @@
 import { counted } from '../support/counted.js';
-import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { send } from '../support/raw.js';
+import { someDatabase } from '../support/some-database.js';
 import { change, rows } from '../support/tables.js';
 
 /** What proxies and their customers call the address of a client. */

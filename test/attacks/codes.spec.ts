@@ -1,10 +1,10 @@
 import { Codes } from '../../src/access/code.js';
 import { newId, type Id } from '../../src/ids.js';
 import { counted } from '../support/counted.js';
-import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest, type Page } from '../support/guest.js';
 import { send } from '../support/raw.js';
+import { someDatabase } from '../support/some-database.js';
 import { change, count, dump, rows } from '../support/tables.js';
 import { linkOf } from '../support/mail.js';
 import { askForCode, invite, newestMail, opened, visit } from '../support/visit.js';

@@ -1,10 +1,11 @@
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { counted } from '../support/counted.js';
-import { databases, someDatabase } from '../support/databases.js';
+import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { createHandingGateway, handOver, redeem } from '../support/handed.js';
 import { Guest } from '../support/guest.js';
 import { freePort } from '../support/program.js';
+import { someDatabase } from '../support/some-database.js';
 import { rows } from '../support/tables.js';
 import { askForCode, invite } from '../support/visit.js';
 

@@ -4,10 +4,10 @@ import { attachmentUrl } from '../../src/outbound/attachment-url.js';
 import { generateKey, KeyRing } from '../../src/platform/crypto.js';
 import { signToken } from '../../src/platform/signed-token.js';
 import { counted } from '../support/counted.js';
-import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { send, type RawAnswer } from '../support/raw.js';
+import { someDatabase } from '../support/some-database.js';
 import { dump } from '../support/tables.js';
 import { askForCode, invite, opened } from '../support/visit.js';
 

@@ -13,6 +13,7 @@ import { png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest, type Page } from '../support/guest.js';
 import { send } from '../support/raw.js';
+import { someDatabase } from '../support/some-database.js';
 import { count, rows } from '../support/tables.js';
 import { askForCode, invite, opened, visit, type Visit } from '../support/visit.js';
 
@@ -20,7 +21,7 @@ const MIB = 1024 * 1024;
 
 // What one guest, whose mailbox is proven, can do to the process that serves them all.
 
-describe.each(databases)('one guest on $name', (database) => {
+describe.each(someDatabase)('one guest on $name', (database) => {
   let test: TestGateway;
   let me: Visit;
   let refused: number | undefined;
@@ -271,7 +272,7 @@ describe.each(databases)('one guest on $name', (database) => {
   });
 });
 
-describe.each(databases)('a code that did not leave on $name', (database) => {
+describe.each(someDatabase)('a code that did not leave on $name', (database) => {
   let test: TestGateway;
   let answer: number | undefined;
   beforeEach(async () => {

@@ -1,12 +1,12 @@
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { counted } from '../support/counted.js';
-import { someDatabase } from '../support/databases.js';
 import { png } from '../support/files.js';
 import type { TestGateway } from '../support/gateway.js';
 import { Guest, type Page } from '../support/guest.js';
 import { createHandingGateway } from '../support/handed.js';
 import { linkOf } from '../support/mail.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
+import { someDatabase } from '../support/some-database.js';
 import { TestSource } from '../support/source.js';
 import { change, dump, rows } from '../support/tables.js';
 import { askForCode, newestMail, opened, visit, type Visit } from '../support/visit.js';

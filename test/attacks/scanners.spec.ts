@@ -1,11 +1,11 @@
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { describeInBrowser, launchBrowser, openBrowser, phone } from '../support/browser.js';
 import { counted } from '../support/counted.js';
-import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { send } from '../support/raw.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
+import { someDatabase } from '../support/some-database.js';
 import { dump } from '../support/tables.js';
 import { askForCode, invite } from '../support/visit.js';
 

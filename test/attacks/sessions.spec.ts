@@ -1,11 +1,11 @@
 import { sha256 } from '../../src/platform/crypto.js';
 import { counted } from '../support/counted.js';
-import { someDatabase } from '../support/databases.js';
 import { png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
+import { someDatabase } from '../support/some-database.js';
 import { change, count, dump, rows } from '../support/tables.js';
 import { askForCode, invite, visit, type Visit } from '../support/visit.js';
 

@@ -7,12 +7,12 @@ import { deflateRawSync } from 'node:zlib';
 import { attachmentDisposition, cleanName } from '../../src/tickets/file-rules.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { counted } from '../support/counted.js';
-import { someDatabase } from '../support/databases.js';
 import { docx, gif, jpeg, pdf, png, zip } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import type { Page } from '../support/guest.js';
 import { send } from '../support/raw.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
+import { someDatabase } from '../support/some-database.js';
 import { change, count, rows } from '../support/tables.js';
 import { visit, type Visit } from '../support/visit.js';
 

@@ -6,10 +6,10 @@ import { zammad } from '../../src/intake/sources/zammad.js';
 import { zendesk } from '../../src/intake/sources/zendesk.js';
 import { newId } from '../../src/ids.js';
 import type { Source } from '../../src/sources.js';
-import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { linkOf } from '../support/mail.js';
 import { answer, startScriptedHttp, type ScriptedHttp } from '../support/scripted-http.js';
+import { someDatabase } from '../support/some-database.js';
 import { settingsOf, systems, type Happening, type Lack, type TestSystem } from '../support/systems.js';
 import { change, count, dump, rows } from '../support/tables.js';
 

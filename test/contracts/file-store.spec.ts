@@ -11,10 +11,10 @@ import { FolderBlobs } from '../../src/platform/files/folder-blobs.js';
 import type { Blobs } from '../../src/platform/files/blobs.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { FileSweep } from '../../src/tickets/file-sweep.js';
-import { databases } from '../support/databases.js';
 import { png } from '../support/files.js';
 import { createGateway } from '../support/gateway.js';
 import { startScriptedHttp } from '../support/scripted-http.js';
+import { someDatabase } from '../support/some-database.js';
 import { change, rows } from '../support/tables.js';
 import { visit } from '../support/visit.js';
 
@@ -121,7 +121,7 @@ describe.each(places)('files in $name', ({ open }) => {
     }
   });
 
-  it.each(databases)(
+  it.each(someDatabase)(
     'of replies and their previews are served from there; what belongs to no reply goes after a day ($name)',
     async (database) => {
       const settings = {

@@ -2,15 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
-import { databases } from '../support/databases.js';
 import { createGateway } from '../support/gateway.js';
 import { deliveriesOf, freePort, programSettings, until } from '../support/program.js';
 import { startRelay } from '../support/smtp.js';
+import { someDatabase } from '../support/some-database.js';
 import { change, rows } from '../support/tables.js';
 import { Load } from './load.js';
 import { Victim } from './victims.js';
 
-describe.each(databases)('poison on $name', (database) => {
+describe.each(someDatabase)('poison on $name', (database) => {
   it('that ends each process is quarantined after three, and all other mails arrive', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'postern-poison-'));
     const store = await database.create(folder);

@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateWebhookSecret, signWebhook } from '../../src/platform/webhook-signature.js';
 import { TestClock } from '../support/clock.js';
-import { databases, type TestDatabase } from '../support/databases.js';
+import { type TestDatabase } from '../support/databases.js';
 import { deliveriesOf, freePort, lookInto, Program, programSettings, until } from '../support/program.js';
 import { startRelay, type HandedOver, type Relay } from '../support/smtp.js';
+import { someDatabase } from '../support/some-database.js';
 import { TestSource } from '../support/source.js';
 
 /** The program as an operator runs it, killed as the world kills it. */
-describe.each(databases)('the process on $name', (database) => {
+describe.each(someDatabase)('the process on $name', (database) => {
   let folder: string;
   let store: TestDatabase;
   let relay: Relay;

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { answer, startScriptedHttp, type ScriptedHttp } from '../support/scripted-http.js';
+import { someDatabase } from '../support/some-database.js';
 import { settingsOf, systems } from '../support/systems.js';
 import { count, dump, rows } from '../support/tables.js';
 
@@ -20,7 +20,7 @@ interface EventShown {
   lookUp: { attempts: number; outcome: string; endedAt: string | null } | null;
 }
 
-describe.each(databases)('events that lack something, on $name', (database) => {
+describe.each(someDatabase)('events that lack something, on $name', (database) => {
   let test: TestGateway;
   let api: ScriptedHttp;
   let folder: string;

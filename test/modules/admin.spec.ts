@@ -1,8 +1,8 @@
 import { Suppressions } from '../../src/delivery/suppression.js';
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { startRelay, type Relay } from '../support/smtp.js';
+import { someDatabase } from '../support/some-database.js';
 import { change, count, dump, rows } from '../support/tables.js';
 import { linksOf } from '../support/visit.js';
 
@@ -14,7 +14,7 @@ interface Answer {
   body: Record<string, unknown>;
 }
 
-describe.each(databases)('the admin API on $name', (database) => {
+describe.each(someDatabase)('the admin API on $name', (database) => {
   let test: TestGateway;
   let relay: Relay;
   beforeAll(async () => {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Admission } from '../../src/intake/admission.js';
 import { DiskSpace } from '../../src/platform/disk-space.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
+import { someDatabase } from '../support/some-database.js';
 import { TestSource } from '../support/source.js';
 import { count, rows } from '../support/tables.js';
 import { Guest } from '../support/guest.js';
@@ -13,7 +13,7 @@ import { askForCode, invite } from '../support/visit.js';
 
 const token = 'admin-token-of-at-least-32-signs-000001';
 
-describe.each(databases)('more than can be worked at, on $name', (database) => {
+describe.each(someDatabase)('more than can be worked at, on $name', (database) => {
   let test: TestGateway;
   let other: TestSource;
   let folder: string;

@@ -3,15 +3,15 @@ import { Planner, type News } from '../../src/notifications/planner.js';
 import { Projection } from '../../src/tickets/projection.js';
 import { parseEvent } from '../../src/events.js';
 import { newId, type Id } from '../../src/ids.js';
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
+import { someDatabase } from '../support/some-database.js';
 import type { TestSource } from '../support/source.js';
 import { change, rows } from '../support/tables.js';
 
 const HOUR_MS = 3_600_000;
 const budi = { kind: 'guest', email: 'budi@example.com', name: 'Budi', locale: 'en' };
 
-describe.each(databases)('a burst of events on $name', (database) => {
+describe.each(someDatabase)('a burst of events on $name', (database) => {
   let test: TestGateway;
   beforeAll(async () => {
     test = await createGateway({ database, settings: { QUIET_WINDOW_SECONDS: '30' } });

@@ -1,7 +1,7 @@
-import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest, type Page } from '../support/guest.js';
 import { send } from '../support/raw.js';
+import { someDatabase } from '../support/some-database.js';
 import { change, count, dump, rows } from '../support/tables.js';
 import { askForCode, invite, newestMail } from '../support/visit.js';
 

@@ -2,15 +2,15 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Drafts } from '../../src/tickets/drafts.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
-import { databases } from '../support/databases.js';
 import { png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
+import { someDatabase } from '../support/some-database.js';
 import { dump, rows } from '../support/tables.js';
 import { askForCode, visit, type Visit } from '../support/visit.js';
 
-describe.each(databases)('a reply whose session was over on $name', (database) => {
+describe.each(someDatabase)('a reply whose session was over on $name', (database) => {
   let test: TestGateway;
   let source: Receiver;
   beforeEach(async () => {

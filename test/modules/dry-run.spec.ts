@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../src/config.js';
 import type { Forecast } from '../../src/intake/dry-run.js';
-import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { linkOf } from '../support/mail.js';
+import { someDatabase } from '../support/some-database.js';
 import { dump } from '../support/tables.js';
 
 const path = '/v1/sources/default/events/dry-run';

@@ -6,12 +6,12 @@ import { packageRoot } from '../../src/config.js';
 import { Suppressions } from '../../src/delivery/suppression.js';
 import { Erasure } from '../../src/operations/erasure.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
-import { databases } from '../support/databases.js';
 import { png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { linkOf } from '../support/mail.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
+import { someDatabase } from '../support/some-database.js';
 import { change, count, dump, rows, type TableName } from '../support/tables.js';
 import { askForCode, newestMail, visit, type Visit } from '../support/visit.js';
 
@@ -24,7 +24,7 @@ const traces = [
   ...['fileword', 'draftfile', 'phoneword'],
 ];
 
-describe.each(databases)('a person who is erased on $name', (database) => {
+describe.each(someDatabase)('a person who is erased on $name', (database) => {
   let test: TestGateway;
   let source: Receiver;
   beforeEach(async () => {

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { generateWebhookSecret, signWebhook } from '../../src/platform/webhook-signature.js';
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { returnedMail } from '../support/returned-mail.js';
+import { someDatabase } from '../support/some-database.js';
 import { change, dump, rows } from '../support/tables.js';
 
 const secret = generateWebhookSecret();
 const token = 'feedback-token-of-at-least-32-signs-0001';
 const settings = { RESEND_WEBHOOK_SECRET: secret, FEEDBACK_TOKEN: token };
 
-describe.each(databases)('feedback on $name', (database) => {
+describe.each(someDatabase)('feedback on $name', (database) => {
   let test: TestGateway;
   beforeAll(async () => {
     test = await createGateway({ database, settings });

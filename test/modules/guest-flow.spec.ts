@@ -1,9 +1,9 @@
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { codeOf, linkOf } from '../support/mail.js';
+import { someDatabase } from '../support/some-database.js';
 
-describe.each(databases)('the way of one ticket on $name', (database) => {
+describe.each(someDatabase)('the way of one ticket on $name', (database) => {
   let test: TestGateway;
   beforeAll(async () => {
     test = await createGateway({ database });

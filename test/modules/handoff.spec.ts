@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { createLocalJWKSet, createRemoteJWKSet, decodeJwt, decodeProtectedHeader, errors, jwtVerify } from 'jose';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
-import { databases } from '../support/databases.js';
 import type { TestGateway } from '../support/gateway.js';
 import { createHandingGateway, handOver, redeem } from '../support/handed.js';
+import { someDatabase } from '../support/some-database.js';
 import { TestSource } from '../support/source.js';
 import { change, count, dump, rows } from '../support/tables.js';
 import { visit } from '../support/visit.js';
@@ -11,7 +11,7 @@ import { visit } from '../support/visit.js';
 const PAGE = 'https://help.example/tickets/{number}?from=mail';
 const seed = () => randomBytes(32).toString('base64');
 
-describe.each(databases)('the handoff by token on $name', (database) => {
+describe.each(someDatabase)('the handoff by token on $name', (database) => {
   let test: TestGateway;
   const other = generateWebhookSecret();
   beforeAll(async () => {

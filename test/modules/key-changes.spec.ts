@@ -1,9 +1,9 @@
 import { generateKey } from '../../src/platform/crypto.js';
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
+import { someDatabase } from '../support/some-database.js';
 import { rows } from '../support/tables.js';
 
-describe.each(databases)('keys that change by the settings on $name', (database) => {
+describe.each(someDatabase)('keys that change by the settings on $name', (database) => {
   let test: TestGateway;
   beforeAll(async () => {
     test = await createGateway({ database });

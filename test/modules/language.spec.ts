@@ -1,12 +1,12 @@
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
+import { someDatabase } from '../support/some-database.js';
 import { count, rows } from '../support/tables.js';
 import { invite, newestMail, visit } from '../support/visit.js';
 
 const KEPT_ID = 'Mulai sekarang';
 
-describe.each(databases)('the language that a reader chooses on $name', (database) => {
+describe.each(someDatabase)('the language that a reader chooses on $name', (database) => {
   let test: TestGateway;
   beforeEach(async () => void (test = await createGateway({ database })));
   afterEach(() => test.close());

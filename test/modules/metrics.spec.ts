@@ -1,6 +1,6 @@
-import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
+import { someDatabase } from '../support/some-database.js';
 import { change } from '../support/tables.js';
 import { askForCode, invite } from '../support/visit.js';
 import { Guest } from '../support/guest.js';

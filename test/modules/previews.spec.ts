@@ -1,10 +1,10 @@
 import sharp from 'sharp';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
-import { someDatabase } from '../support/databases.js';
 import { gif, jpeg, pdf } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { send } from '../support/raw.js';
+import { someDatabase } from '../support/some-database.js';
 import { change, rows } from '../support/tables.js';
 import { visit, type Visit } from '../support/visit.js';
 

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { DeliveryRows } from '../../src/delivery/delivery-rows.js';
 import { Delivery } from '../../src/delivery/delivery.entity.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
 import { returnedMail } from '../support/returned-mail.js';
+import { someDatabase } from '../support/some-database.js';
 import { change, count, rows } from '../support/tables.js';
 import { askForCode, invite, visit } from '../support/visit.js';
 
@@ -22,7 +22,7 @@ interface Told {
   data: { ticket: object; notification?: { id: string }; email: string; at: string; detail?: string };
 }
 
-describe.each(databases)('receipts on $name', (database) => {
+describe.each(someDatabase)('receipts on $name', (database) => {
   let test: TestGateway;
   let source: Receiver;
   let refuses: { code: number; words: string } | null = null;
@@ -199,7 +199,7 @@ describe.each(databases)('receipts on $name', (database) => {
   });
 });
 
-describe.each(databases)('the choice of receipts, on $name', (database) => {
+describe.each(someDatabase)('the choice of receipts, on $name', (database) => {
   it('is the source’s: nothing is written for what it does not listen to', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'postern-receipts-'));
     const receiver = await startReceiver();

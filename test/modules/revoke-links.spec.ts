@@ -1,13 +1,13 @@
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { linkOf } from '../support/mail.js';
+import { someDatabase } from '../support/some-database.js';
 import { rows } from '../support/tables.js';
 import { newestMail, visit } from '../support/visit.js';
 
 const token = 'admin-token-of-at-least-thirty-two-signs';
 
-describe.each(databases)('links that an operator revokes on $name', (database) => {
+describe.each(someDatabase)('links that an operator revokes on $name', (database) => {
   let test: TestGateway;
   beforeAll(async () => {
     test = await createGateway({ database, settings: { ADMIN_TOKEN: token } });

@@ -13,10 +13,10 @@ import {
   startScriptedClamd,
   type ScriptedClamd,
 } from '../support/clamd.js';
-import { someDatabase } from '../support/databases.js';
 import { docx, png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { closedPort, startScriptedHttp, type ScriptedHttp } from '../support/scripted-http.js';
+import { someDatabase } from '../support/some-database.js';
 import { count } from '../support/tables.js';
 import { visit, type Visit } from '../support/visit.js';
 

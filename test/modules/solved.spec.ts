@@ -1,11 +1,11 @@
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
+import { someDatabase } from '../support/some-database.js';
 import { rows } from '../support/tables.js';
 import { visit, type Visit } from '../support/visit.js';
 
-describe.each(databases)('"Is it solved?" on $name', (database) => {
+describe.each(someDatabase)('"Is it solved?" on $name', (database) => {
   let test: TestGateway;
   let source: Receiver;
   beforeEach(async () => {

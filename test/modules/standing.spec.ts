@@ -1,11 +1,11 @@
 import type { Delivery, DeliveryInputs } from '../../src/delivery/delivery.entity.js';
 import { whatStands } from '../../src/tickets/standing.js';
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
+import { someDatabase } from '../support/some-database.js';
 import type { TestSource } from '../support/source.js';
 import { rows } from '../support/tables.js';
 
-describe.each(databases)('what of a mail still stands, on $name', (database) => {
+describe.each(someDatabase)('what of a mail still stands, on $name', (database) => {
   let test: TestGateway;
   beforeAll(async () => {
     test = await createGateway({ database });

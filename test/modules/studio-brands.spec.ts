@@ -1,9 +1,9 @@
 import sharp from 'sharp';
 import { Brands } from '../../src/templates/brands.js';
-import { someDatabase } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { linkOf } from '../support/mail.js';
+import { someDatabase } from '../support/some-database.js';
 import { firstAdmin, secondGateway, type Answer, type StudioBrowser } from '../support/studio.js';
 import { count } from '../support/tables.js';
 

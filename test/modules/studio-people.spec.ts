@@ -1,6 +1,6 @@
 import { Invitations } from '../../src/studio/invitations.js';
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
+import { someDatabase } from '../support/some-database.js';
 import {
   ada,
   enrol,
@@ -13,7 +13,7 @@ import {
 } from '../support/studio.js';
 import { change, count, dump, rows } from '../support/tables.js';
 
-describe.each(databases)('people of the studio on $name', (database) => {
+describe.each(someDatabase)('people of the studio on $name', (database) => {
   let test: TestGateway;
   let admin: StudioBrowser;
   beforeEach(async () => {

@@ -2,16 +2,16 @@ import { PublishedWords } from '../../src/templates/published.js';
 import { newId } from '../../src/ids.js';
 import { wordsHash } from '../../src/templates/words-texts.js';
 import { WordsDesk } from '../../src/studio/words-desk.js';
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { startRelay, type Relay } from '../support/smtp.js';
+import { someDatabase } from '../support/some-database.js';
 import { studioPerson, type StudioBrowser } from '../support/studio.js';
 import { change, count, rows } from '../support/tables.js';
 
 const REPLIED = 'words/ticket-replied/en';
 const DRAFT = 'drafts/ticket-replied/en';
 
-describe.each(databases)('words in the studio on $name', (database) => {
+describe.each(someDatabase)('words in the studio on $name', (database) => {
   let test: TestGateway;
   let relay: Relay;
   let editor: StudioBrowser;

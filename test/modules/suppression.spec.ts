@@ -2,13 +2,13 @@ import { addressKey } from '../../src/platform/address.js';
 import { FeedbackRecorder, type FeedbackOutcome, type FeedbackReport } from '../../src/delivery/feedback.js';
 import { Suppressions } from '../../src/delivery/suppression.js';
 import type { Id } from '../../src/ids.js';
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
+import { someDatabase } from '../support/some-database.js';
 import { count, rows } from '../support/tables.js';
 import { askForCode, invite, newestMail } from '../support/visit.js';
 
-describe.each(databases)('suppression on $name', (database) => {
+describe.each(someDatabase)('suppression on $name', (database) => {
   let test: TestGateway;
   let suppressions: Suppressions;
   beforeAll(async () => {

@@ -1,13 +1,13 @@
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import type { Page } from '../support/guest.js';
+import { someDatabase } from '../support/some-database.js';
 import { visit, type Visit } from '../support/visit.js';
 
 const MESSAGES = 1000;
 /** A usual message of support: four lines on a phone. */
 const WORDS = 'We looked into your transaction and it is on its way to your bank. '.repeat(5);
 
-describe.each(databases)('a conversation of a thousand messages on $name', (database) => {
+describe.each(someDatabase)('a conversation of a thousand messages on $name', (database) => {
   let test: TestGateway;
   let one: Visit;
   const path = () => `/tickets/${one.ticketId}`;
@@ -95,7 +95,7 @@ describe.each(databases)('a conversation of a thousand messages on $name', (data
   });
 });
 
-describe.each(databases)('what came since the last visit on $name', (database) => {
+describe.each(someDatabase)('what came since the last visit on $name', (database) => {
   let test: TestGateway;
   beforeAll(async () => void (test = await createGateway({ database })));
   afterAll(() => test.close());

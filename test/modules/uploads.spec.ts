@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { Drafts } from '../../src/tickets/drafts.js';
 import { FileSweep } from '../../src/tickets/file-sweep.js';
-import { databases } from '../support/databases.js';
 import { png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import type { Guest, Page } from '../support/guest.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
+import { someDatabase } from '../support/some-database.js';
 import { rows } from '../support/tables.js';
 import { askForCode, visit, type Visit } from '../support/visit.js';
 
 const MIB = 1024 * 1024;
 
-describe.each(databases)('files that are uploaded one by one on $name', (database) => {
+describe.each(someDatabase)('files that are uploaded one by one on $name', (database) => {
   let test: TestGateway;
   let source: Receiver;
   let one: Visit;

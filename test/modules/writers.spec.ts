@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { markedReply, withMark } from '../../src/outbound/reply-mark.js';
 import { newId } from '../../src/ids.js';
-import { someDatabase } from '../support/databases.js';
 import { desks, startDesk, type Desk, type DeskKind } from '../support/desks.js';
 import { png } from '../support/files.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { answer, reset, silence } from '../support/scripted-http.js';
+import { someDatabase } from '../support/some-database.js';
 import { rows } from '../support/tables.js';
 import { visit } from '../support/visit.js';
 

@@ -1,8 +1,8 @@
-import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
+import { someDatabase } from '../support/some-database.js';
 import { count, dump, rows } from '../support/tables.js';
 import { askForCode, invite, newestMail, opened, visit } from '../support/visit.js';
 
@@ -11,7 +11,7 @@ interface Told {
   data: { ticket: { id: string; number: string }; email: string };
 }
 
-describe.each(databases)('a person who got a mail by mistake, or too many, on $name', (database) => {
+describe.each(someDatabase)('a person who got a mail by mistake, or too many, on $name', (database) => {
   let test: TestGateway;
   let receiver: Receiver;
   let tickets = 0;

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import pg from 'pg';
-import { isLong } from './long.js';
 
 /** A database of its own for one test file or test. */
 export interface TestDatabase {
@@ -45,6 +44,3 @@ const server = process.env.POSTERN_TEST_POSTGRES;
 
 /** Every database there is on this machine: `describe.each(databases)('… on $name', …)`. The run says if one is missing. */
 export const databases: DatabaseKind[] = server ? [sqlite, postgresAt(server)] : [sqlite];
-
-/** For what no database has a say in: one of them, and in the long form each. */
-export const someDatabase: DatabaseKind[] = isLong ? databases : [sqlite];

@@ -18,7 +18,7 @@ import {
   ticket,
   type Sample,
 } from '../support/page-samples.js';
-import { someLocales } from '../support/some-locales.js';
+import { isLong } from '../support/long.js';
 import { htmlFaults } from '../support/valid-html.js';
 
 const TEMPLATES = join(import.meta.dirname, '../../templates');
@@ -84,7 +84,8 @@ describe('every page in every language', () => {
     expect(html).not.toMatch(/undefined|\[object|NaN|Invalid Date/);
   });
 
-  it.each(someLocales(locales))('is valid HTML: %s', (locale) => {
+  // No sentence has markup: what changes is the direction.
+  it.each(isLong ? locales : ['en', 'ar'])('is valid HTML: %s', (locale) => {
     const faults = samples.flatMap((sample) =>
       htmlFaults(render(sample, locale), 'page').map((fault) => `${sample[0]} ${fault}`),
     );
