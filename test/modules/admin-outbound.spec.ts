@@ -58,7 +58,7 @@ describe.each(databases)('messages that a source did not take, on $name', (datab
     expect(JSON.stringify([body, found])).not.toMatch(/transaksi|siti@|bukti/);
     expect(new Set((await list('delivered')).map(({ state }) => state))).toEqual(new Set(['delivered']));
     const { status, body: problem } = await ask('GET', 'outbound?state=lost');
-    expect([status, problem.detail]).toEqual([422, 'state is one of queued, leased, delivered, parked.']);
+    expect([status, problem.detail]).toEqual([422, 'state is one of queued, leased, delivered, parked, cancelled.']);
     const errors = test.logs.filter((line) => line.includes('"level":50') && line.includes(id));
     expect(errors.join()).toContain(`POST /v1/admin/outbound/${id}/replay`);
   });

@@ -1,7 +1,7 @@
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { sqlite } from '../support/databases.js';
-import { visit } from '../support/visit.js';
+import { invite, visit } from '../support/visit.js';
 
 describe('a form that failed', () => {
   let test: TestGateway;
@@ -21,7 +21,9 @@ describe('a form that failed', () => {
   }
 
   it('leads back to a page that there is', async () => {
-    const { guest, link, ticketId } = await visit(test);
+    const { guest, ticketId } = await visit(test);
+    // Of somebody who has not proven their mailbox: to others "not mine" is no page.
+    const link = await invite(test, { email: 'budi@example.com' });
     const forms = [
       ...['/language', '/check', `${link}/code`, `${link}/verify`, `${link}/renew`, `${link}/language`],
       ...[`${link}/not-mine`, `${link}/stop`, `/tickets/${ticketId}/files/remove`, `/tickets/${ticketId}/replies`],

@@ -3,7 +3,7 @@ import type { TestGateway } from '../support/gateway.js';
 import { rows } from '../support/tables.js';
 import type { Day, Posted } from './day.js';
 import { silences } from './rules.js';
-import { isKept, SLOT_MS } from './traffic.js';
+import { SLOT_MS } from './traffic.js';
 
 /** Where an accepted event ended, by the best that came of it where it concerns several people. */
 export const ends = [
@@ -141,7 +141,7 @@ class Books {
     const known = new Set(found.map(({ id }) => id as string));
     for (const one of this.day.events) {
       const isThere = known.delete(one.eventId ?? '');
-      if (isThere !== isKept(one.event)) this.leave(one, `${isThere ? 'has a row' : 'has no row'}`);
+      if (isThere !== (one.fate.kind !== 'ignored')) this.leave(one, `${isThere ? 'has a row' : 'has no row'}`);
     }
     for (const id of known) this.faults.push(`${id} is a row of nothing that was accepted`);
     const posted = new Set(this.day.events.map(({ eventId }) => eventId));
@@ -233,10 +233,12 @@ async function mailsOf(gateway: TestGateway): Promise<Mail[]> {
       .reverse()
       .map(({ delivery_id, started_at }) => [delivery_id as string, Number(started_at)]),
   );
+  // What is deleted at its source is forgotten in its mails.
+  const people = new Map((await rows(gateway, 'participants')).map(({ id, email }) => [id, email as string]));
   return (await rows(gateway, 'deliveries')).map((row) => ({
     id: row.id as string,
     state: row.state as string,
-    recipient: row.recipient as string,
+    recipient: (row.recipient as string) || people.get(row.participant_id)!,
     createdAt: Number(row.created_at),
     dueAt: Number(row.due_at),
     judgedAt: (row.state === 'cancelled' ? undefined : tried.get(row.id as string)) ?? Number(row.ended_at),

@@ -2,7 +2,7 @@ import { databases } from '../support/databases.js';
 import { simulateDay } from './day.js';
 
 // The long form is `npm run simulate:day`: docs/reliability.md.
-const POSTS = 700;
+const POSTS = 400;
 /** Some six seconds; longer where much else is done. */
 const TIMEOUT_MS = 300_000;
 

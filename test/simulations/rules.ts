@@ -1,5 +1,5 @@
 import type { Happening } from '../support/systems.js';
-import { isKept, type DayEvent } from './traffic.js';
+import { isKept, makesKnown, type DayEvent } from './traffic.js';
 
 /** Why an accepted event tells nobody. */
 export const silences = [
@@ -47,10 +47,14 @@ export class Ticket {
   private readonly left = new Map<string, number>();
   private closedFor = Infinity;
 
+  private get isUnknown(): boolean {
+    return this.status === 'unknown' && !this.isDeleted;
+  }
+
   /** The next event that comes. */
   take(event: DayEvent): Fate {
     const { what } = event.happening;
-    if (!isKept(event)) return ignored(what);
+    if (!isKept(event) || (this.isUnknown && !makesKnown(event))) return ignored(what);
     if (event.look === 'refused') return { kind: 'parked' };
     if (what === 'no-address') return { kind: 'silent', silence: 'nobody to tell' };
     if (this.isDeleted) return { kind: 'silent', silence: 'the ticket was deleted' };
@@ -106,7 +110,7 @@ export class Ticket {
       }
       case 'internal':
       case 'unmarked':
-        return { kind: 'silent', silence: 'an internal note' };
+        return { kind: 'silent', silence: system.name === 'zammad' ? 'a change without news' : 'an internal note' };
       default:
         return { kind: 'silent', silence: 'a change without news' };
     }

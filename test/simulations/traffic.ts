@@ -100,10 +100,16 @@ export function sourcesOfDay(apiUrl: string): object[] {
   }));
 }
 
+/** Whether an event makes an unknown ticket known: Zammad's does by a public article alone, which says that the ticket is public. */
+export function makesKnown({ system, happening: { what } }: DayEvent): boolean {
+  return system.name !== 'zammad' || ['created', 'replied', 'deleted'].includes(what);
+}
+
 /** Whether the gateway writes a genuine event of this kind down, or only counts it (`ignored` in its answer). */
 export function isKept({ system, happening: { what } }: DayEvent): boolean {
   if (what === 'unknown') return false;
-  if (what === 'internal' || what === 'unmarked') return system === native;
+  // Zammad's body says what the state is as well, and only the note stays there.
+  if (what === 'internal' || what === 'unmarked') return system === native || system.name === 'zammad';
   return what !== 'no-address' || system.api !== undefined;
 }
 
@@ -223,7 +229,8 @@ class DayMaker {
   }
 
   repeats(events: readonly DayEvent[], wanted: number): Post[] {
-    const kept = this.dice.shuffled(events.filter(isKept));
+    // What came too early to be written down is no repeat when it comes again.
+    const kept = this.dice.shuffled(events.filter((event) => isKept(event) && makesKnown(event)));
     return Array.from({ length: wanted }, (_, n) => {
       const event = kept[n % kept.length]!;
       const happenedIn = Math.round((event.happening.at - this.startsAt) / SLOT_MS);

@@ -45,7 +45,6 @@ export class Database {
    * wait for itself for ever, throws. Not in production, where knowing it would cost a tenth of all the work there is.
    */
   static async open(settings: DatabaseSettings, entities: EntityClass[], isWatched = true): Promise<Database> {
-    if (settings.kind === 'sqlite') keepSqliteToOurselves(settings.path);
     const writer = await connect(settings, entities);
     if (settings.kind === 'sqlite') await assertSqliteDurable(writer);
     await migrate(writer);
@@ -201,6 +200,7 @@ async function retrySerialisation<T>(run: () => Promise<T>): Promise<T> {
 /** @throws StartError that names the setting, if it is the server or the file that is not there or refuses us */
 async function connect(settings: DatabaseSettings, entities: EntityClass[]): Promise<DataSource> {
   try {
+    if (settings.kind === 'sqlite') keepSqliteToOurselves(settings.path);
     return await new DataSource(writerOptions(settings, entities)).initialize();
   } catch (error) {
     const { code = '', message } = error as { code?: string; message: string };
@@ -220,8 +220,8 @@ async function connect(settings: DatabaseSettings, entities: EntityClass[]): Pro
 // reads (25006), a lock or conflict that lasted (55P03, 40001, 40P01).
 const UNAVAILABLE = /^(SQLITE_(FULL|BUSY|READONLY|IOERR|CANTOPEN|LOCKED)\w*|(08|53|57)\w{3}|25006|55P03|40001|40P01)$/;
 const NO_CONNECTION = /^(ECONN\w+|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/;
-/** No such user or a wrong password, no such database, not allowed. */
-const NOT_LET_IN = /^(28\w{3}|3D000|42501)$/;
+/** No such user or a wrong password, no such database, not allowed; a file that is none, or not ours. */
+const NOT_LET_IN = /^(28\w{3}|3D000|42501|EISDIR|EACCES|EPERM|ENOENT|ENOTDIR|EROFS)$/;
 
 /** True if the database could not do it now, as against a fault of ours. */
 export function isDatabaseUnavailable(error: unknown): boolean {
