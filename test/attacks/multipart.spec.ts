@@ -205,10 +205,7 @@ describe.each(someDatabase)('broken forms on $name', (database) => {
     }
   };
   /** Without what was counted: a file is counted before it is known whether it is whole. */
-  const state = async () => {
-    await change(test, 'DELETE FROM limits');
-    return [await dump(test), ...stored().sort()];
-  };
+  const state = async () => [(await dump(test)).replace(/^limits\n.*$/m, ''), ...stored().sort()];
   /** Each is answered 4xx and does nothing; the gateway is there afterwards, and saw nothing that it did not expect. */
   const refuse = async (path: string, broken: Broken[]): Promise<void> => {
     const before = await state();
@@ -276,7 +273,8 @@ describe.each(someDatabase)('broken forms on $name', (database) => {
     await refuse(path, broken);
     const heads = await refuseHeads(path, whole);
     counted('broken forms', broken.length + heads);
-    // The form they were made from is a good one.
+    // The form they were made from is a good one, once its files are not counted together with all those.
+    await change(test, 'DELETE FROM limits');
     const taken = await send(test.url, {
       method: 'POST',
       path,
