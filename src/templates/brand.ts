@@ -151,7 +151,7 @@ export function contrast(one: string, other: string): number {
 
 const LATIN = "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'Helvetica Neue', Arial";
 const SCRIPT_FONTS: Readonly<Record<string, string>> = {
-  Arab: "'Segoe UI', 'Geeza Pro', 'Noto Naskh Arabic', Tahoma",
+  Arab: "'Segoe UI', 'Geeza Pro', 'Noto Sans Arabic', 'Noto Naskh Arabic', Tahoma",
   Hebr: "'Segoe UI', 'Arial Hebrew', 'Noto Sans Hebrew'",
   Thai: "'Leelawadee UI', Thonburi, 'Noto Sans Thai'",
   Deva: "'Nirmala UI', 'Kohinoor Devanagari', 'Noto Sans Devanagari'",
@@ -189,9 +189,11 @@ function withDefaults(own: Record<string, unknown>, templatesDir: string, key: s
 function unreadable(brand: Pick<Brand, 'light' | 'dark'>): BrandProblem[] {
   return (['light', 'dark'] as const).flatMap((mode) => {
     const palette = brand[mode];
-    const poor = READABLE.map(([front, back]) => ({ front, back, ratio: contrast(palette[front], palette[back]) })).filter(
-      ({ ratio }) => ratio < CONTRAST,
-    );
+    const poor = READABLE.map(([front, back]) => ({
+      front,
+      back,
+      ratio: contrast(palette[front], palette[back]),
+    })).filter(({ ratio }) => ratio < CONTRAST);
     if (poor.length === 0) return [];
     const better = readable(palette);
     return poor.map(({ front, back, ratio }) => {
