@@ -15,7 +15,7 @@ import {
   type ValueKind,
   type Vocabulary,
 } from './mustache.js';
-import { typeset } from './typeset.js';
+import { typeset, typesetHeading } from './typeset.js';
 import { brandConstants } from './values.js';
 import type { Field, Words } from './words.js';
 
@@ -180,7 +180,7 @@ class Press {
       const set = isTag ? piece : typeset(piece, this.locale);
       return field.vault.restore(set, (mustache) => this.inHtml(mustache, isTag));
     });
-    const html = freeBlocks(name === 'heading' ? printed.replace(BEFORE_NUMBER, '\u00a0') : printed);
+    const html = freeBlocks(name === 'heading' ? typesetHeading(printed, this.locale) : printed);
     const broken = brokenNesting(html);
     if (broken)
       this.problems.push({
@@ -217,9 +217,6 @@ class Press {
     return field;
   }
 }
-
-/** The space before a ticket's number: alone on the second line of a heading it would be a riddle. */
-const BEFORE_NUMBER = / (?=<bdi>\{\{~?\s*ticketNumber\s*~?\}\})/g;
 
 /** Markdown puts block tags that stand alone into a paragraph; it would stay behind, empty. */
 function freeBlocks(html: string): string {

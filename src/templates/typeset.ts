@@ -25,3 +25,14 @@ export function typeset(text: string, locale: string): string {
   const space = AFTER_LEANING.get(new Intl.Locale(locale).language);
   return space ? bound.replace(space, NO_BREAK) : bound;
 }
+
+const NUMBER = '<bdi>\\{\\{~?\\s*ticketNumber\\s*~?\\}\\}</bdi>';
+const BEFORE_NUMBER = new RegExp(` (?=${NUMBER})`, 'g');
+const AROUND_NUMBER = new RegExp(`${BEFORE_NUMBER.source}|(?<=${NUMBER}) `, 'g');
+/** Languages whose next word belongs to the number: 12345 numaralı, 12345 の, 12345 के. */
+const FOLLOWED = new Set(['hi', 'ja', 'tr']);
+
+/** @param html a printed heading. Alone on its second line, a ticket's number would be a riddle. */
+export function typesetHeading(html: string, locale: string): string {
+  return html.replace(FOLLOWED.has(new Intl.Locale(locale).language) ? AROUND_NUMBER : BEFORE_NUMBER, NO_BREAK);
+}

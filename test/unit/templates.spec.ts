@@ -195,6 +195,7 @@ describe('every mail in every language', () => {
     expect(mail('uk').html).toContain('звернення та\u00a0додати');
     expect(mail('en').html).toContain('your ticket\u00a0<bdi>12345</bdi>');
     expect(mail('en').text).toContain('your ticket 12345');
+    expect(mail('tr').html).toContain('<bdi>12345</bdi>\u00a0numaralı');
     expect(mail('pl').subject).toBe('Otrzymaliśmy Twoje zgłoszenie nr 12345');
   });
 
