@@ -1,9 +1,10 @@
 import { isTimeZone } from '../platform/locale.js';
+import { clockWriter, momentWriter, type WriteMoment } from '../platform/moments.js';
 
 /** Formatters of one language and time zone. */
 export interface Times {
-  clock: Intl.DateTimeFormat;
-  full: Intl.DateTimeFormat;
+  clock: WriteMoment;
+  full: WriteMoment;
   short(at: Date, now: Date): { day: string; clock: string };
 }
 
@@ -25,9 +26,8 @@ export function timesFor(locale: string, timeZone: string | null): Times {
 function makeTimes(locale: string, zone: string | null): Times {
   const make = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
     new Intl.DateTimeFormat(locale, { timeZone: zone ?? 'UTC', ...options });
-  // A time in a zone that is not the reader's own must say which one it is; timeStyle cannot, but pads as each
-  // language does (09.15 in Indonesian, 9:15 AM in English).
-  const clock = make(zone ? { timeStyle: 'short' } : { hour: 'numeric', minute: '2-digit', timeZoneName: 'short' });
+  // A time in a zone that is not the reader's own must say which one it is.
+  const clock = clockWriter(locale, zone ?? 'UTC', zone === null);
   const thisYear = make({ day: 'numeric', month: 'short' });
   const anyYear = make({ day: 'numeric', month: 'short', year: 'numeric' });
   const ordinal = new Intl.DateTimeFormat('en-CA', { timeZone: zone ?? 'UTC', dateStyle: 'short' });
@@ -40,16 +40,8 @@ function makeTimes(locale: string, zone: string | null): Times {
   };
   return {
     clock,
-    full: make({
-      weekday: 'long',
-      day: 'numeric',
-      month: 'long',
-      year: 'numeric',
-      hour: 'numeric',
-      minute: '2-digit',
-      timeZoneName: 'short',
-    }),
-    short: (at, now) => ({ day: day(at, now), clock: clock.format(at) }),
+    full: momentWriter(locale, zone ?? 'UTC', 'full'),
+    short: (at, now) => ({ day: day(at, now), clock: clock(at) }),
   };
 }
 

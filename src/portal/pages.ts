@@ -386,8 +386,8 @@ function helpers(sentences: Sentences): Record<keyof typeof KNOWN_HELPERS, Handl
       const { day, clock } = timesOf(options).short(at, shared.now);
       return sentences.format(language.tag, 'time.dayAndClock', { day, clock });
     },
-    fullTime: (at: Date, options: Handlebars.HelperOptions) => timesOf(options).full.format(at),
-    clock: (at: Date, options: Handlebars.HelperOptions) => timesOf(options).clock.format(at),
+    fullTime: (at: Date, options: Handlebars.HelperOptions) => timesOf(options).full(at),
+    clock: (at: Date, options: Handlebars.HelperOptions) => timesOf(options).clock(at),
     iso: (at: Date) => at.toISOString(),
     secondsUntil: (at: Date, options: Handlebars.HelperOptions) =>
       Math.max(0, Math.ceil((at.getTime() - rootOf(options).shared.now.getTime()) / 1000)),

@@ -152,7 +152,7 @@ export function contrast(one: string, other: string): number {
 
 const LATIN = "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'Helvetica Neue', Arial";
 const SCRIPT_FONTS: Readonly<Record<string, string>> = {
-  Arab: "'Segoe UI', 'Geeza Pro', 'Noto Naskh Arabic', Tahoma",
+  Arab: "'Segoe UI', 'Geeza Pro', 'Noto Sans Arabic', 'Noto Naskh Arabic', Tahoma",
   Hebr: "'Segoe UI', 'Arial Hebrew', 'Noto Sans Hebrew'",
   Thai: "'Leelawadee UI', Thonburi, 'Noto Sans Thai'",
   Deva: "'Nirmala UI', 'Kohinoor Devanagari', 'Noto Sans Devanagari'",

@@ -193,7 +193,7 @@ export class TemplateCatalogue {
    */
   render<K extends TemplateKey>(key: K, locale: string, values: MailValues<K>): RenderedMail {
     const mail = this.mail(key, locale);
-    const context = templateContext(values, locale, this.options.allowHttp ?? false);
+    const context = templateContext(key, values, locale, this.options.allowHttp ?? false);
     return {
       subject: mail.subject(context),
       preheader: mail.preheader(context),
@@ -216,7 +216,7 @@ export class TemplateCatalogue {
     values: MailValues<K>,
     mail: CompiledMail = this.mail(key, locale),
   ): EncodedMail {
-    const context = templateContext(values, locale, this.options.allowHttp ?? false);
+    const context = templateContext(key, values, locale, this.options.allowHttp ?? false);
     const text = mail.text(context);
     const encodedHtml = mail.encodedHtml(values.brand)(context);
     return {
@@ -305,7 +305,7 @@ export class TemplateCatalogue {
     const samples = readSamples(this.options.templatesDir, key, this.defaultBrand);
     return samples.flatMap(({ about, values }) => {
       try {
-        const context = templateContext(values, locale, true);
+        const context = templateContext(key, values, locale, true);
         const subject = mail.subject(context);
         const html = mail.html(context) && mail.encodedHtml(values.brand)(context);
         return subject && html && mail.text(context)

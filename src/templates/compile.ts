@@ -15,6 +15,7 @@ import {
   type ValueKind,
   type Vocabulary,
 } from './mustache.js';
+import { typeset, typesetHeading } from './typeset.js';
 import { brandConstants } from './values.js';
 import type { Field, Words } from './words.js';
 
@@ -122,11 +123,13 @@ class Press {
 
   constructor(
     private readonly words: Words,
-    locale: string,
+    private readonly locale: string,
     private readonly vocabulary: Vocabulary,
   ) {
     this.dir = textDirection(locale);
-    this.constants = { lang: locale, dir: this.dir, fonts: fontStack(locale) };
+    // A line of Latin letters or signs alone stands on the right side with a mark before it (UAX #9, P2).
+    const mark = this.dir === 'rtl' ? '\u200f' : '';
+    this.constants = { lang: locale, dir: this.dir, fonts: fontStack(locale), mark };
   }
 
   /** The HTML part: every slot of the shell filled. A slot with `as='plain'` stands where tags are not allowed. */
@@ -146,7 +149,7 @@ class Press {
   letter(shell: string): string {
     return replaceMustaches(shell, (mustache) => {
       const slot = partOf(mustache);
-      return slot ? this.plain(slot.name) : mustache;
+      return slot ? (this.constants[slot.name] ?? this.plain(slot.name)) : mustache;
     });
   }
 
@@ -172,10 +175,12 @@ class Press {
     const dress = Object.fromEntries(Object.entries(attributes).map(([tag, text]) => [tag, field.vault.hide(text)]));
     const markup = field.kind === 'markdown' ? markdownToHtml(field.source, dress) : escapeHtml(field.source);
     // Between tags a value is isolated from the other direction; inside a tag it is left alone.
-    const printed = markup.replace(/<[^>]*>|[^<]+/g, (piece) =>
-      field.vault.restore(piece, (mustache) => this.inHtml(mustache, piece.startsWith('<'))),
-    );
-    const html = freeBlocks(printed);
+    const printed = markup.replace(/<[^>]*>|[^<]+/g, (piece) => {
+      const isTag = piece.startsWith('<');
+      const set = isTag ? piece : typeset(piece, this.locale);
+      return field.vault.restore(set, (mustache) => this.inHtml(mustache, isTag));
+    });
+    const html = freeBlocks(name === 'heading' ? typesetHeading(printed, this.locale) : printed);
     const broken = brokenNesting(html);
     if (broken)
       this.problems.push({

@@ -1,6 +1,7 @@
 /** Handlebars as Postern uses it: an instance of its own, strict, three helpers, no way to a prototype. */
 import Handlebars from 'handlebars';
 import { isTimeZone } from '../platform/locale.js';
+import { momentWriter, type WriteMoment } from '../platform/moments.js';
 import { quotedPrintablePiece } from '../platform/mime.js';
 import { encodePage, helperNames } from './mustache.js';
 import type { TemplateContext } from './values.js';
@@ -23,7 +24,7 @@ engine.registerHelper('plural', (count: number, { hash, data }: Handlebars.Helpe
 
 engine.registerHelper('datetime', (at: number, { data }: Handlebars.HelperOptions) => {
   const { locale, timeZone } = data.root as { locale: string; timeZone: string };
-  return dateFormat(locale, timeZone).format(at);
+  return dateFormat(locale, timeZone)(at);
 });
 
 // What a value becomes in a page that is encoded already: see encodePage.
@@ -105,17 +106,9 @@ function numberFormat(locale: string): Intl.NumberFormat {
   return cached(`number ${locale}`, () => new Intl.NumberFormat(locale));
 }
 
-function dateFormat(locale: string, timeZone: string): Intl.DateTimeFormat {
-  return cached(`date ${locale} ${timeZone}`, () => {
-    const parts: Intl.DateTimeFormatOptions = {
-      day: 'numeric',
-      month: 'long',
-      year: 'numeric',
-      hour: 'numeric',
-      minute: '2-digit',
-      timeZoneName: 'short',
-    };
-    // A zone that nobody knows must not cost the mail; the time then says that it is UTC.
-    return new Intl.DateTimeFormat(locale, { ...parts, timeZone: isTimeZone(timeZone) ? timeZone : 'UTC' });
-  });
+function dateFormat(locale: string, timeZone: string): WriteMoment {
+  // A zone that nobody knows must not cost the mail; the time then says that it is UTC.
+  return cached(`date ${locale} ${timeZone}`, () =>
+    momentWriter(locale, isTimeZone(timeZone) ? timeZone : 'UTC', 'long'),
+  );
 }

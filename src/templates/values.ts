@@ -67,7 +67,7 @@ const COMMON = {
 } as const satisfies Vocabulary;
 
 const WORDS: Readonly<Record<LayoutName, Vocabulary>> = {
-  notification: { ...COMMON, guest: 'flag', updateCount: 'count' },
+  notification: { ...COMMON, guest: 'flag', canReply: 'flag', updateCount: 'count' },
   code: { ...COMMON, reference: 'word', codeMinutes: 'count' },
 };
 
@@ -99,12 +99,16 @@ export function layoutVocabulary(layout: LayoutName, brand: Brand): Vocabulary {
 /** What a template is filled with: every name of the vocabulary present, every string one clean line. */
 export type TemplateContext = Readonly<Record<string, unknown>>;
 
+/** The mails after which the ticket takes no replies. */
+const LAST_MAILS: ReadonlySet<TemplateKey> = new Set(['ticket-closed']);
+
 /**
  * Makes values safe to fill in.
  * @param allowHttp plain http links may be written: only where PUBLIC_URL itself is http
  * @throws RangeError if a URL is not one that a mail may carry
  */
 export function templateContext(
+  key: TemplateKey,
   values: TicketMailValues | CodeMailValues,
   locale: string,
   allowHttp: boolean,
@@ -133,6 +137,7 @@ export function templateContext(
   return {
     ...common,
     guest: values.guest,
+    canReply: !LAST_MAILS.has(key),
     link: safeUrl(values.link, 'link', allowHttp),
     updateCount: values.updateCount,
   };

@@ -11,6 +11,7 @@ const MAIL_VALUES: Readonly<Record<string, string>> = {
   checkUrl: 'address of the page that checks an email',
   checkReference: 'the email’s reference, like 7QK3-M8WD-2XHVA',
   guest: 'true if the reader has no account',
+  canReply: 'true if the ticket still takes replies',
   updateCount: 'how many updates, like 3; # stands for it',
   reference: 'the same sign on the page and in the email, like K7QD',
   codeMinutes: 'how many minutes the code works, like 10; # stands for it',

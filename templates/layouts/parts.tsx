@@ -241,6 +241,13 @@ const STYLE = [
   '@media (max-width:480px){.outer{padding:0!important;}.card{border-radius:0!important;border-left:0!important;border-right:0!important;}' +
     '.inner{padding:28px 20px 12px!important;}.edge{padding-left:20px!important;padding-right:20px!important;}' +
     '.button{width:100%!important;}.button a{display:block!important;padding:14px 16px!important;}}',
+  // Each a rule of its own: a program that knows one of them not drops no other.
+  'h1{text-wrap:balance;}',
+  'p{text-wrap:pretty;}',
+  '.soft p{text-wrap:balance;}',
+  // Japanese: no small kana or long-vowel mark begins a line, and no heading is broken within a phrase.
+  ':lang(ja){line-break:strict!important;}',
+  'h1:lang(ja){word-break:auto-phrase!important;overflow-wrap:anywhere!important;}',
   // Korean is broken between its words, and within one only where it is wider than the screen.
   ':lang(ko){word-break:keep-all!important;overflow-wrap:anywhere!important;}',
   `@media (prefers-color-scheme:dark){body${dark('background-color', 'ground')}`,

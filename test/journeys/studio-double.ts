@@ -578,7 +578,7 @@ function render(
   );
   if (!isCompiled(compiled)) return { problems: compiled };
   const samples = readSamples(templates, mail, brand);
-  const context = templateContext((samples[sample] ?? samples[0]!).values, locale, true);
+  const context = templateContext(mail, (samples[sample] ?? samples[0]!).values, locale, true);
   return {
     ...{ subject: compiled.subject(context), preheader: compiled.preheader(context), html: compiled.html(context) },
     ...{ text: compiled.text(context), dir: textDirection(locale), locale },

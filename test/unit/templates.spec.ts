@@ -153,8 +153,60 @@ describe('every mail in every language', () => {
   });
 
   it('writes times for the reader’s zone and language, and says UTC when the zone is unknown', () => {
-    expect(catalogue.render('ticket-replied', 'id', ticket).text).toContain('23 November 2026 pukul 09.15 WIB');
-    expect(catalogue.render('ticket-replied', 'en', { ...ticket, timeZone: 'Mars/Base' }).text).toMatch(/2:15\sAM UTC/);
+    expect(catalogue.render('ticket-replied', 'id', ticket).text).toContain('23 November 2026 pukul 09.15\u00a0WIB');
+    const lost = { ...ticket, timeZone: 'Mars/Base' };
+    expect(catalogue.render('ticket-replied', 'en', lost).text).toMatch(/2:15\sAM\u00a0UTC/);
+  });
+
+  it.each([
+    ['th', '23 พฤศจิกายน 2569 เวลา 09:15\u00a0GMT+7'],
+    ['zh-Hans', '2026年11月23日 09:15（GMT+7）'],
+    ['zh-Hant', '2026年11月23日 上午9:15（GMT+7）'],
+    ['vi', '09:15\u00a0GMT+7, ngày 23 tháng 11, 2026'],
+    ['ko', '2026년 11월 23일 오전 9:15\u00a0GMT+7'],
+    ['hi', '23 नवंबर 2026 को सुबह 9:15 बजे (GMT+7)'],
+    ['ru', '23 ноября 2026 г. в 09:15\u00a0GMT+7'],
+  ])('writes the zone where %s has it', (locale, written) => {
+    expect(catalogue.render('ticket-replied', locale, ticket).text.split('\n')[1]).toBe(written);
+  });
+
+  it('asks for an answer in the ticket only while the ticket takes answers', () => {
+    for (const locale of catalogue.availableLocales) {
+      const footer = (key: 'ticket-closed' | 'ticket-replied') =>
+        /\* \* \*\n\n(.*)\n/.exec(catalogue.render(key, locale, ticket).text)![1]!;
+      expect(footer('ticket-closed').length).toBeLessThan(footer('ticket-replied').length);
+    }
+    expect(catalogue.render('ticket-closed', 'en', ticket).text).not.toContain('belongs in the ticket');
+  });
+
+  it('speaks of a link in the text part, where there is no button', () => {
+    const { text } = catalogue.render('ticket-replied', 'en', ticket);
+    expect(text).toContain(`Read the reply\n${link}\n`);
+    expect(text).not.toContain('button');
+  });
+
+  it('keeps together what no line should part, in the HTML part alone', () => {
+    const mail = (locale: string) => catalogue.render('ticket-created', locale, ticket);
+    expect(mail('de').html).toContain('schicken wir Ihnen eine E\u2011Mail.');
+    expect(mail('de').text).toContain('schicken wir Ihnen eine E-Mail.');
+    expect(mail('pl').html).toContain('wszystkim w\u00a0tej sprawie w\u00a0tym jednym');
+    expect(mail('pl').text).toContain('wszystkim w tej sprawie w tym jednym');
+    expect(mail('ru').html).toContain('Ваше обращение уже у\u00a0службы');
+    expect(mail('uk').html).toContain('звернення та\u00a0додати');
+    expect(mail('en').html).toContain('your ticket\u00a0<bdi>12345</bdi>');
+    expect(mail('en').text).toContain('your ticket 12345');
+    expect(mail('tr').html).toContain('<bdi>12345</bdi>\u00a0numaralı');
+    expect(mail('pl').subject).toBe('Otrzymaliśmy Twoje zgłoszenie nr 12345');
+  });
+
+  it('sets every line of a right-to-left text part to the right', () => {
+    for (const locale of ['ar', 'he']) {
+      const lines = catalogue.render('ticket-replied', locale, ticket).text.split('\n');
+      expect(lines).toContain('\u200f* * *');
+      expect(lines).toContain(`\u200f${brand.name}`);
+      expect(lines).toContain(link);
+    }
+    expect(catalogue.render('ticket-replied', 'en', ticket).text).not.toContain('\u200f');
   });
 
   it('counts as the language counts', () => {
