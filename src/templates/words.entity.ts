@@ -3,6 +3,7 @@ import type { Id } from '../ids.js';
 import {
   CountColumn,
   IdColumn,
+  AddedListColumn,
   JsonColumn,
   OptionalTextColumn,
   OptionalTimeColumn,
@@ -87,7 +88,7 @@ export class WordsDraft {
   @TextColumn() by: string;
   @TextColumn() byName: string;
   /** Everybody who changed them since they were begun. */
-  @JsonColumn() authors: string[];
+  @AddedListColumn() authors: string[];
   /** Of the person who submitted it, or the reason of the one who scheduled it. */
   @TextColumn() note: string;
   @TimeColumn() at: number;

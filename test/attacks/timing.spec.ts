@@ -3,7 +3,7 @@ import { newId } from '../../src/ids.js';
 import { generateKey, KeyRing } from '../../src/platform/crypto.js';
 import { signToken } from '../../src/platform/signed-token.js';
 import { counted } from '../support/counted.js';
-import { databases } from '../support/databases.js';
+import { databases, sqlite } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { isLong } from '../support/long.js';
@@ -15,7 +15,8 @@ const ROUNDS = isLong ? 1000 : 150;
 const MOST_APART_MS = 5;
 const WRITTEN = /[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{5}/;
 
-describe.each(databases)('the time of an answer on $name', (database) => {
+// Milliseconds of Postgres on shared cores are those of whoever else is there: the long form asks it a thousand times.
+describe.each(isLong ? databases : [sqlite])('the time of an answer on $name', (database) => {
   let test: TestGateway;
   beforeAll(async () => {
     test = await createGateway({ database });

@@ -23,6 +23,9 @@ export const OptionalTimeColumn = () => Column({ type: 'bigint', nullable: true,
 /** A value kept as JSON text. */
 export const JsonColumn = () => Column({ type: 'simple-json' });
 
+/** A list that a later migration added: empty in the rows that were there. */
+export const AddedListColumn = () => Column({ type: 'simple-json', default: '[]' });
+
 /** `createdAt` in the code is `created_at` in the database, so that an operator's SQL needs no quotes. */
 export class SnakeCaseNames extends DefaultNamingStrategy {
   override columnName(property: string, custom: string | undefined, prefixes: string[]): string {
