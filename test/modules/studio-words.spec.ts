@@ -3,6 +3,7 @@ import { newId } from '../../src/ids.js';
 import { wordsHash } from '../../src/templates/words-texts.js';
 import { WordsDesk } from '../../src/studio/words-desk.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
+import { within } from '../support/long.js';
 import { startRelay, type Relay } from '../support/smtp.js';
 import { someDatabase } from '../support/some-database.js';
 import { studioPerson, type StudioBrowser } from '../support/studio.js';
@@ -450,8 +451,7 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
       return times.sort((a, b) => a - b)[7]!;
     };
     const given = { key: 'ticket-replied', locale: 'en' };
-    // Ten times what is promised: the machines of tests are slow and shared.
-    expect(await time('preview', { ...given, brand: 'default', sample: 0 })).toBeLessThan(300);
-    expect(await time('check', given)).toBeLessThan(500);
+    expect(await time('preview', { ...given, brand: 'default', sample: 0 })).toBeLessThan(within(150));
+    expect(await time('check', given)).toBeLessThan(within(50));
   });
 });

@@ -3,3 +3,8 @@
  * database, where `npm test` takes a part that stands for the rest, and waits less.
  */
 export const isLong = process.env.POSTERN_LONG === '1';
+
+/** How long something may take that promises `ms`: where all tests run beside each other, five times that. */
+export function within(ms: number): number {
+  return isLong ? ms : 5 * ms;
+}
