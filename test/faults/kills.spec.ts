@@ -1,10 +1,10 @@
-import { databases } from '../support/databases.js';
 import { queues } from '../support/queues.js';
+import { someDatabase } from '../support/some-database.js';
 import { runCampaign } from './campaign.js';
 import { allPoints } from './points.js';
 
 // The two ways to run it: alone, and as any number of processes.
-const grounds = databases.map((database) => ({
+const grounds = someDatabase.map((database) => ({
   database,
   queue: (database.name === 'Postgres' && queues.find(({ name }) => name === 'Redis')) || queues[0]!,
 }));

@@ -2,6 +2,7 @@ import { newId } from '../../src/ids.js';
 import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
+import { isLong } from '../support/long.js';
 import { startRelay, type Relay } from '../support/smtp.js';
 import { change, count, rows } from '../support/tables.js';
 import { linksOf } from '../support/visit.js';
@@ -227,7 +228,7 @@ describe.each(databases)('delivery on $name', (database) => {
   });
 
   it('sends a code before all the notifications that wait', async () => {
-    const waiting = database.name === 'SQLite' ? 2000 : 500;
+    const waiting = isLong ? 2000 : 500;
     relay.onData = () => 451;
     await tell();
     await test.drain();

@@ -364,7 +364,8 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
     it.each(Object.entries(stories))('%s', async (_what, story) => {
       const outcomes = new Map<string, string[]>();
       // One part of the code does this on both databases, and the other one is slower.
-      const orders = permutations(story).filter((_, i) => isLong || kind.name === 'SQLite' || i % 7 === 0);
+      const every = kind.name === 'SQLite' ? 3 : 7;
+      const orders = permutations(story).filter((_, place) => isLong || place % every === 0);
       for (const order of orders) {
         const ticket = newTicket();
         const together = newTicket();

@@ -4,6 +4,11 @@
  */
 export const isLong = process.env.POSTERN_LONG === '1';
 
+/** Every third of a list, and in the long form all of it. */
+export function aThird<T>(all: readonly T[]): T[] {
+  return all.filter((_, place) => isLong || place % 3 === 0);
+}
+
 /** How long something may take that promises `ms`: where all tests run beside each other, five times that. */
 export function within(ms: number): number {
   return isLong ? ms : 5 * ms;
