@@ -338,7 +338,8 @@ export function openApi(publicUrl: string, version: string): Json {
           description: 'Done when it is answered; may be repeated. Files, words and addresses go, states and ids stay.',
           security: admin,
           parameters: [{ ...id, name: 'address' }, reason],
-          responses: { '200': ok('What was erased.', { type: 'object' }), ...adminProblems },
+          requestBody: reasonBody,
+          responses: { '200': ok('What was erased.', { type: 'object' }), ...adminDecisionProblems },
         },
       },
       '/v1/admin/sources': {

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fileLimit, takeLimits } from '../access/limits.js';
 import type { OpenSession } from '../access/session.js';
 import { Config } from '../config.js';
+import { PosternError } from '../errors.js';
 import { Clock } from '../platform/clock.js';
 import { Database, isDatabaseUnavailable } from '../platform/database/database.js';
 import { Logger } from '../platform/logger.js';
@@ -31,7 +32,7 @@ export class Uploads {
 
   /** Reads a form when its turn comes; null, and nothing is read, if more of this session wait than anybody sends. */
   take<T>(request: FastifyRequest, session: OpenSession, read: (gate: Gate) => Promise<T>): Promise<T | null> {
-    return this.places.run(session.id, () => read(this.gate(request, session)));
+    return this.places.run(session.id, () => whileThere(request, () => read(this.gate(request, session))));
   }
 
   private gate(request: FastifyRequest, session: OpenSession): Gate {
@@ -51,6 +52,19 @@ export class Uploads {
       },
     };
   }
+}
+
+/**
+ * Until its sender is gone: the parser never ends on a connection that ended before it began to read, and the place of the
+ * session would be taken for ever.
+ */
+async function whileThere<T>({ raw }: FastifyRequest, read: () => Promise<T>): Promise<T> {
+  const brokenOff = () => new PosternError('bad-request', 'The form broke off.');
+  if (raw.destroyed && !raw.complete) throw brokenOff();
+  const gone = new Promise<never>((_resolve, reject) => {
+    raw.once('close', () => raw.complete || reject(brokenOff()));
+  });
+  return Promise.race([read(), gone]);
 }
 
 /** The status of an answer to what is not taken, with the time after which it may be. */
