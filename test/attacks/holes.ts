@@ -11,7 +11,17 @@ export interface Hole {
   spec: string;
 }
 
-const PARTS = ['src', 'demo', 'templates', 'test', 'dist', 'package.json', 'jest.config.mjs', 'ormconfig.ts'];
+const PARTS = [
+  'src',
+  'demo',
+  'templates',
+  'test',
+  'dist',
+  'package.json',
+  'tsconfig.json',
+  'vitest.config.ts',
+  'ormconfig.ts',
+];
 
 interface Copy {
   folder: string;

@@ -14,12 +14,11 @@ Runs every attack against the running gateway and counts them by class. With --h
 other, each in a copy of the code of its own, and looks whether the attacks find it. Holes are the patches under
 test/attacks/holes: none of them is a switch in the product.`;
 
-/** Runs Jest in a folder; the attacks that were refused, by class, and whether all of it passed. */
+/** Runs specs in a folder; the attacks that were refused, by class, and whether all of it passed. */
 async function runSpecs(folder: string, specs: string[], more: string[] = []) {
   const scratch = mkdtempSync(join(tmpdir(), 'postern-attacks-'));
   const path = join(scratch, 'counted');
-  const jest = join(folder, 'node_modules', 'jest', 'bin', 'jest.js');
-  const args = ['--experimental-vm-modules', '--no-warnings', jest, ...specs, ...more];
+  const args = [join(folder, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...specs, ...more];
   const child = spawn(process.execPath, args, {
     cwd: folder,
     env: { ...process.env, POSTERN_ATTACKS: path, POSTERN_LONG: '1' },
@@ -40,7 +39,7 @@ async function runSpecs(folder: string, specs: string[], more: string[] = []) {
 async function isFound(hole: Hole): Promise<boolean> {
   const copy = planted(hole);
   try {
-    return !(await runSpecs(copy.folder, [hole.spec], ['--bail', '--silent'])).passed;
+    return !(await runSpecs(copy.folder, [hole.spec], ['--bail=1', '--silent'])).passed;
   } finally {
     copy.remove();
   }

@@ -444,7 +444,7 @@ describe('an error of the database', () => {
     expect(isDatabaseUnavailable(Object.assign(new Error('x'), { code }))).toBe(expected),
   );
 
-  it.each([null, undefined, 'text', new Error('no code'), { code: 5 }])('is not seen in %p', (thrown) =>
+  it.each([null, undefined, 'text', new Error('no code'), { code: 5 }])('is not seen in %o', (thrown) =>
     expect(isDatabaseUnavailable(thrown)).toBe(false),
   );
 

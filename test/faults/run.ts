@@ -54,7 +54,7 @@ ${allPoints.map((point) => `  ${point.padEnd(18)}${points[point]}`).join('\n')}
 
 Without --kills: ${Object.entries(grounds)
   .map(([name, { kills }]) => `${kills} at each point on ${name}`)
-  .join(', ')}. After them the other faults, in their long form, by Jest.
+  .join(', ')}. After them the other faults, in their long form.
 The table comes at the end; it ends with 1 if a promise was broken.`;
 
 function readOptions() {
@@ -145,19 +145,15 @@ function table(lines: Line[]): string {
 
 /** The faults that are tests of their own, each at its full length. */
 async function runSpecs(): Promise<boolean> {
-  const jest = join(packageRoot, 'node_modules', 'jest', 'bin', 'jest.js');
+  const vitest = join(packageRoot, 'node_modules', 'vitest', 'vitest.mjs');
   const specs = ['outages', 'redis', 'clocks', 'restarts', 'poison'].map((name) =>
     join('test', 'faults', `${name}.spec.ts`),
   );
-  const child = spawn(
-    process.execPath,
-    ['--experimental-vm-modules', '--no-warnings', jest, '-i', '--testTimeout=300000', ...specs],
-    {
-      cwd: packageRoot,
-      env: { ...process.env, POSTERN_LONG: '1' },
-      stdio: 'inherit',
-    },
-  );
+  const child = spawn(process.execPath, [vitest, 'run', '--no-file-parallelism', '--testTimeout=300000', ...specs], {
+    cwd: packageRoot,
+    env: { ...process.env, POSTERN_LONG: '1' },
+    stdio: 'inherit',
+  });
   return ((await once(child, 'exit')) as [number | null])[0] === 0;
 }
 

@@ -67,7 +67,7 @@ describe.each(databases)('webhooks that come in, on $name', (database) => {
   }
 
   /** The answer is an RFC 9457 problem with this status and code, and no table has changed. */
-  async function expectRefusal(request: () => Promise<RawAnswer>, status: number, code: string) {
+  async function refusal(request: () => Promise<RawAnswer>, status: number, code: string) {
     await test.drain(); // mails of earlier tests must not be in the middle of being sent
     const before = await dump(test);
     const answer = await request();
@@ -78,9 +78,12 @@ describe.each(databases)('webhooks that come in, on $name', (database) => {
     expect(await dump(test)).toBe(before);
     return problem;
   }
+  async function expectRefusal(...refused: Parameters<typeof refusal>): Promise<void> {
+    await refusal(...refused);
+  }
 
   /** Taken, and known by the id in the answer. */
-  async function expectTaken(request: () => Promise<RawAnswer>) {
+  async function taken(request: () => Promise<RawAnswer>) {
     const answer = await request();
     expect({ status: answer.status, body: answer.body.toString() }).toEqual({
       status: 202,
@@ -89,6 +92,9 @@ describe.each(databases)('webhooks that come in, on $name', (database) => {
     const { eventId } = JSON.parse(answer.body.toString()) as { eventId: string };
     expect(await count(test, 'events', `id = '${eventId}'`)).toBe(1);
     return eventId;
+  }
+  async function expectTaken(request: () => Promise<RawAnswer>): Promise<void> {
+    await taken(request);
   }
 
   describe('are taken', () => {
@@ -141,7 +147,7 @@ describe.each(databases)('webhooks that come in, on $name', (database) => {
     it('with an unknown locale and time zone, in the fallbacks', async () => {
       const body = event();
       Object.assign(body.data.requester as object, { locale: 'tlh-!!', timeZone: 'Mars/Olympus' });
-      const eventId = await expectTaken(() => post({ body: JSON.stringify(body) }));
+      const eventId = await taken(() => post({ body: JSON.stringify(body) }));
       expect(await rows(test, 'deliveries', `event_id = '${eventId}'`)).toMatchObject([
         { locale: 'en', inputs: expect.stringContaining('"timeZone":""') },
       ]);
@@ -224,7 +230,7 @@ describe.each(databases)('webhooks that come in, on $name', (database) => {
       ['json'],
       [''],
       [undefined],
-    ])('with the content type %p', (type) =>
+    ])('with the content type %o', (type) =>
       expectRefusal(() => post({ headers: { 'content-type': type } }), 415, 'unsupported-media-type'),
     );
     it('over 256 KiB, before anything is verified', () => {
@@ -361,12 +367,12 @@ describe.each(databases)('webhooks that come in, on $name', (database) => {
     it.each(cases)('%s', async (_what, pointer, change) => {
       const body = event();
       change(body as Parameters<Change>[0]);
-      const { errors } = await expectRefusal(() => post({ body: JSON.stringify(body) }), 422, 'invalid-event');
+      const { errors } = await refusal(() => post({ body: JSON.stringify(body) }), 422, 'invalid-event');
       expect(errors).toContainEqual({ pointer, detail: expect.stringMatching(/./) });
     });
 
     it('all of them at once', async () => {
-      const { errors } = await expectRefusal(
+      const { errors } = await refusal(
         () => post({ body: '{"type":"x","data":{"ticket":{},"requester":{}}}' }),
         422,
         'invalid-event',
@@ -412,7 +418,7 @@ describe.each(databases)('webhooks that come in, on $name', (database) => {
   describe('that come again', () => {
     it('are answered 200 with the first id, and mail once', async () => {
       const body = JSON.stringify(event());
-      const eventId = await expectTaken(() => post({ body, id: 'evt_twice' }));
+      const eventId = await taken(() => post({ body, id: 'evt_twice' }));
       await test.drain();
       const before = await dump(test);
       test.clock.advance({ minutes: 10 }); // a retry is signed anew

@@ -574,7 +574,7 @@ describe.each(databases)('what Postern knows of a ticket, on $name', (kind) => {
 
   describe('of internal notes', () => {
     it.each([['internal'], ['private'], ['Public'], ['PUBLIC '], [''], [undefined], [null]])(
-      'is nothing at all, where visibility is %p',
+      'is nothing at all, where visibility is %o',
       async (visibility) => {
         const ticket = newTicket();
         const note = (id: string) =>

@@ -1,14 +1,18 @@
 // One Postgres and one Redis for the whole run, where there are any: POSTERN_TEST_POSTGRES (any database that may create
 // others) and POSTERN_TEST_REDIS name running servers, else the machine's own binaries are started in a temporary folder.
 import { execFileSync, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 
-export default async function setup() {
+/** What this run started itself, to be ended and wiped after it. */
+const started = [];
+
+export async function setup() {
   const missing = [];
   if (!process.env.POSTERN_TEST_POSTGRES) {
     const bin = findPostgres();
@@ -52,6 +56,18 @@ export default async function setup() {
   for (const line of missing) process.stdout.write(`\nNot found: ${line}\n`);
 }
 
+export async function teardown() {
+  for (const { server, folder, signal } of started) {
+    // One that never ran, or has ended by itself, never tells again.
+    const ended = server.pid === undefined || server.exitCode !== null || server.signalCode !== null;
+    if (!ended) {
+      server.kill(signal);
+      await once(server, 'exit');
+    }
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 function findPostgres() {
   const root = '/usr/lib/postgresql';
   const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
@@ -64,7 +80,7 @@ async function startRedis() {
   const port = await freePort();
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--databases', '10000'];
   const server = spawn('redis-server', args, { stdio: 'ignore' });
-  globalThis.posternTestRedis = { server, folder };
+  started.push({ server, folder, signal: 'SIGTERM' });
   const isThere = await new Promise((resolve) => {
     server.once('error', () => resolve(false));
     server.once('spawn', () => resolve(true));
@@ -111,7 +127,7 @@ async function startPostgres(bin) {
     ],
     { ...owner, cwd: folder, stdio: 'ignore' },
   );
-  globalThis.posternTestPostgres = { server, folder };
+  started.push({ server, folder, signal: 'SIGINT' });
   const url = `postgres://postern@127.0.0.1:${port}/postgres`;
   await untilReady(url);
   return url;

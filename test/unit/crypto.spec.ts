@@ -119,8 +119,8 @@ describe('encrypting', () => {
   });
 
   it('is not troubled by any text', () => {
-    fc.assert(fc.property(fc.string(), (text) => expect(ring.decrypt('code', `new.${text}`, '')).toBeNull()));
-    fc.assert(fc.property(bytes, (b) => expect(ring.decrypt('code', `new.${b.toString('base64url')}`, '')).toBeNull()));
+    fc.assert(fc.property(fc.string(), (text) => ring.decrypt('code', `new.${text}`, '') === null));
+    fc.assert(fc.property(bytes, (b) => ring.decrypt('code', `new.${b.toString('base64url')}`, '') === null));
     for (const text of ['', '.', 'new', 'new.', '.AAAA', '__proto__.AAAA'])
       expect(ring.decrypt('code', text, '')).toBeNull();
   });
@@ -235,7 +235,7 @@ describe('small things', () => {
   });
 
   it('compare secrets of any lengths', () => {
-    fc.assert(fc.property(fc.string(), fc.string(), (a, b) => expect(constantTimeEqual(a, b)).toBe(a === b)));
+    fc.assert(fc.property(fc.string(), fc.string(), (a, b) => constantTimeEqual(a, b) === (a === b)));
     expect(constantTimeEqual(Buffer.from('a'), 'a')).toBe(true);
     expect(constantTimeEqual('a', 'a\0')).toBe(false);
   });

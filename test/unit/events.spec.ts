@@ -97,7 +97,7 @@ describe('a native event', () => {
     ['zh-hant-tw', 'zh-Hant-TW'],
     ['not a locale', null],
     ['', null],
-  ])('has the locale %p as %p: a wrong one costs nobody a notification', (locale, expected) => {
+  ])('has the locale %o as %o: a wrong one costs nobody a notification', (locale, expected) => {
     const event = example();
     event.data.requester.locale = locale;
     expect(read(event).data.requester.locale).toBe(expected);
@@ -108,7 +108,7 @@ describe('a native event', () => {
     ['Mars/Olympus', null],
     ['', null],
     ['../../etc/passwd', null],
-  ])('has the time zone %p as %p', (timeZone, expected) => {
+  ])('has the time zone %o as %o', (timeZone, expected) => {
     const event = example();
     event.data.requester.timeZone = timeZone;
     expect(read(event).data.requester.timeZone).toBe(expected);

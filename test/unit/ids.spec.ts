@@ -80,5 +80,5 @@ describe('an id', () => {
     [null, 'null'],
     [5, 'a number'],
     [[id], 'a list'],
-  ])('is not %p: %s', (text) => expect(isId('rpl', text)).toBe(false));
+  ])('is not %o: %s', (text) => expect(isId('rpl', text)).toBe(false));
 });
