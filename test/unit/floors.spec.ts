@@ -34,6 +34,7 @@ const floors: Record<string, number> = {
   client: 1,
   platform: 0,
   'config.ts': 0,
+  settings: 0,
   'development-secrets.ts': 0,
   'sources.ts': 0,
   'mapping.ts': 0,
