@@ -135,7 +135,7 @@ async function renderShells() {
 /** The studio's pages, for the browser. They stay as they are while what they are made of does. */
 async function buildStudio() {
   const page = join(dist, 'studio', 'index.html');
-  const madeOf = ['studio', 'package-lock.json'].map((name) => newest(join(root, name)));
+  const madeOf = ['studio', 'src/templates/palette.ts', 'package-lock.json'].map((name) => newest(join(root, name)));
   if (existsSync(page) && Math.max(...madeOf) <= statSync(page).mtimeMs) return 'unchanged';
   const { build } = await import('vite');
   await build({ configFile: join(root, 'studio', 'vite.config.js') });

@@ -1,71 +1,34 @@
-import { createPrivateKey } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
+import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { DevelopmentSecrets } from './development-secrets.js';
 import { StartError } from './errors.js';
-import { parseMailbox, type EmailAddress } from './platform/address.js';
-import { KeyRing, parseKeyList } from './platform/crypto.js';
+import type { EmailAddress } from './platform/address.js';
+import type { KeyRing } from './platform/crypto.js';
 import { canonicalLocale } from './platform/locale.js';
-import { SEED_BYTES, SigningKeys } from './platform/signing-keys.js';
+import type { SigningKeys } from './platform/signing-keys.js';
 import { generateWebhookSecret, isWebhookSecret } from './platform/webhook-signature.js';
+import { readHandoffKeys, readKeys } from './settings/keys.js';
+import { readDkim, readMailbox, readTransports } from './settings/mail.js';
+import type { DkimSettings, Mailbox, TransportSettings } from './settings/mail.js';
+import { readOidc, type OidcSettings } from './settings/oidc.js';
+import {
+  DNS_NAME,
+  isAddressOrSubnet,
+  isPublicUrl,
+  isWithin,
+  list,
+  oneOf,
+  text,
+  token,
+  wholeNumber,
+} from './settings/shapes.js';
+import { readClamd, readDatabase, readFiles, readQueue } from './settings/storage.js';
+import type { ClamdSettings, DatabaseSettings, FilesSettings, QueueSettings } from './settings/storage.js';
 import { readSources, readSourcesFile, type Source, type SourcesInput } from './sources.js';
-import { bareHost, parseUrl } from './platform/url.js';
 
 /** The folder of the package: where `templates/` and `package.json` are, from `src/` as from `dist/src/`. */
 export const packageRoot = findPackageRoot(import.meta.dirname);
-
-/** One of the ways out, in the order in which they are tried. */
-export type TransportSettings = SmtpTransportSettings | ResendTransportSettings;
-
-export interface SmtpTransportSettings {
-  kind: 'smtp';
-  /** `smtp`, `smtp-2`, …: unique, and the same after a restart with the same MAIL_URL. */
-  name: string;
-  host: string;
-  port: number;
-  secure: boolean;
-  user: string | null;
-  password: string | null;
-}
-
-export interface ResendTransportSettings {
-  kind: 'resend';
-  /** `resend`, `resend-2`, … */
-  name: string;
-  apiKey: string;
-  /** Origin of the API; plain http only to a host of ALLOW_PRIVATE_HOSTS. */
-  endpoint: string;
-}
-
-/** What mails are signed with (RFC 6376): an RSA key in PEM, whose public half stands at selector._domainkey.domain. */
-export interface DkimSettings {
-  domain: string;
-  selector: string;
-  privateKey: string;
-}
-
-/** An OpenID provider and what it knows us by. */
-export interface OidcSettings {
-  /** As its discovery document names it; https, or plain http to a host of ALLOW_PRIVATE_HOSTS. */
-  issuer: string;
-  clientId: string;
-  clientSecret: string;
-}
-
-/** Where the files of replies are kept. */
-export type FilesSettings =
-  | { kind: 'folder'; path: string }
-  | {
-      kind: 'bucket';
-      /** Origin of a server that speaks S3. */
-      endpoint: string;
-      bucket: string;
-      region: string;
-      accessKeyId: string;
-      secretAccessKey: string;
-    };
 
 /** All settings, checked and completed. A class only so that it can be injected by its name. */
 export abstract class Config {
@@ -76,13 +39,13 @@ export abstract class Config {
   port: number;
   trustedProxies: string[];
   dataDir: string;
-  database: { kind: 'sqlite'; path: string } | { kind: 'postgres'; url: string };
-  queue: { kind: 'embedded' } | { kind: 'redis' | 'postgres'; url: string };
+  database: DatabaseSettings;
+  queue: QueueSettings;
   roles: { web: boolean; worker: boolean };
   mail: {
     /** Tried in this order. */
     transports: TransportSettings[];
-    from: { name: string; address: EmailAddress };
+    from: Mailbox;
     returnPath: EmailAddress;
     /** For SMTP: `required` sends over TLS with a certificate that holds, or not at all. */
     tls: 'opportunistic' | 'required';
@@ -95,7 +58,7 @@ export abstract class Config {
   sources: Source[];
   files: FilesSettings;
   /** The virus scanner; null: files are not scanned. */
-  clamd: { host: string; port: number } | { path: string } | null;
+  clamd: ClamdSettings | null;
   allowPrivateHosts: string[];
   defaultLocale: string;
   logLevel: string;
@@ -124,8 +87,6 @@ export abstract class Config {
   generated: { name: string; value: string }[];
 }
 
-const RESEND_API = 'api.resend.com';
-
 /** Every fault of the settings at once; each names its variable and the fix. */
 export class ConfigError extends StartError {
   constructor(readonly problems: string[]) {
@@ -142,23 +103,6 @@ interface Setting {
   default?: string;
   sentence: string;
 }
-
-const text = z.string();
-const oneOf = <const T extends string>(...values: T[]) =>
-  z.enum(values, { error: `must be one of ${values.join(', ')}` });
-const wholeNumber = (min: number, max: number) =>
-  text.refine((value) => /^\d+$/.test(value) && Number(value) >= min && Number(value) <= max, {
-    message: `must be a whole number from ${min} to ${max}`,
-  });
-
-const isWithin = (value: number, min: number, max: number) => value >= min && value <= max;
-
-/** What is sent in a header and guessed by strangers: 32 characters, so that it was made and not thought of. */
-const token = text.regex(/^[\x21-\x7e]{32,256}$/, {
-  message: 'must have 32 to 256 characters without spaces, for example from: openssl rand -base64 32',
-});
-
-const DNS_NAME = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$/i;
 
 /** Every setting: the order is that of `.env.example`, which is made from this table. */
 export const settings = {
@@ -185,9 +129,13 @@ export const settings = {
   },
   DATA_DIR: { schema: text.min(1), default: './data', sentence: 'SQLite file, attachments, development keys' },
   DATABASE_URL: {
-    schema: text.refine((value) => /^(sqlite:.+|postgres(ql)?:\/\/.+)$/.test(value), {
-      message: 'must be sqlite:PATH or postgres://…',
-    }),
+    schema: text
+      .refine((value) => /^(sqlite:.+|postgres(ql)?:\/\/.+)$/.test(value), {
+        message: 'must be sqlite:PATH or postgres://…',
+      })
+      .refine((value) => !/^sqlite:(:memory:|file:)/i.test(value), {
+        message: 'must be a file, sqlite:PATH: in memory each connection would have a database of its own',
+      }),
     sentence: 'sqlite:PATH or postgres://user:password@host/database; default sqlite:{DATA_DIR}/postern.sqlite',
   },
   QUEUE_URL: {
@@ -468,186 +416,6 @@ function readValues(environment: NodeJS.ProcessEnv, problems: string[]): Values 
 
 const sensitive = (name: string) => /SECRET|KEYS|TOKEN|URL$/.test(name) && name !== 'PUBLIC_URL';
 
-function readDatabase(url: string | undefined, dataDir: string): Config['database'] {
-  if (url === undefined) return { kind: 'sqlite', path: join(dataDir, 'postern.sqlite') };
-  return url.startsWith('sqlite:')
-    ? { kind: 'sqlite', path: resolve(url.slice('sqlite:'.length)) }
-    : { kind: 'postgres', url };
-}
-
-function readQueue(url: string): Config['queue'] {
-  if (url === 'embedded') return { kind: 'embedded' };
-  return { kind: url.startsWith('redis') ? 'redis' : 'postgres', url };
-}
-
-function readMailbox(name: string, value: string, production: boolean, problems: string[]): Config['mail']['from'] {
-  const parsed = parseMailbox(value, { allowLocalhost: !production });
-  if (parsed.ok) return { name: parsed.name, address: parsed.address };
-  problems.push(
-    `${name} must be an address or "Name <address>" with a real domain, for example "Support <no-reply@support.example>" (${parsed.reason})`,
-  );
-  return { name: '', address: { given: '', key: '', domain: '' } };
-}
-
-function readTransports(value: string, allowPrivateHosts: string[], problems: string[]): TransportSettings[] {
-  const urls = value.split(/\s+/).filter(Boolean);
-  if (urls.length === 0)
-    problems.push('MAIL_URL is required in production: smtp://user:password@host:port or resend://API_KEY');
-  const counts = { smtp: 0, resend: 0 };
-  return urls.flatMap((one, index) => {
-    const url = parseUrl(one);
-    const settings = url && (readSmtp(url) ?? readResend(url, allowPrivateHosts));
-    if (!settings) {
-      problems.push(
-        `MAIL_URL must be smtp://user:password@host:port, smtps://…, resend://API_KEY or resend://API_KEY@host:port (entry ${index + 1} is not)`,
-      );
-      return [];
-    }
-    const { kind } = settings;
-    const count = ++counts[kind];
-    return [{ ...settings, name: count === 1 ? kind : `${kind}-${count}` }];
-  });
-}
-
-function readSmtp(url: URL): SmtpTransportSettings | null {
-  if (!/^smtps?:$/.test(url.protocol) || url.hostname === '' || !isPercentEncoded(url.username + url.password))
-    return null;
-  const secure = url.protocol === 'smtps:';
-  return {
-    kind: 'smtp',
-    name: 'smtp',
-    host: bareHost(url.hostname),
-    port: Number(url.port) || (secure ? 465 : 587),
-    secure,
-    user: decodeURIComponent(url.username) || null,
-    password: decodeURIComponent(url.password) || null,
-  };
-}
-
-/** `resend://API_KEY`: the key stands where a host does, unless there is an `@`. */
-function readResend(url: URL, allowPrivateHosts: string[]): ResendTransportSettings | null {
-  const elsewhere = url.username !== '';
-  const key = elsewhere ? url.username : url.hostname;
-  if (url.protocol !== 'resend:' || !isPercentEncoded(key) || !isHeaderWord(decodeURIComponent(key))) return null;
-  if (url.password + url.search + url.hash !== '' || !/^\/?$/.test(url.pathname)) return null;
-  // A port without a key before it is a host whose key was forgotten.
-  if (!elsewhere && url.port !== '') return null;
-  const host = elsewhere ? url.host : RESEND_API;
-  if (parseUrl(`https://${host}`) === null) return null;
-  // The scheme of the web first: the host of another one is neither lower case nor an address to the parser.
-  const isPrivate = allowPrivateHosts.includes(bareHost(new URL(`http://${host}`).hostname));
-  const endpoint = new URL(`${isPrivate ? 'http' : 'https'}://${host}`).origin;
-  return { kind: 'resend', name: 'resend', apiKey: decodeURIComponent(key), endpoint };
-}
-
-function readFiles(value: string | undefined, dataDir: string, problems: string[]): FilesSettings {
-  const folder = { kind: 'folder' as const, path: join(dataDir, 'files') };
-  if (value === undefined) return folder;
-  const path = /^file:(?:\/\/(?=\/))?(.+)$/.exec(value)?.[1];
-  if (path !== undefined && !path.startsWith('//')) return { ...folder, path: resolve(path) };
-  const url = parseUrl(value);
-  const bucket = url && readBucket(url);
-  if (bucket === null)
-    problems.push(
-      'FILES_URL must be file:PATH or s3://KEY:SECRET@host:port/bucket?region=…, the secret percent-encoded (it is not)',
-    );
-  return bucket ?? folder;
-}
-
-function readBucket(url: URL): FilesSettings | null {
-  const { protocol, username, password, host, pathname, searchParams, hash } = url;
-  const bucket = /^\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/?$/.exec(pathname)?.[1];
-  const isKnown = [...searchParams.keys()].every((name) => name === 'region' || name === 'insecure');
-  if (protocol !== 's3:' || host === '' || username === '' || password === '' || hash !== '' || !isKnown) return null;
-  if (bucket === undefined || !isPercentEncoded(username + password)) return null;
-  return {
-    kind: 'bucket',
-    endpoint: `${searchParams.has('insecure') ? 'http' : 'https'}://${host}`,
-    bucket,
-    region: searchParams.get('region') || 'us-east-1',
-    accessKeyId: decodeURIComponent(username),
-    secretAccessKey: decodeURIComponent(password),
-  };
-}
-
-function readClamd(value: string | undefined, problems: string[]): Config['clamd'] {
-  if (value === undefined) return null;
-  const path = /^unix:(?:\/\/)?(\/.+)$/.exec(value)?.[1];
-  if (path !== undefined) return { path };
-  const url = parseUrl(value);
-  if (url?.protocol === 'tcp:' && url.hostname !== '' && url.username + url.password + url.search + url.hash === '')
-    return { host: bareHost(url.hostname), port: Number(url.port) || 3310 };
-  problems.push('CLAMD_URL must be tcp://host:3310 or unix:/path/to/clamd.sock (it is not)');
-  return null;
-}
-
-/** RFC 8301: rsa-sha256, keys of 2048 bits or more; what is longer than 4096 need not be verified by anybody. */
-function readDkim(values: Values, problems: string[]): DkimSettings | null {
-  const { DKIM_DOMAIN: domain, DKIM_SELECTOR: selector, DKIM_PRIVATE_KEY_FILE: file } = values;
-  if (domain === undefined && selector === undefined && file === undefined) return null;
-  if (domain === undefined || selector === undefined || file === undefined) {
-    problems.push('DKIM_DOMAIN, DKIM_SELECTOR and DKIM_PRIVATE_KEY_FILE are set together or not at all');
-    return null;
-  }
-  const privateKey = readPrivateKey(file);
-  if (privateKey === null)
-    problems.push(
-      'DKIM_PRIVATE_KEY_FILE must be a readable file with an RSA key of 2048 to 4096 bits in PEM without a password, for example from: openssl genrsa -out dkim.pem 2048',
-    );
-  return { domain, selector, privateKey: privateKey ?? '' };
-}
-
-/** In PKCS #8 whatever form it had, or null where it is none that DKIM can use. */
-function readPrivateKey(file: string): string | null {
-  try {
-    const key = createPrivateKey(readFileSync(file));
-    const bits = key.asymmetricKeyType === 'rsa' ? (key.asymmetricKeyDetails?.modulusLength ?? 0) : 0;
-    return bits >= 2048 && bits <= 4096 ? (key.export({ type: 'pkcs8', format: 'pem' }) as string) : null;
-  } catch {
-    return null; // not there, not readable, not a key: the caller says what it must be
-  }
-}
-
-function readOidc(values: Values, allowPrivateHosts: string[], problems: string[]): OidcSettings | null {
-  const { STUDIO_OIDC_ISSUER: issuer, STUDIO_OIDC_CLIENT_ID: clientId, STUDIO_OIDC_CLIENT_SECRET: secret } = values;
-  if (issuer === undefined && clientId === undefined && secret === undefined) return null;
-  if (issuer === undefined || clientId === undefined || secret === undefined) {
-    problems.push(
-      'STUDIO_OIDC_ISSUER, STUDIO_OIDC_CLIENT_ID and STUDIO_OIDC_CLIENT_SECRET are set together or not at all',
-    );
-    return null;
-  }
-  const url = parseUrl(issuer);
-  const isPrivate = allowPrivateHosts.includes(bareHost(url?.hostname ?? ''));
-  if (!url || !(url.protocol === 'https:' || (url.protocol === 'http:' && isPrivate)) || url.search + url.hash !== '')
-    problems.push('STUDIO_OIDC_ISSUER must be an https URL without query, for example https://login.example');
-  return { issuer, clientId, clientSecret: secret };
-}
-
-function readKeys(name: string, value: string | undefined, problems: string[]): KeyRing {
-  const parsed = value === undefined ? null : parseKeyList(value);
-  if (parsed?.ok) return new KeyRing(parsed.keys);
-  problems.push(
-    parsed === null
-      ? `${name} is required in production: kid:base64 of 32 random bytes, for example from: echo "k1:$(openssl rand -base64 32)"`
-      : `${name}: ${parsed.problem}`,
-  );
-  return new KeyRing([{ kid: 'none', key: Buffer.alloc(32) }]); // never used: the problem ends the start
-}
-
-function readHandoffKeys(value: string | undefined, isNeeded: boolean, problems: string[]): SigningKeys {
-  const parsed = value === undefined ? null : parseKeyList(value);
-  const wrong = parsed?.ok ? parsed.keys.find(({ key }) => key.length !== SEED_BYTES) : undefined;
-  if (parsed?.ok && !wrong) return new SigningKeys(parsed.keys);
-  if (wrong) problems.push(`HANDOFF_KEYS: the key of '${wrong.kid}' must have ${SEED_BYTES} bytes: an Ed25519 seed`);
-  else if (parsed?.ok === false) problems.push(`HANDOFF_KEYS: ${parsed.problem}`);
-  else if (isNeeded)
-    problems.push(
-      'HANDOFF_KEYS is required in production by a source with handoff: jwt: kid:base64 of 32 random bytes, for example from: echo "h1:$(openssl rand -base64 32)"',
-    );
-  return new SigningKeys([]);
-}
-
 /** The sources of the file, else the one that the three variables describe. */
 function findSources(
   environment: NodeJS.ProcessEnv,
@@ -671,44 +439,6 @@ function findSources(
   const secrets = [usable('SOURCE_SECRET', given)];
   const outbound = url && outboundSecret ? { url, secret: usable('OUTBOUND_SECRET', outboundSecret) } : undefined;
   return { place: 'OUTBOUND_URL', raw: [{ name: 'default', secrets, outbound }] };
-}
-
-function list(value: string): string[] {
-  return value
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean);
-}
-
-function isPublicUrl(value: string): boolean {
-  if (parseUrl(value) === null) return false;
-  const url = new URL(value);
-  return (
-    /^https?:$/.test(url.protocol) &&
-    url.search === '' &&
-    url.hash === '' &&
-    url.username === '' &&
-    url.pathname === '/'
-  );
-}
-
-function isPercentEncoded(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false; // a % that begins no sign: there is no other way to ask
-  }
-}
-
-function isHeaderWord(text: string): boolean {
-  return /^[\x21-\x7e]+$/.test(text);
-}
-
-function isAddressOrSubnet(value: string): boolean {
-  const [address = '', bits, ...rest] = value.split('/');
-  const width = { 0: -1, 4: 32, 6: 128 }[isIP(address)]!;
-  return rest.length === 0 && width > 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= width));
 }
 
 function findPackageRoot(start: string): string {

@@ -14,3 +14,12 @@ export function parseUrl(text: string): URL | null {
     return null;
   }
 }
+
+export function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false; // a % that begins no sign: there is no other way to ask
+  }
+}

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { contrast } from '../templates/brand.js';
+import { contrast } from '../templates/palette.js';
 import type { BrandView } from './page-views.js';
 
 /** Names of the files of a folder that end so, sorted. */

@@ -6,6 +6,7 @@ import { StartError } from '../errors.js';
 import { parseAddress, parseMailbox } from '../platform/address.js';
 import { matchLocale } from '../platform/locale.js';
 import { parseUrl } from '../platform/url.js';
+import { contrast, NEEDED_CONTRAST, READABLE_PAIRS, readable, type Palette } from './palette.js';
 
 const hex = z.string().regex(/^#[0-9a-f]{6}$/, 'must be a colour like #1f6f5c (six hexadecimal digits, lower case)');
 
@@ -16,19 +17,14 @@ function isContact(text: string): boolean {
   return url?.protocol === 'https:' && url.username === '' && url.password === '';
 }
 
-const paletteShape = z.strictObject({
-  /** behind everything */
+const paletteShape: z.ZodType<Palette> = z.strictObject({
   ground: hex,
-  /** cards, fields */
   surface: hex,
-  /** a quiet fill on a surface: the code's box, one's own messages */
   soft: hex,
   text: hex,
-  /** footers, times, hints */
   quiet: hex,
   line: hex,
   accent: hex,
-  /** text on the accent */
   onAccent: hex,
   danger: hex,
 });
@@ -66,26 +62,10 @@ const brandShape = z.strictObject({
   dark: paletteShape,
 });
 
-export type Palette = z.infer<typeof paletteShape>;
 export interface Brand extends z.infer<typeof brandShape> {
   /** The folder's name. */
   key: string;
 }
-
-// Pairs that must be readable: WCAG 2.2, 1.4.3 (AA) for text of any size.
-const READABLE: readonly (readonly [keyof Palette, keyof Palette])[] = [
-  ['text', 'ground'],
-  ['text', 'surface'],
-  ['text', 'soft'],
-  ['quiet', 'ground'],
-  ['quiet', 'surface'],
-  ['quiet', 'soft'],
-  ['accent', 'surface'],
-  ['accent', 'ground'],
-  ['danger', 'surface'],
-  ['onAccent', 'accent'],
-];
-const CONTRAST = 4.5;
 
 /**
  * Reads one brand. What its file leaves out (a colour, the radius) is taken from the default brand.
@@ -144,12 +124,6 @@ export function footerLineFor({ footer = {} }: Pick<Brand, 'footer'>, locale: st
   return (own ? footer[own] : Object.values(footer)[0]) ?? '';
 }
 
-/** Ratio of two colours' luminance, 1 to 21 (WCAG 2.2). */
-export function contrast(one: string, other: string): number {
-  const [dark = 0, light = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
-  return (light + 0.05) / (dark + 0.05);
-}
-
 const LATIN = "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'Helvetica Neue', Arial";
 const SCRIPT_FONTS: Readonly<Record<string, string>> = {
   Arab: "'Segoe UI', 'Geeza Pro', 'Noto Sans Arabic', 'Noto Naskh Arabic', Tahoma",
@@ -190,15 +164,15 @@ function withDefaults(own: Record<string, unknown>, templatesDir: string, key: s
 function unreadable(brand: Pick<Brand, 'light' | 'dark'>): BrandProblem[] {
   return (['light', 'dark'] as const).flatMap((mode) => {
     const palette = brand[mode];
-    const poor = READABLE.map(([front, back]) => ({
+    const poor = READABLE_PAIRS.map(([front, back]) => ({
       front,
       back,
       ratio: contrast(palette[front], palette[back]),
-    })).filter(({ ratio }) => ratio < CONTRAST);
+    })).filter(({ ratio }) => ratio < NEEDED_CONTRAST);
     if (poor.length === 0) return [];
     const better = readable(palette);
     return poor.map(({ front, back, ratio }) => {
-      const pair = `${mode}.${front} on ${mode}.${back} has a contrast of ${ratio.toFixed(2)}, and needs ${CONTRAST}`;
+      const pair = `${mode}.${front} on ${mode}.${back} has a contrast of ${ratio.toFixed(2)}, and needs ${NEEDED_CONTRAST}`;
       const changed = ([front, back] as const).find((name) => better[name] !== palette[name]);
       const fix = changed
         ? `${mode}.${changed} ${better[changed]} would pass`
@@ -206,41 +180,7 @@ function unreadable(brand: Pick<Brand, 'light' | 'dark'>): BrandProblem[] {
       const message = `${pair} (${palette[front]} on ${palette[back]}): ${fix}`;
       const place = { place: `${mode}.${changed ?? front}`, on: `${mode}.${changed === back ? front : back}` };
       const suggestion = changed ? better[changed] : null;
-      return { ...place, message, ratio: Number(ratio.toFixed(2)), needed: CONTRAST, suggestion };
+      return { ...place, message, ratio: Number(ratio.toFixed(2)), needed: NEEDED_CONTRAST, suggestion };
     });
   });
-}
-
-/** A palette whose letters are all readable, each colour moved no further than it must be towards black or white. */
-function readable(palette: Palette): Palette {
-  const better = { ...palette };
-  // In the order of the pairs, so that what stands on the accent is held to the new one.
-  for (const front of new Set(READABLE.map(([one]) => one))) {
-    const backs = READABLE.filter(([one]) => one === front).map(([, back]) => better[back]);
-    const passes = (colour: string) => backs.every((back) => contrast(colour, back) >= CONTRAST);
-    const steps = Array.from({ length: 101 }, (_, percent) => percent / 100);
-    const shades = steps.flatMap((part) => [0, 255].map((end) => mix(palette[front], end, part)));
-    better[front] = shades.find(passes) ?? palette[front];
-  }
-  return better;
-}
-
-/** `colour` moved by `part` (0 to 1) towards the grey of that value: 0 is black, 255 white. */
-function mix(colour: string, end: number, part: number): string {
-  const channel = (value: number) => Math.round(value + (end - value) * part);
-  return `#${channels(colour)
-    .map((value) => channel(value).toString(16).padStart(2, '0'))
-    .join('')}`;
-}
-
-function channels(colour: string): number[] {
-  return [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
-}
-
-function luminance(colour: string): number {
-  const [red = 0, green = 0, blue = 0] = channels(colour).map((value) => {
-    const part = value / 255;
-    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }

@@ -1,5 +1,6 @@
 /** What a mail can say: its keys, the values each may use, and how a value is made safe before it is filled in. */
-import { type Brand, footerLineFor, type Palette } from './brand.js';
+import { type Brand, footerLineFor } from './brand.js';
+import type { Palette } from './palette.js';
 import type { ValueKind, Vocabulary } from './mustache.js';
 import { parseUrl } from '../platform/url.js';
 

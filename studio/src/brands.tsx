@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 import { call, get, type ApiError, type Me, type Preview } from './api.js';
-import { contrast, NEEDED, readable, type Palette } from './contrast.js';
+import { contrast, NEEDED_CONTRAST, READABLE_PAIRS, type Palette } from '../../src/templates/palette.js';
 import { styleNonce } from './nonce.js';
 import { PreviewFrame } from './preview.js';
 import { useSession } from './session.js';
@@ -284,12 +284,13 @@ function Colours({ palette, scheme, onChange }: ColoursProps) {
   return (
     <ul className="colours">
       {(Object.keys(parts) as (keyof Palette)[]).map((part) => {
-        const poor = readable
-          .filter(([front]) => front === part)
+        const poor = READABLE_PAIRS.filter(([front]) => front === part)
           .map(([, back]) => ({ back, ratio: contrast(palette[part], palette[back]) }))
-          .filter(({ ratio }) => ratio < NEEDED);
+          .filter(({ ratio }) => ratio < NEEDED_CONTRAST);
         const least = Math.min(
-          ...readable.filter(([front]) => front === part).map(([, back]) => contrast(palette[part], palette[back])),
+          ...READABLE_PAIRS.filter(([front]) => front === part).map(([, back]) =>
+            contrast(palette[part], palette[back]),
+          ),
         );
         const id = `${scheme}-${part}`;
         return (
@@ -305,7 +306,10 @@ function Colours({ palette, scheme, onChange }: ColoursProps) {
             <span role="status" className={poor.length ? 'ratio ratio--poor' : 'ratio'}>
               {poor.length
                 ? poor
-                    .map(({ back, ratio }) => `${ratio.toFixed(2)} on “${parts[back].toLowerCase()}”: needs ${NEEDED}`)
+                    .map(
+                      ({ back, ratio }) =>
+                        `${ratio.toFixed(2)} on “${parts[back].toLowerCase()}”: needs ${NEEDED_CONTRAST}`,
+                    )
                     .join('; ')
                 : Number.isFinite(least)
                   ? `✓ ${least.toFixed(1)}`

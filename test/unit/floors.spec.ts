@@ -34,6 +34,7 @@ const floors: Record<string, number> = {
   client: 1,
   platform: 0,
   'config.ts': 0,
+  settings: 0,
   'development-secrets.ts': 0,
   'sources.ts': 0,
   'mapping.ts': 0,
@@ -54,8 +55,11 @@ function breaks(sources: Sources): string[] {
 }
 
 function breaksOfImports(path: string, text: string): string[] {
-  const imported = ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
-  return imported.flatMap((name) => breakOfImport(path, name) ?? []);
+  return importsOf(text).flatMap((name) => breakOfImport(path, name) ?? []);
+}
+
+function importsOf(text: string): string[] {
+  return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName);
 }
 
 function breakOfImport(path: string, name: string): string | null {
@@ -125,6 +129,17 @@ describe('the house', () => {
     const sources = readSources('src', 'templates', 'demo');
     expect(Object.keys(sources)).toEqual(expect.arrayContaining(['src/main.ts', 'src/access/link.ts']));
     expect(breaks(sources)).toEqual([]);
+  });
+
+  it("lends the studio's pages only what needs nothing else, so that nothing of the server goes to browsers", () => {
+    const pages = Object.entries(readSources('studio/src'));
+    const lent = pages.flatMap(([path, text]) =>
+      importsOf(text)
+        .map((name) => posix.join(posix.dirname(path), name).replace(/\.js$/, '.ts'))
+        .filter((target) => target.startsWith('src/')),
+    );
+    expect(lent).toContain('src/templates/palette.ts');
+    for (const path of lent) expect(importsOf(readFileSync(join(root, path), 'utf8'))).toEqual([]);
   });
 
   it.each([

@@ -110,6 +110,8 @@ describe('production settings', () => {
     ['a proxy by name', { TRUSTED_PROXIES: '10.0.0.1,proxy.example' }, 'TRUSTED_PROXIES must be IP addresses'],
     ['a subnet that is none', { TRUSTED_PROXIES: '10.0.0.0/33' }, 'TRUSTED_PROXIES must be IP addresses or subnets'],
     ['another database', { DATABASE_URL: 'mysql://db/postern' }, 'DATABASE_URL must be sqlite:PATH or postgres://'],
+    ['a database in memory', { DATABASE_URL: 'sqlite::memory:' }, 'DATABASE_URL must be a file, sqlite:PATH'],
+    ['a shared one in memory', { DATABASE_URL: 'sqlite:file::memory:?cache=shared' }, 'DATABASE_URL must be a file'],
     ['another queue', { QUEUE_URL: 'amqp://q' }, 'QUEUE_URL must be embedded, redis://…, rediss://… or postgres://…'],
     ['an unknown role', { ROLES: 'web,mailer' }, 'ROLES must be web, worker or web,worker'],
     ['half of the work on SQLite', { ROLES: 'web' }, 'ROLES must be web,worker with SQLite'],

@@ -2,7 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { type Brand, contrast, fontStack, loadBrand } from '../../src/templates/brand.js';
+import { type Brand, fontStack, loadBrand } from '../../src/templates/brand.js';
+import { contrast } from '../../src/templates/palette.js';
 import { TemplateCatalogue } from '../../src/templates/catalogue.js';
 import { brokenNesting, markdownToHtml, markdownToText } from '../../src/templates/markdown.js';
 import { checkSyntax, replaceMustaches, Vault, type Vocabulary } from '../../src/templates/mustache.js';

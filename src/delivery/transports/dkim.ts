@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import DKIM from 'nodemailer/lib/dkim';
-import type { DkimSettings } from '../../config.js';
+import type { DkimSettings } from '../../settings/mail.js';
 
 /**
  * The headers that the signature covers where they are there (RFC 6376 5.4.1), those of one-click unsubscribing among

@@ -1,5 +1,5 @@
 import { Resend, type Response } from 'resend';
-import type { ResendTransportSettings } from '../../config.js';
+import type { ResendTransportSettings } from '../../settings/mail.js';
 import { HttpClient, type HttpFailure, type HttpHeaders, type HttpOutcome } from '../../platform/http-client.js';
 import { readRetryAfter } from '../../platform/retry-after.js';
 import { bareHost } from '../../platform/url.js';

@@ -1,4 +1,4 @@
-import type { DkimSettings } from '../../config.js';
+import type { DkimSettings } from '../../settings/mail.js';
 import { DkimSigner } from './dkim.js';
 import { SmtpSession, type SmtpMail, type SmtpServer } from './smtp-session.js';
 import type { TransportOutcome } from './transport.js';

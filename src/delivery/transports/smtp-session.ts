@@ -1,7 +1,7 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
-import type { SmtpTransportSettings } from '../../config.js';
+import type { SmtpTransportSettings } from '../../settings/mail.js';
 import type { TransportOutcome } from './transport.js';
 
 /** How long the other side may take, ms. Each is for a whole answer, so that one given byte by byte has an end too. */

@@ -1,4 +1,4 @@
-import type { DkimSettings, SmtpTransportSettings } from '../../config.js';
+import type { DkimSettings, SmtpTransportSettings } from '../../settings/mail.js';
 import { SmtpPool } from './smtp-pool.js';
 import { smtpDurations, type SmtpDurations } from './smtp-session.js';
 import type { Mail, Transport, TransportOutcome } from './transport.js';

@@ -1,4 +1,5 @@
-import type { Config, TransportSettings } from '../../config.js';
+import type { Config } from '../../config.js';
+import type { TransportSettings } from '../../settings/mail.js';
 import { SmtpTransport } from './smtp.js';
 import type { Transport } from './transport.js';
 

@@ -1,4 +1,4 @@
-import type { FilesSettings } from '../../config.js';
+import type { FilesSettings } from '../../settings/storage.js';
 import type { Blobs } from './blobs.js';
 import { BucketBlobs } from './bucket-blobs.js';
 import { FolderBlobs } from './folder-blobs.js';
