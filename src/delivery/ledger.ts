@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { isId } from '../ids.js';
+import { isId, type Id } from '../ids.js';
+import type { Between } from '../platform/admin-request.js';
 import { addressKey } from '../platform/address.js';
 import { Clock } from '../platform/clock.js';
 import type { Transaction } from '../platform/database/database.js';
@@ -21,6 +22,11 @@ export interface DeliveryRecord {
   feedback: Feedback[];
 }
 
+export interface DeliveryFilter extends Between<'dlv'> {
+  state?: DeliveryState;
+  ticket?: Id<'tkt'>;
+}
+
 export type Resent =
   | { ok: true; planned: PlannedMail; before: DeliveryState }
   | { ok: false; reason: 'unknown' | 'may-still-leave' | 'done' | 'code' | 'suppressed-address' | 'too-soon' };
@@ -33,11 +39,22 @@ export class DeliveryLedger {
     private readonly clock: Clock,
   ) {}
 
-  /** A page, newest first; `before` is the last id of the page before. */
-  async list(manager: EntityManager, before: string, state?: DeliveryState): Promise<Delivery[]> {
-    const [where, values] = state === undefined ? ['', []] : ['state = ? AND', [state]];
-    const rest = `WHERE ${where} id < ? ORDER BY id DESC LIMIT ${PAGE}`;
-    return selectRows(manager, Delivery, rest, [...values, before]);
+  /** A page, newest first. */
+  async list(manager: EntityManager, { from, before, state, ticket }: DeliveryFilter): Promise<Delivery[]> {
+    const given = [
+      ...(state === undefined ? [] : [['state = ? AND', state] as const]),
+      ...(ticket === undefined ? [] : [['ticket_id = ? AND', ticket] as const]),
+    ];
+    const where = given.map(([text]) => text).join(' ');
+    const rest = `WHERE ${where} id >= ? AND id < ? ORDER BY id DESC LIMIT ${PAGE}`;
+    return selectRows(manager, Delivery, rest, [...given.map(([, value]) => value), from, before]);
+  }
+
+  /** The mails about a ticket that tell of this event, alone or among others, however they ended. */
+  tellingOf(manager: EntityManager, eventId: Id<'evt'>, ticketId: Id<'tkt'>): Promise<Delivery[]> {
+    // The text of its updates names each event; the `_` of an id matches itself.
+    const rest = 'WHERE ticket_id = ? AND (event_id = ? OR inputs LIKE ?) ORDER BY id';
+    return selectRows(manager, Delivery, rest, [ticketId, eventId, `%"${eventId}"%`]);
   }
 
   async show(manager: EntityManager, id: string): Promise<DeliveryRecord | null> {

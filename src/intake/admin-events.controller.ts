@@ -1,13 +1,23 @@
 import { Controller, Get, HttpCode, Param, Post, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import type { Delivery } from '../delivery/delivery.entity.js';
 import { PosternError } from '../errors.js';
+import { silentTypes, tellingTypes } from '../events.js';
+import { siblingId } from '../ids.js';
 import { AdminGuard } from '../platform/admin.guard.js';
-import { ADMIN, below, pageOf, reasonOf, stateAmong, type Page } from '../platform/admin-request.js';
+import { ADMIN, among, between, pageOf, reasonOf, textOf, type Page, type Span } from '../platform/admin-request.js';
 import { audit } from '../platform/audit.js';
-import { Clock } from '../platform/clock.js';
+import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import { Queue } from '../platform/queue/queue.js';
-import { EventLedger, eventStates, stateOf, type EventRecord } from './event-ledger.js';
+import {
+  EventLedger,
+  eventStates,
+  stateOf,
+  type EventFilter,
+  type EventRecord,
+  type EventStory,
+} from './event-ledger.js';
 
 /** The events that were taken, and those among them that wait for a person. */
 @Controller('v1/admin/events')
@@ -21,10 +31,9 @@ export class AdminEventsController {
   ) {}
 
   @Get()
-  async list(@Query('state') given?: string, @Query('cursor') cursor?: string): Promise<Page> {
-    const state = stateAmong(eventStates, given);
-    const before = below('evt', cursor);
-    const found = await this.database.read((manager) => this.ledger.list(manager, before, state));
+  async list(@Query() given: Asked): Promise<Page> {
+    const filter = filterOf(given);
+    const found = await this.database.read((manager) => this.ledger.list(manager, filter));
     return pageOf(
       found.map((one) => ({ id: one.event.id, ...one })),
       eventView,
@@ -35,7 +44,7 @@ export class AdminEventsController {
   async show(@Param('id') id: string): Promise<object> {
     const found = await this.database.read((manager) => this.ledger.show(manager, id));
     if (found === null) throw new PosternError('not-found', 'There is no such event.');
-    return eventView(found);
+    return storyView(found);
   }
 
   /** Asks the source again for what an event lacks: once the source's API is mended. */
@@ -61,18 +70,49 @@ export class AdminEventsController {
   }
 }
 
+type Asked = Span & { state?: string; source?: string; type?: string; ticket?: string };
+
+/** @throws PosternError `invalid-request` */
+function filterOf(given: Asked): EventFilter {
+  const [source, ticket] = [textOf('source', given.source), textOf('ticket', given.ticket)];
+  if (ticket !== undefined && source === undefined)
+    throw new PosternError('invalid-request', 'ticket is an id of its source: give source too.');
+  return {
+    ...between('evt', given),
+    state: among('state', eventStates, given.state),
+    type: among('type', [...tellingTypes, ...silentTypes], given.type),
+    source,
+    ticket,
+  };
+}
+
+/** An event and what came of it: who was told, or why nobody. */
+function storyView(story: EventStory): object {
+  return { ...eventView(story), untold: story.untold, deliveries: story.deliveries.map(deliveryView) };
+}
+
+function deliveryView(delivery: Delivery): object {
+  const { id, state, channel, recipient, locale, localeReason, templateKey, templateRevision, dueAt, endedAt } =
+    delivery;
+  return {
+    ...{ id, notificationId: siblingId('ntf', id), state, channel, recipient, locale, localeReason },
+    ...{ templateKey, templateRevision, dueAt: isoTime(dueAt), endedAt: isoTime(endedAt) },
+  };
+}
+
 function eventView(record: EventRecord): object {
   const { event, waiting } = record;
   const { id, source, sourceEventId, type, sourceTicketId, occurredAt, receivedAt } = event;
   return {
     ...{ id, source, sourceEventId, type, sourceTicketId, state: stateOf(record) },
-    occurredAt: new Date(occurredAt).toISOString(),
-    receivedAt: new Date(receivedAt).toISOString(),
+    occurredAt: isoTime(occurredAt),
+    receivedAt: isoTime(receivedAt),
     lookUp: waiting && {
       attempts: waiting.attempts,
+      deaths: waiting.deaths,
       outcome: waiting.outcome,
-      nextAttemptAt: waiting.endedAt === null ? new Date(waiting.nextAttemptAt).toISOString() : null,
-      endedAt: waiting.endedAt === null ? null : new Date(waiting.endedAt).toISOString(),
+      nextAttemptAt: waiting.endedAt === null ? isoTime(waiting.nextAttemptAt) : null,
+      endedAt: isoTime(waiting.endedAt),
     },
   };
 }

@@ -7,6 +7,7 @@ import { addressKey } from '../platform/address.js';
 import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
 import type { Source } from '../sources.js';
+import type { Untold } from './event.entity.js';
 import { Intake } from './intake.js';
 import { SourceApis } from './source-api.js';
 import type { IgnoredReason, IncomingWebhook } from './sources/adapter.js';
@@ -18,7 +19,13 @@ export type Forecast =
   | { ignored: IgnoredReason }
   /** The source's API did not say what the body left out; `detail` is its answer. */
   | { lookUp: 'ignored' | 'refused' | 'unavailable'; detail: string }
-  | { duplicate: boolean; event: object; mails: ForecastMail[] };
+  | {
+      duplicate: boolean;
+      event: object;
+      /** Why there are no mails, unless it is a duplicate; else null. */
+      untold: Untold | null;
+      mails: ForecastMail[];
+    };
 
 export interface ForecastMail {
   recipient: string;
@@ -69,9 +76,9 @@ export class DryRun {
     if (happening.kind === 'ignored') return { ignored: happening.reason };
     const whole = await this.complete(source, happening);
     if ('lookUp' in whole) return whole;
-    const { duplicate, isUnknown, mails } = await this.intake.rehearse(source, whole);
-    if (isUnknown) return { ignored: 'internal' };
-    return { duplicate, event: shown(whole.event), mails: await this.read(mails) };
+    const { duplicate, untold, mails } = await this.intake.rehearse(source, whole);
+    if (untold === 'unknown-ticket') return { ignored: 'internal' };
+    return { duplicate, event: shown(whole.event), untold, mails: await this.read(mails) };
   }
 
   private async complete(source: Source, happening: Extract<Happening, { kind: 'event' }>) {

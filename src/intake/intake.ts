@@ -10,7 +10,7 @@ import { Planner, type News } from '../notifications/planner.js';
 import { forgetNews } from '../outbound/forget.js';
 import { Clock } from '../platform/clock.js';
 import { Database, isDatabaseUnavailable, type Transaction } from '../platform/database/database.js';
-import { insertNew, insertRows, selectRows } from '../platform/database/rows.js';
+import { insertNew, insertRows, selectRows, updateRows } from '../platform/database/rows.js';
 import { Grouped } from '../platform/grouped.js';
 import { Logger } from '../platform/logger.js';
 import { Metrics } from '../platform/metrics.js';
@@ -20,7 +20,7 @@ import { FileStore } from '../tickets/file-store.js';
 import { Projection } from '../tickets/projection.js';
 import { Ticket } from '../tickets/ticket.entity.js';
 import { Admission } from './admission.js';
-import { Event } from './event.entity.js';
+import { Event, type Untold } from './event.entity.js';
 import type { IgnoredReason, IncomingWebhook, LookUp, NativeEvent } from './sources/adapter.js';
 import { readWebhook, type Happening } from './sources/read.js';
 import { WaitingEvent } from './waiting-event.entity.js';
@@ -44,8 +44,8 @@ type Arrival = Extract<Happening, { kind: 'event' }> & { source: Source };
 type Recorded = {
   eventId: Id<'evt'>;
   duplicate: boolean;
-  /** Its ticket is not known, and it is none that makes it known. */
-  isUnknown: boolean;
+  /** Why nobody is told of it; null for a duplicate. */
+  untold: Untold | null;
   orphanedFiles: string[];
 } | null;
 
@@ -61,14 +61,15 @@ interface Whole {
 
 /** What an event did. */
 interface Done {
-  isUnknown: boolean;
+  untold: Untold | null;
   orphanedFiles: string[];
 }
 
 /** What would have become of an event. */
 export interface Rehearsed {
   duplicate: boolean;
-  isUnknown: boolean;
+  /** Why there are no mails, unless it is a duplicate. */
+  untold: Untold | null;
   mails: Delivery[];
 }
 
@@ -145,13 +146,13 @@ export class Intake {
       await this.database.write(async (tx) => {
         const { recorded } = await this.record(tx, [{ ...happening, source }]);
         if (recorded[0] == null) throw conflict();
-        const { duplicate, isUnknown, eventId } = recorded[0];
+        const { duplicate, untold, eventId } = recorded[0];
         const ticket = await tx.findOneBy(Ticket, {
           source: source.name,
           sourceTicketId: happening.event.data.ticket.id,
         });
         const mails = ticket && !duplicate ? await this.deliveries.tellingOf(tx, eventId, ticket.id) : [];
-        throw new RolledBack({ duplicate, isUnknown, mails });
+        throw new RolledBack({ duplicate, untold, mails });
       });
     } catch (error) {
       if (error instanceof RolledBack) return error.rehearsed;
@@ -182,8 +183,8 @@ export class Intake {
     if (happening.kind === 'ignored') return this.ignore(source, happening.reason);
     const recorded = await this.arrivals.add({ ...happening, source });
     if (recorded === null) throw conflict();
-    const { eventId, duplicate, isUnknown, orphanedFiles } = recorded;
-    if (isUnknown) return this.ignore(source, 'internal');
+    const { eventId, duplicate, untold, orphanedFiles } = recorded;
+    if (untold === 'unknown-ticket') return this.ignore(source, 'internal');
     for (const file of orphanedFiles) await this.files.remove(file);
     this.metrics.events.inc({ source: source.name, outcome: duplicate ? 'duplicate' : 'accepted', reason: '' });
     this.logger.debug('event received', { eventId, source: source.name, type: happening.event.type, duplicate });
@@ -219,7 +220,7 @@ export class Intake {
     const whole = first.filter(({ missing }) => missing === null);
     const { planned, done } = await this.apply(tx, whole);
     const doneBy = new Map(whole.map(({ eventId }, place) => [eventId, done[place]!]));
-    const nothing: Done = { isUnknown: false, orphanedFiles: [] };
+    const nothing: Done = { untold: null, orphanedFiles: [] };
     const recorded = arrivals.map(({ bodyHash }, place): Recorded => {
       const { id: eventId, bodyHash: keptHash } = kept[place]!;
       if (kept[place] !== rows[place]) return keptHash === bodyHash ? { eventId, duplicate: true, ...nothing } : null;
@@ -234,14 +235,27 @@ export class Intake {
     const projection = await Projection.load(tx, given, this.clock.now());
     const news: News[] = [];
     const done = events.map(({ source, eventId, event, isInferred, onlyIfKnown }, place): Done => {
-      if (onlyIfKnown && !projection.knows(given[place]!)) return { isUnknown: true, orphanedFiles: [] };
+      if (onlyIfKnown && !projection.knows(given[place]!)) return { untold: 'unknown-ticket', orphanedFiles: [] };
       const applied = projection.apply(given[place]!);
-      if (applied) news.push({ source, eventId, event, applied, isInferred });
-      return { isUnknown: false, orphanedFiles: applied?.orphanedFiles ?? [] };
+      if (!applied) return { untold: 'deleted-ticket', orphanedFiles: [] };
+      news.push({ source, eventId, event, applied, isInferred });
+      return { untold: null, orphanedFiles: applied.orphanedFiles };
     });
     await projection.save();
     const ended = await this.forget(tx, news);
-    return { planned: [...ended, ...(await this.planner.plan(tx, news))], done };
+    const { due, untold } = await this.planner.plan(tx, news);
+    events.forEach(({ eventId }, place) => (done[place]!.untold ??= untold.get(eventId) ?? null));
+    await this.keepReasons(tx, events, done);
+    return { planned: [...ended, ...due], done };
+  }
+
+  /** Why nobody was told of an event; its type says it already where it mails nobody. */
+  private async keepReasons(tx: Transaction, events: readonly Whole[], done: readonly Done[]): Promise<void> {
+    const untold = events.flatMap(({ eventId }, place) => {
+      const reason = done[place]!.untold;
+      return reason === null || reason === 'silent-type' ? [] : [{ id: eventId, untold: reason }];
+    });
+    await updateRows(tx, Event, untold, { by: ['id'], set: ['untold'] });
   }
 
   /** What mails and messages to the source say of tickets that were deleted. Returns the mails that end by it. */
@@ -262,6 +276,8 @@ export class Intake {
       source: source.name,
       sealed: this.config.secretKeys.encrypt('event', JSON.stringify(missing), eventId),
       attempts: 0,
+      deaths: 0,
+      leasedAt: null,
       outcome: '',
       createdAt: now,
       nextAttemptAt: now,
@@ -287,6 +303,7 @@ function rowOf({ source, sourceEventId, bodyHash, event }: Arrival, now: number)
     sourceTicketId: event.data.ticket.id,
     occurredAt: event.timestamp,
     receivedAt: now,
+    untold: null,
   };
 }
 

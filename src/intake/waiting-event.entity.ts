@@ -1,6 +1,13 @@
 import { Entity, Index } from 'typeorm';
 import type { Id } from '../ids.js';
-import { CountColumn, IdColumn, OptionalTimeColumn, TextColumn, TimeColumn } from '../platform/database/columns.js';
+import {
+  AddedCountColumn,
+  CountColumn,
+  IdColumn,
+  OptionalTimeColumn,
+  TextColumn,
+  TimeColumn,
+} from '../platform/database/columns.js';
 
 /**
  * An accepted event of which something must still be found out at its source: nobody is told before. The row goes when it
@@ -16,6 +23,10 @@ export class WaitingEvent {
   /** The native event as far as it is known, and what to ask for, encrypted. */
   @TextColumn() sealed: string;
   @CountColumn() attempts: number;
+  /** How many workers ended while they asked. */
+  @AddedCountColumn() deaths: number;
+  /** Since when somebody asks; null: nobody does. Still set where the lease ran out: its worker ended. */
+  @OptionalTimeColumn() leasedAt: number | null;
   @TextColumn() outcome: string;
   @TimeColumn() createdAt: number;
   /** Due from then on; a lease's end while somebody asks. */

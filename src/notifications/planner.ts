@@ -22,6 +22,22 @@ export interface News {
   isInferred?: boolean;
 }
 
+/** Why an event that was applied tells nobody. */
+export type NoNews =
+  | 'silent-type' // its type mails nobody
+  | 'no-new-message' // its message was told of before, is internal, or was taken back
+  | 'superseded' // something newer is known of the ticket
+  | 'same-status' // the source does not say what changed, and the status is the same as before
+  | 'own-words' // who would be told wrote it
+  | 'no-mails-wanted'; // nobody on the ticket wants mails about it
+
+/** What was planned. */
+export interface Plan {
+  /** Those that are due; the others gather what follows until their time has come. */
+  due: PlannedMail[];
+  untold: Map<Id<'evt'>, NoNews>;
+}
+
 interface Rule {
   templateKey: Update['templateKey'];
   /** The news is a message, so its author needs no mail; else it is a change of the ticket, which its author is told of too. */
@@ -57,15 +73,17 @@ export class Planner {
     private readonly clock: Clock,
   ) {}
 
-  /**
-   * Plans the mails of several events, in the order in which they are given: the same as one by one. Returns those that
-   * are due; the others gather what follows until their time has come.
-   */
-  async plan(tx: Transaction, news: News[]): Promise<PlannedMail[]> {
+  /** Plans the mails of several events, in the order in which they are given: the same as one by one. */
+  async plan(tx: Transaction, news: News[]): Promise<Plan> {
     const now = this.clock.now();
-    const tellings = news.flatMap(tellingsOf);
+    const untold: Plan['untold'] = new Map();
+    const tellings = news.flatMap((one) => {
+      const found = tellingsOf(one);
+      if (typeof found === 'string') untold.set(one.eventId, found);
+      return typeof found === 'string' ? [] : found;
+    });
     const recent = await this.recentMails(tx, news, tellings, now);
-    return this.deliveries.plan(tx, gather(tellings, recent, now).map(mailOf));
+    return { due: await this.deliveries.plan(tx, gather(tellings, recent, now).map(mailOf)), untold };
   }
 
   /** What each person was mailed about their ticket. Of a ticket that is new in this transaction there is nothing. */
@@ -86,11 +104,13 @@ export class Planner {
   }
 }
 
-function tellingsOf({ source, eventId, event, applied, isInferred }: News): Telling[] {
+/** Whom it tells, or why nobody. */
+function tellingsOf({ source, eventId, event, applied, isInferred }: News): Telling[] | NoNews {
   const rule = (rules as Partial<Record<TicketEvent['type'], Rule>>)[event.type];
-  if (!rule || !isNews(rule, event, applied)) return [];
+  if (!rule) return 'silent-type';
+  if (!isNews(rule, event, applied)) return rule.tells === 'message' ? 'no-new-message' : 'superseded';
   // Of a ticket that nobody knew every status is news: what came late must not leave its guest without a word.
-  if (isInferred && rule.tells === 'status' && !applied.isNewStatus && !applied.isNewTicket) return [];
+  if (isInferred && rule.tells === 'status' && !applied.isNewStatus && !applied.isNewTicket) return 'same-status';
   const update: Update = {
     eventId,
     templateKey: rule.templateKey,
@@ -99,9 +119,10 @@ function tellingsOf({ source, eventId, event, applied, isInferred }: News): Tell
     // Its own word, not that of its type: what it says now is what the ticket must still say when the mail leaves.
     status: rule.tells === 'status' ? event.data.ticket.status : null,
   };
-  const told = applied.participants.filter(
-    (one) => wantsNews(one) && (!rule.isAboutMessage || one.id !== applied.author?.id),
-  );
+  const wanting = applied.participants.filter(wantsNews);
+  if (wanting.length === 0) return 'no-mails-wanted';
+  const told = wanting.filter((one) => !rule.isAboutMessage || one.id !== applied.author?.id);
+  if (told.length === 0) return 'own-words';
   return told.map((participant) => ({
     key: `${participant.id} ${participant.generation}`,
     windowMs: source.quietWindowSeconds * 1000,

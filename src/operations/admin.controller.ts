@@ -13,7 +13,18 @@ import { OutboundLedger, outboundStates } from '../outbound/outbound-ledger.js';
 import { Outbound } from '../outbound/outbound.js';
 import { parseAddress } from '../platform/address.js';
 import { AdminGuard } from '../platform/admin.guard.js';
-import { ADMIN, below, PAGE, pageOf, reasonOf, stateAmong, type Page } from '../platform/admin-request.js';
+import {
+  ADMIN,
+  among,
+  below,
+  between,
+  PAGE,
+  pageOf,
+  reasonOf,
+  textOf,
+  type Page,
+  type Span,
+} from '../platform/admin-request.js';
 import { AuditEntry } from '../platform/audit.entity.js';
 import { audit } from '../platform/audit.js';
 import { Clock } from '../platform/clock.js';
@@ -80,10 +91,12 @@ export class AdminController {
   }
 
   @Get('deliveries')
-  async listDeliveries(@Query('state') given?: string, @Query('cursor') cursor?: string): Promise<Page> {
-    const state = stateAmong(deliveryStates, given);
-    const before = below('dlv', cursor);
-    return pageOf(await this.database.read((manager) => this.ledger.list(manager, before, state)), deliveryView);
+  async listDeliveries(@Query() given: Span & { state?: string; ticket?: string }): Promise<Page> {
+    const { ticket } = given;
+    if (ticket !== undefined && !isId('tkt', ticket))
+      throw new PosternError('invalid-request', 'ticket is an id of ours: tkt_….');
+    const filter = { ...between('dlv', given), state: among('state', deliveryStates, given.state), ticket };
+    return pageOf(await this.database.read((manager) => this.ledger.list(manager, filter)), deliveryView);
   }
 
   @Get('deliveries/:id')
@@ -115,13 +128,13 @@ export class AdminController {
 
   /** What the sources are told, without what it says: that is theirs and the guest's. */
   @Get('outbound')
-  async listOutbound(@Query('state') given?: string, @Query('cursor') cursor?: string): Promise<Page> {
-    const state = stateAmong(outboundStates, given);
-    const before = below('out', cursor);
-    return pageOf(
-      await this.database.read((manager) => this.outboundLedger.list(manager, before, state)),
-      outboundView,
-    );
+  async listOutbound(@Query() given: Span & { state?: string; source?: string; ticket?: string }): Promise<Page> {
+    const filter = {
+      ...between('out', given),
+      state: among('state', outboundStates, given.state),
+      of: sourceTicketOf(given),
+    };
+    return pageOf(await this.database.read((manager) => this.outboundLedger.list(manager, filter)), outboundView);
   }
 
   @Get('outbound/:id')
@@ -229,6 +242,13 @@ export class AdminController {
     );
     return pageOf(entries, auditView);
   }
+}
+
+function sourceTicketOf(given: { source?: string; ticket?: string }): { source: string; ticket: string } | undefined {
+  const [source, ticket] = [textOf('source', given.source), textOf('ticket', given.ticket)];
+  if (source !== undefined && ticket !== undefined) return { source, ticket };
+  if (source === undefined && ticket === undefined) return undefined;
+  throw new PosternError('invalid-request', 'source and ticket (its own id of it) are given together.');
 }
 
 export function keyOf(address: string): string {

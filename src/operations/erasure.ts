@@ -167,6 +167,7 @@ export class Erasure {
 
   private async forgetWaiting(tx: Transaction, ids: Id<'evt'>[]): Promise<Step> {
     const { affected } = await tx.delete(WaitingEvent, { id: In(ids) });
+    await tx.update(Event, { id: In(ids) }, { untold: 'erased' });
     return { counts: { events: affected ?? 0 }, files: [], due: [] };
   }
 

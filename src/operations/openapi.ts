@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { errorCodes, type ErrorCode } from '../errors.js';
 import { deliveryStates } from '../delivery/states.js';
 import { eventSchema, silentTypes, tellingTypes } from '../events.js';
+import { eventStates, untoldReasons } from '../intake/event-ledger.js';
 import { outboundStates } from '../outbound/outbound-ledger.js';
 
 type Json = Record<string, unknown>;
@@ -89,6 +90,13 @@ const reason = {
   description: 'Why, for the audit log. Required, here or in the body.',
 };
 const state = (...values: string[]) => ({ name: 'state', in: 'query', schema: { type: 'string', enum: values } });
+const query = (name: string, description: string, schema: Json = string) => ({
+  name,
+  in: 'query',
+  schema,
+  description,
+});
+const span = [query('since', 'From this moment on.', time), query('until', 'Before this moment.', time)];
 const admin = [{ adminToken: [] }];
 const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: Json, example?: unknown) => ({
@@ -102,6 +110,35 @@ const reasonBody = {
   ),
 };
 const ok = (description: string, schema: Json, example?: unknown) => ({ description, content: json(schema, example) });
+
+/** What `GET /v1/admin/events/{id}` answers. */
+const eventStory = {
+  id: 'evt_01kas0f9c0vb8y2m7qk4d1w9xe',
+  source: 'acme',
+  sourceEventId: 'evt-8f2c-7',
+  type: 'ticket.replied',
+  sourceTicketId: '8f2c',
+  state: 'done',
+  occurredAt: '2026-11-23T02:15:00.000Z',
+  receivedAt: '2026-11-23T02:15:01.000Z',
+  lookUp: null,
+  untold: null,
+  deliveries: [
+    {
+      id: 'dlv_01kas0f9c0vb8y2m7qk4d1w9xf',
+      notificationId: 'ntf_01kas0f9c0vb8y2m7qk4d1w9xf',
+      state: 'sent',
+      channel: 'email',
+      recipient: 'siti@example.com',
+      locale: 'id',
+      localeReason: 'language',
+      templateKey: 'ticket-replied',
+      templateRevision: 'file:3f9a1c',
+      dueAt: '2026-11-23T02:15:01.000Z',
+      endedAt: '2026-11-23T02:15:02.000Z',
+    },
+  ],
+};
 
 /** The answers with these codes, as problems. */
 function problems(...codes: ErrorCode[]): Json {
@@ -303,21 +340,44 @@ export function openApi(publicUrl: string, version: string): Json {
           responses: { '200': ok('As it was.', { type: 'object' }), ...adminDecisionProblems },
         },
       },
-      '/v1/admin/deliveries': list('Deliveries, of one state or all', state(...deliveryStates)),
+      '/v1/admin/deliveries': list(
+        'Deliveries, all or some',
+        state(...deliveryStates),
+        query('ticket', 'Of this ticket, by Postern’s own id of it.'),
+        ...span,
+      ),
       '/v1/admin/deliveries/{id}': one('A delivery with every attempt', id),
       '/v1/admin/deliveries/{id}/resend': decision(
         'Queues an ended delivery again',
         { '202': ok('Queued.', { type: 'object' }) },
         problems('not-resendable'),
       ),
-      '/v1/admin/events': list('Events, of one state or all', state('done', 'waiting', 'parked')),
-      '/v1/admin/events/{id}': one('An event, and what is asked for at its source', id),
+      '/v1/admin/events': list(
+        'Events, all or some',
+        state(...eventStates),
+        query('source', 'Of this source.'),
+        query('type', 'Of this type.', { type: 'string', enum: eventTypes }),
+        query('ticket', 'Of this ticket, by its source’s own id of it; with `source`.'),
+        ...span,
+      ),
+      '/v1/admin/events/{id}': {
+        get: {
+          ...one('An event and what came of it: the mails that were planned, or why nobody was told', id).get,
+          responses: { '200': ok('What is known of it.', ref('EventStory'), eventStory), ...adminProblems },
+        },
+      },
       '/v1/admin/events/{id}/retry': decision(
         'Has the source asked again about an event that was given up',
         { '202': ok('Queued.', { type: 'object' }) },
         problems('not-parked'),
       ),
-      '/v1/admin/outbound': list('Messages to the sources, of one state or all', state(...outboundStates)),
+      '/v1/admin/outbound': list(
+        'Messages to the sources, all or some',
+        state(...outboundStates),
+        query('source', 'Of this source; with `ticket`.'),
+        query('ticket', 'Of this ticket, by its source’s own id of it; with `source`.'),
+        ...span,
+      ),
       '/v1/admin/outbound/{id}': one('A message to a source with every attempt, without its text', id),
       '/v1/admin/outbound/{id}/replay': decision(
         'Sends a parked message to its source again, with the same id',
@@ -417,6 +477,38 @@ export function openApi(publicUrl: string, version: string): Json {
             ticket: { type: 'object', required: ['id', 'number'], properties: { id: string, number: string } },
             email: string,
             verifiedAt: time,
+          },
+        },
+        EventStory: {
+          type: 'object',
+          required: Object.keys(eventStory),
+          properties: {
+            ...{ id: string, source: string, sourceEventId: string, sourceTicketId: string },
+            type: { type: 'string', enum: eventTypes },
+            state: { type: 'string', enum: eventStates },
+            occurredAt: time,
+            receivedAt: time,
+            lookUp: { type: ['object', 'null'], description: 'What is asked for at its source, while it is.' },
+            untold: {
+              type: ['string', 'null'],
+              enum: [...untoldReasons, null],
+              description: 'Why nobody was told. Null: somebody was, its source is still asked, or it is not known.',
+            },
+            deliveries: {
+              type: 'array',
+              description: 'The mails that tell of it, alone or with other news, as far as they are kept.',
+              items: {
+                type: 'object',
+                required: Object.keys(eventStory.deliveries[0]!),
+                properties: {
+                  ...{ id: string, notificationId: string, state: { type: 'string', enum: deliveryStates } },
+                  ...{ channel: string, recipient: string, locale: string, localeReason: string },
+                  ...{ templateKey: string, templateRevision: string },
+                  dueAt: time,
+                  endedAt: { type: ['string', 'null'], format: 'date-time' },
+                },
+              },
+            },
           },
         },
         Feedback: {

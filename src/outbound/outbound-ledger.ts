@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { isId } from '../ids.js';
+import type { Between } from '../platform/admin-request.js';
 import { Clock } from '../platform/clock.js';
 import type { Transaction } from '../platform/database/database.js';
 import { run, selectRows } from '../platform/database/rows.js';
@@ -18,6 +19,12 @@ const states: Record<OutboundState, true> = {
 };
 export const outboundStates = Object.keys(states) as OutboundState[];
 
+export interface OutboundFilter extends Between<'out'> {
+  state?: OutboundState;
+  /** A ticket, by its source's own id. */
+  of?: { source: string; ticket: string };
+}
+
 export interface OutboundRecord {
   message: OutboundMessage;
   attempts: OutboundAttempt[];
@@ -28,11 +35,12 @@ export interface OutboundRecord {
 export class OutboundLedger {
   constructor(private readonly clock: Clock) {}
 
-  /** A page, newest first; `before` is the last id of the page before. */
-  async list(manager: EntityManager, before: string, state?: OutboundState): Promise<OutboundMessage[]> {
-    const [where, values] = state === undefined ? ['', []] : ['state = ? AND', [state]];
-    const rest = `WHERE ${where} id < ? ORDER BY id DESC LIMIT ${PAGE}`;
-    return selectRows(manager, OutboundMessage, rest, [...values, before]);
+  /** A page, newest first. */
+  async list(manager: EntityManager, { from, before, state, of }: OutboundFilter): Promise<OutboundMessage[]> {
+    const texts = [of && 'source = ? AND source_ticket_id = ? AND', state && 'state = ? AND'].filter(Boolean);
+    const rest = `WHERE ${texts.join(' ')} id >= ? AND id < ? ORDER BY id DESC LIMIT ${PAGE}`;
+    const values = [...(of ? [of.source, of.ticket] : []), ...(state ? [state] : []), from, before];
+    return selectRows(manager, OutboundMessage, rest, values);
   }
 
   async show(manager: EntityManager, id: string): Promise<OutboundRecord | null> {

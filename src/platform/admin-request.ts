@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { PosternError } from '../errors.js';
-import { isId, type IdPrefix } from '../ids.js';
+import { idFloor, isId, type Id, type IdPrefix } from '../ids.js';
 import { jsonProblem, parseStrictJson } from './strict-json.js';
 
 /** What every route of the admin API reads and answers alike. */
@@ -10,6 +11,8 @@ export const ADMIN = 'admin';
 /** Entries of a page. */
 export const PAGE = 100;
 const LONGEST_REASON = 500;
+/** As the ids of tickets (docs/events.md). */
+const LONGEST_TEXT = 255;
 const MAX_DEPTH = 4;
 
 export interface Page {
@@ -27,20 +30,67 @@ export function pageOf<T extends { id: string }>(rows: T[], view: (row: T) => ob
  * Ids below this are on the page. Without a cursor it is one that no id reaches.
  * @throws PosternError `invalid-request`
  */
-export function below<P extends IdPrefix>(prefix: P, cursor: string | undefined) {
-  if (cursor === undefined) return `${prefix}_${'z'.repeat(26)}` as const;
+export function below<P extends IdPrefix>(prefix: P, cursor: string | undefined): Id<P> {
+  if (cursor === undefined) return `${prefix}_${'z'.repeat(26)}`;
   if (!isId(prefix, cursor)) throw new PosternError('invalid-request', 'Take the cursor from nextCursor as it is.');
   return cursor;
 }
 
+/** What every list takes that goes by time. */
+export interface Span {
+  cursor?: string;
+  since?: string;
+  until?: string;
+}
+
+/** Ids of a page: `from` and later, below `before`. */
+export interface Between<P extends IdPrefix> {
+  from: Id<P>;
+  before: Id<P>;
+}
+
 /**
- * `?state=` of a list, or undefined for all.
+ * The ids that were made from `since` on and before `until`, below the cursor. An id holds the time of its row, so that its
+ * own index serves all three.
  * @throws PosternError `invalid-request`
  */
-export function stateAmong<S extends string>(states: readonly S[], given: string | undefined): S | undefined {
+export function between<P extends IdPrefix>(prefix: P, { cursor, since, until }: Span): Between<P> {
+  const [from, end] = [momentOf('since', since) ?? 0, momentOf('until', until)];
+  if (end !== undefined && end <= from) throw new PosternError('invalid-request', 'since is before until.');
+  const before = below(prefix, cursor);
+  const ceiling = end === undefined ? before : idFloor(prefix, end);
+  return { from: idFloor(prefix, from), before: ceiling < before ? ceiling : before };
+}
+
+const rfc3339 = z.iso.datetime({ offset: true });
+
+function momentOf(name: string, given: string | undefined): number | undefined {
   if (given === undefined) return undefined;
-  const found = states.find((one) => one === given);
-  if (found === undefined) throw new PosternError('invalid-request', `state is one of ${states.join(', ')}.`);
+  const read = rfc3339.safeParse(given);
+  if (read.success) return Date.parse(read.data);
+  const detail = `${name} is a time of RFC 3339, such as 2026-11-23T02:15:00Z; write + as %2B.`;
+  throw new PosternError('invalid-request', detail);
+}
+
+/**
+ * A name or an id that the source gave, or undefined.
+ * @throws PosternError `invalid-request`
+ */
+export function textOf(name: string, given: string | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  // It may have come twice, and is a list then. Postgres takes no NUL.
+  if (typeof given === 'string' && given !== '' && given.length <= LONGEST_TEXT && !given.includes('\0')) return given;
+  throw new PosternError('invalid-request', `${name} is given once, with 1 to ${LONGEST_TEXT} characters.`);
+}
+
+/**
+ * A parameter with few values, or undefined for all.
+ * @throws PosternError `invalid-request`
+ */
+export function among<S extends string>(name: string, values: readonly S[], given: string | undefined): S | undefined {
+  if (given === undefined) return undefined;
+  const found = values.find((one) => one === given);
+  if (found === undefined) throw new PosternError('invalid-request', `${name} is one of ${values.join(', ')}.`);
   return found;
 }
 

@@ -52,6 +52,12 @@ describe.each(databases)('messages that a source did not take, on $name', (datab
     const { id } = await parked(500);
     const found = (await list('parked')).find((one) => one.id === id);
     expect(found).toMatchObject({ source: 'default', type: 'ticket.guest_replied', state: 'parked', attempts: TRIES });
+    const of = async (query: string) =>
+      ((await ask('GET', `outbound?${query}`)).body.items as { id: string }[]).map((one) => one.id);
+    const [{ source_ticket_id: ticket } = {}] = await rows(test, 'outbound_messages', `id = '${id}'`);
+    expect(await of(`source=default&ticket=${String(ticket)}&state=parked`)).toContain(id);
+    expect(await of('source=default&ticket=another')).toEqual([]);
+    expect(await of(`until=${new Date(test.clock.now() - 86_400_000 * 365).toISOString()}`)).toEqual([]);
     const { body } = await ask('GET', `outbound/${id}`);
     expect(body).toMatchObject({ message: { id, state: 'parked', replayedAt: null } });
     expect((body.attempts as object[]).at(-1)).toMatchObject({ number: TRIES, status: 500, outcome: '500' });

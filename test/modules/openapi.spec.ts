@@ -140,6 +140,18 @@ describe('the API described', () => {
     }
   });
 
+  it('has an event as the admin API shows it', async () => {
+    const { eventId } = await test.source.send('ticket.replied', { ticket: { id: 'shown' }, message: {} });
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    const shown = (await (await fetch(`${test.url}/v1/admin/events/${eventId}`, { headers })).json()) as object;
+    const { content } = described.paths['/v1/admin/events/{id}']!.get!.responses['200']!;
+    const example = content!['application/json']!.example!;
+    const keysOf = (one: object) => [Object.keys(one), Object.keys((one as { deliveries: object[] }).deliveries[0]!)];
+    expect(keysOf(shown)).toEqual(keysOf(example));
+    const { properties, required } = described.components.schemas.EventStory!;
+    expect([Object.keys(properties).toSorted(), required]).toEqual([Object.keys(shown).toSorted(), Object.keys(shown)]);
+  });
+
   it('says of every guarded door that it is, and every door answers with a problem of the list', async () => {
     const { properties, required } = described.components.schemas.Problem!;
     const { enum: codes } = (properties as { code: { enum: string[] } }).code;

@@ -42,7 +42,14 @@ export interface Happening {
 }
 
 /** What a system may not be able to say; `by` is about those on copy, every system knows its requester. */
-export type Lack = Happening['what'] | 'copies' | 'replyId' | 'by' | 'asWhole';
+export type Lack =
+  | Happening['what']
+  | 'copies'
+  | 'replyId'
+  | 'by'
+  | 'asWhole'
+  | 'public-state' // a change of state does not say that its ticket is public
+  | 'stated-change'; // it says what the state is, and not what it was before
 
 /** Whom a system's API knows. */
 export interface KnownPeople {
@@ -85,7 +92,7 @@ const zammad: TestSystem = {
   secret: 'a zammad signature token',
   lacks: [
     ...(['retracted', 'unknown', 'edited', 'made-internal', 'reopened', 'requester-changed'] as const),
-    ...(['copies', 'by'] as const),
+    ...(['copies', 'by', 'public-state', 'stated-change'] as const),
   ],
   body({
     ticketId,
@@ -303,7 +310,7 @@ const JIRA_CHANGES: Partial<Record<Happening['what'], object>> = {
 const jira: TestSystem = {
   name: 'jira',
   secret: 'a jira webhook secret',
-  lacks: ['resolved-with-note', 'merged', 'copies', 'by', 'asWhole'],
+  lacks: ['resolved-with-note', 'merged', 'copies', 'by', 'stated-change'],
   body({
     ticketId,
     at,
@@ -315,6 +322,7 @@ const jira: TestSystem = {
     hidesAddress = false,
     replyId,
     by,
+    asWhole,
   }) {
     const webhookEvent = JIRA_EVENTS[what] ?? 'comment_created';
     const isDone = what === 'resolved';
@@ -338,6 +346,8 @@ const jira: TestSystem = {
         key: `DESK-${ticketId}`,
         fields: {
           summary: 'Penarikan tertunda',
+          project: { key: 'DESK', projectTypeKey: asWhole === 'internal' ? 'software' : 'service_desk' },
+          customfield_10010: asWhole ? null : { requestType: { id: '25', name: 'Get help' }, currentStatus: {} },
           status: isDone
             ? { name: 'Resolved', statusCategory: { key: 'done' } }
             : { name: 'Waiting for support', statusCategory: { key: 'indeterminate' } },

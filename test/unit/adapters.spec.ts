@@ -157,6 +157,58 @@ describe('Jira', () => {
     expect(signed('sha1', NOW)).toBe('bad-signature');
   });
 
+  describe('of an issue that', () => {
+    const typed = { customfield_10107: { requestType: { id: '3' }, currentStatus: {} } };
+    const software = { project: { projectTypeKey: 'software' }, ...typed };
+    const status = { changelog: change({ field: 'status' }) };
+    const asking = sourceOf('jira', { api: { url: 'https://desk.example', authorization: 'Basic eDp5' } });
+    const known = (desk: Source, what: string, more: object) =>
+      read(desk, body(what, more)).map((one) => (one.kind === 'event' ? one.onlyIfKnown : one.reason));
+
+    it('has a request type everything makes the ticket known', () => {
+      for (const desk of [source, asking])
+        for (const one of [
+          body('jira:issue_created'),
+          body('jira:issue_updated', status),
+          body('comment_created', { comment }),
+        ])
+          expect(read(desk, { ...one, issue: issue(typed) })).toMatchObject([{ onlyIfKnown: false, missing: null }]);
+    });
+
+    it('has none, or is of another kind of project, nothing does but its deletion and a public word', () => {
+      for (const fields of [{}, { customfield_10107: null }, { customfield_10107: 'desk/help' }]) {
+        const at = { issue: issue(fields) };
+        expect(known(source, 'jira:issue_created', at)).toEqual([true]);
+        expect(known(source, 'jira:issue_updated', { ...at, ...status })).toEqual([true]);
+        expect(known(source, 'comment_deleted', { ...at, comment })).toEqual([true]);
+        expect(known(source, 'comment_updated', { ...at, comment: { ...comment, jsdPublic: false } })).toEqual([true]);
+        expect(known(source, 'comment_created', { ...at, comment })).toEqual([false]);
+        expect(known(source, 'jira:issue_deleted', at)).toEqual([false]);
+      }
+      // Where there are no customers every comment says that it is public.
+      for (const desk of [source, asking]) {
+        const at = { issue: issue(software) };
+        expect(known(desk, 'comment_created', { ...at, comment })).toEqual(['internal']);
+        expect(known(desk, 'jira:issue_created', at)).toEqual([true]);
+        expect(known(desk, 'jira:issue_updated', { ...at, ...status })).toEqual([true]);
+        expect(read(desk, body('comment_updated', { ...at, comment }))).toMatchObject([
+          { event: { data: { message: { visibility: 'internal' } } } },
+        ]);
+      }
+    });
+
+    it('does not say what it is, Jira is asked before anybody is told', () => {
+      for (const [what, more] of [
+        ['jira:issue_created', {}],
+        ['comment_created', { comment }],
+      ] as const)
+        expect(read(asking, body(what, more))).toMatchObject([
+          { onlyIfKnown: false, missing: { lookUp: { ticketId: '10', isForRequester: true } } },
+        ]);
+      expect(read(asking, body('jira:issue_updated', status))).toMatchObject([{ onlyIfKnown: true, missing: null }]);
+    });
+  });
+
   it('who reported it is looked up by account, else by issue', () => {
     const api = { url: 'https://desk.example', authorization: 'Basic eDp5' };
     const given = (fields: object) =>
@@ -290,6 +342,7 @@ describe("Jira's look-ups", () => {
   };
   const user = '/rest/api/2/user?accountId=c%3A7';
   const issue = '/rest/api/2/issue/10?fields=reporter';
+  const request = '/rest/servicedeskapi/request/10';
   const siti = {
     accountId: 'c:7',
     displayName: 'Siti',
@@ -306,6 +359,10 @@ describe("Jira's look-ups", () => {
     ['who shows no address', { userId: 'c:7' }, { [user]: { ok: true, body: { accountId: 'c:7' } } }, 'ignored'],
     ['of whom nothing is left', { userId: 'c:7' }, {}, 'ignored'],
     ['of an issue without one', { ticketId: '10' }, { [issue]: { ok: true, body: { fields: {} } } }, 'ignored'],
+    ['of a request', { ticketId: '10', isForRequester: true }, { [request]: { ok: true, body: { issueId: '10', reporter: siti } } }, person],
+    ['of a request by account', { ticketId: '10', userId: 'c:7', isForRequester: true }, { [request]: { ok: true, body: {} }, [user]: { ok: true, body: siti } }, person],
+    ['of what is no request', { ticketId: '10', userId: 'c:7', isForRequester: true }, { [user]: { ok: true, body: siti } }, 'ignored'],
+    ['of what may be a request', { ticketId: '10', isForRequester: true }, { [request]: { ok: false, reason: 'refused', detail: 'status 403' } }, 'refused'],
     ['while Jira is away', { userId: 'c:7' }, { [user]: { ok: false, reason: 'unavailable', detail: 'status 503' } }, 'unavailable'],
     ['with a wrong token', { ticketId: '10' }, { [issue]: { ok: false, reason: 'refused', detail: 'status 401' } }, 'refused'],
   ])('find a reporter %s', async (_, lookUp, answers, found) => expect(await ask(lookUp, answers)).toEqual(found)); // prettier-ignore
@@ -406,6 +463,20 @@ describe("an event of Zendesk's", () => {
     event,
   }); // prettier-ignore
   const solved = { previous: 'OPEN', current: 'SOLVED' };
+
+  it('that archives, removes or brings back a ticket is no news of its state', () => {
+    for (const [previous, current] of [
+      ['CLOSED', 'ARCHIVED'],
+      ['ARCHIVED', 'SCRUBBED'],
+      ['SOLVED', 'DELETED'],
+      ['DELETED', 'OPEN'],
+    ]) {
+      const found = read(source, body('status_changed', { is_public: true, status: current }, { previous, current }));
+      const status = current === 'OPEN' ? 'open' : 'closed';
+      expect(found).toMatchObject([{ event: { type: 'ticket.updated', data: { ticket: { status } } } }]);
+    }
+  });
+
   const marks = [undefined, null, false, 'false', '', 'true', 1, 'yes', {}, [true]];
 
   it.each(marks)(

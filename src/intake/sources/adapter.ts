@@ -48,6 +48,8 @@ export type Normalised =
 export interface LookUp {
   userId?: string;
   ticketId?: string;
+  /** Whether the ticket is one that its requester may see: the body does not say. */
+  isForRequester?: true;
 }
 
 /** The native event as an adapter writes it. Absent is `undefined` or null. */

@@ -50,6 +50,7 @@ const payload = z.looseObject({
         summary: text,
         status: z.looseObject({ name: text, statusCategory: z.looseObject({ key: text }).nullish() }).nullish(),
         reporter: person.nullish(),
+        project: z.looseObject({ projectTypeKey: text }).nullish(),
         created: z.union([z.string(), z.number()]).nullish(),
         updated: z.union([z.string(), z.number()]).nullish(),
       })
@@ -76,7 +77,8 @@ const payload = z.looseObject({
     })
     .nullish(),
 });
-type Payload = z.infer<typeof payload>;
+/** `canAsk`: its source has an API. */
+type Payload = z.infer<typeof payload> & { canAsk: boolean };
 type Comment = NonNullable<Payload['comment']>;
 
 /** Names that Jira Service Management ships; any other goes by its category. */
@@ -100,8 +102,8 @@ export const jira: SourceAdapter = {
     const age = now - (timeIn(rawBody) ?? now);
     return age <= LATEST_MS && age >= -EARLIEST_MS ? { id: headerOf(headers, 'x-atlassian-webhook-identifier') } : null;
   },
-  normalise(_source, body, _webhook, { id: identifier }) {
-    return happenings(readBody(payload, body, 'Jira'), identifier);
+  normalise({ api }, body, _webhook, { id: identifier }) {
+    return happenings({ ...readBody(payload, body, 'Jira'), canAsk: Boolean(api) }, identifier);
   },
   origins: {
     '/data/requester/email': '/issue/fields/reporter/emailAddress',
@@ -171,7 +173,8 @@ function changeIn({ webhookEvent, changelog, issue }: Payload): Change | null {
 /** The comment's own webhook and the issue's beside it tell the same, so both have the comment's name. */
 function ofComment(body: Payload, comment: Comment): Normalised {
   const { webhookEvent, issue_event_type_name: about } = body;
-  const isPublic = comment.jsdPublic === true && comment.visibility == null;
+  // Outside of service projects every comment says that it is public.
+  const isPublic = comment.jsdPublic === true && comment.visibility == null && isOfServiceProject(body);
   if (webhookEvent === 'comment_deleted' || about === 'issue_comment_deleted')
     return event(body, 'message.retracted', `comment ${comment.id} deleted`, {
       message: messageOf(body, comment, false),
@@ -190,21 +193,54 @@ function ofComment(body: Payload, comment: Comment): Normalised {
   return event(body, 'ticket.replied', `comment ${comment.id}`, { message: messageOf(body, comment, true) });
 }
 
+function isOfServiceProject({ issue }: Payload): boolean {
+  const type = issue.fields?.project?.projectTypeKey;
+  return type == null || type === 'service_desk';
+}
+
+/**
+ * Only what has a request type is a request, which its reporter sees in the portal; all else is for agents. The number of
+ * its field differs from site to site.
+ */
+function isRequest(body: Payload): boolean {
+  const fields = Object.entries(body.issue.fields ?? {});
+  const hasType = fields.some(
+    ([name, value]) => /^customfield_\d+$/.test(name) && customerRequest.safeParse(value).success,
+  );
+  return hasType && isOfServiceProject(body);
+}
+
+const customerRequest = z.looseObject({ requestType: z.looseObject({}) });
+
+/**
+ * What nobody may know of yet is made known by a request, or by a public word. Where the body does not say whether it is
+ * a request (a comment's has few fields, and that of a new one may be ahead of its type), Jira is asked.
+ */
+function reachOf(body: Payload, type: string, isPublicWord: boolean): { onlyIfKnown: boolean; isAsked: boolean } {
+  if (type === 'ticket.deleted' || isRequest(body)) return { onlyIfKnown: false, isAsked: false };
+  const isAsked = body.canAsk && isOfServiceProject(body) && (isPublicWord || type === 'ticket.created');
+  return { onlyIfKnown: !isPublicWord && !isAsked, isAsked };
+}
+
 function event(
-  { issue, timestamp }: Payload,
+  body: Payload,
   type: string,
   happened: string,
   { message = null, isInferred }: { message?: NativeEvent['data']['message']; isInferred?: boolean },
 ): Normalised {
+  const { issue, timestamp } = body;
   const { reporter, summary, created, updated } = issue.fields ?? {};
   const email = reporter?.emailAddress;
   const at = moment(timestamp)!;
+  const { onlyIfKnown, isAsked } = reachOf(body, type, message !== null && 'body' in message);
+  const asked = { userId: reporter?.accountId ?? undefined, ticketId: issue.id };
   return {
     kind: 'event',
     id: sha256(happened).toString('hex'),
     fingerprint: happened,
     isInferred,
-    ...(email ? {} : { lookUp: { userId: reporter?.accountId ?? undefined, ticketId: issue.id } }),
+    onlyIfKnown,
+    ...(isAsked ? { lookUp: { ...asked, isForRequester: true } } : email ? {} : { lookUp: asked }),
     native: {
       type,
       timestamp: at,
@@ -266,17 +302,25 @@ function replyIdIn(properties: Comment['properties']): string | undefined {
 
 const foundIssue = z.looseObject({ fields: z.looseObject({ reporter: person.nullish() }) });
 
+const foundRequest = z.looseObject({ reporter: person.nullish() });
+
 /** Who the reporter is: a comment's webhook leaves them out, and Jira shows an address only to whom it may. */
-async function complete(native: NativeEvent, { userId, ticketId }: LookUp, api: SourceApi): Promise<Completed> {
-  let accountId = userId;
-  if (!accountId) {
-    const issue = await api.get(`/rest/api/2/issue/${encodeURIComponent(ticketId!)}?fields=reporter`);
-    if (!issue.ok) return issue.reason === 'gone' ? noAddress : { ...issue, reason: issue.reason };
-    const parsed = foundIssue.safeParse(issue.body);
+async function complete(native: NativeEvent, lookUp: LookUp, api: SourceApi): Promise<Completed> {
+  let accountId = lookUp.userId;
+  if (lookUp.isForRequester || !accountId) {
+    const path = encodeURIComponent(lookUp.ticketId!);
+    const found = await api.get(
+      lookUp.isForRequester ? `/rest/servicedeskapi/request/${path}` : `/rest/api/2/issue/${path}?fields=reporter`,
+    );
+    const none = lookUp.isForRequester ? internal : noAddress;
+    if (!found.ok) return found.reason === 'gone' ? none : { ...found, reason: found.reason };
+    const parsed = lookUp.isForRequester
+      ? foundRequest.safeParse(found.body)
+      : foundIssue.transform(({ fields }) => fields).safeParse(found.body);
     if (!parsed.success) return { ok: false, reason: 'unavailable', detail: 'the issue was not read: unknown form' };
-    const { reporter } = parsed.data.fields;
+    const { reporter } = parsed.data;
     if (reporter?.emailAddress) return whole(native, reporter);
-    accountId = reporter?.accountId ?? undefined;
+    accountId = reporter?.accountId ?? accountId;
   }
   if (!accountId) return noAddress;
   const user = await api.get(`/rest/api/2/user?accountId=${encodeURIComponent(accountId)}`);
@@ -287,6 +331,7 @@ async function complete(native: NativeEvent, { userId, ticketId }: LookUp, api: 
 }
 
 const noAddress: Completed = { ok: false, reason: 'ignored', detail: 'no-address' };
+const internal: Completed = { ok: false, reason: 'ignored', detail: 'internal' };
 
 function whole(native: NativeEvent, reporter: Person): Completed {
   return { ok: true, native: { ...native, data: { ...native.data, requester: requesterOf(reporter) } } };

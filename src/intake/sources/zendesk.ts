@@ -77,7 +77,12 @@ const STATUSES: Readonly<Record<string, 'open' | 'pending' | 'resolved' | 'close
   'on-hold': 'open',
   solved: 'resolved',
   closed: 'closed',
+  archived: 'closed',
+  deleted: 'closed',
+  scrubbed: 'closed',
 };
+/** What becomes of a ticket after its time, and of one that is removed or brought back: no news of its state. */
+const SHELVED: readonly string[] = ['archived', 'deleted', 'scrubbed'];
 const statusOf = (status: string | null | undefined) => STATUSES[status?.toLowerCase() ?? ''] ?? 'open';
 
 /** Zendesk: event webhooks (`zen:event-type:ticket.*`), whose requester is looked up, and trigger webhooks. */
@@ -167,6 +172,7 @@ function nativeTypeOf(kind: string, event: EventBody['event']): string | null {
 }
 
 function statusType(previous: string, current: string): string {
+  if ([previous, current].some((one) => SHELVED.includes(one.toLowerCase()))) return 'ticket.updated';
   const [before, after] = [statusOf(previous), statusOf(current)];
   if (after === 'resolved') return 'ticket.resolved';
   if (after === 'closed') return 'ticket.closed';
