@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { IsNull, LessThanOrEqual, MoreThan, Not } from 'typeorm';
+import { IsNull, LessThanOrEqual, MoreThan, Not, type FindOptionsWhere } from 'typeorm';
 import { Config } from '../config.js';
 import { PosternError } from '../errors.js';
 import { newId, type Id } from '../ids.js';
@@ -77,14 +77,12 @@ export class Invitations {
   /** What a token stands for, or null: unknown, used, withdrawn and too old are all the same. */
   async find(token: string): Promise<Invitation | null> {
     if (!TOKEN.test(token)) return null;
-    return this.database.read((manager) =>
-      manager.findOneBy(Invitation, { ...this.open(), tokenHash: hashToken(token) }),
-    );
+    return this.database.read((manager) => this.findOpen(manager, { tokenHash: hashToken(token) }));
   }
 
   /** That of an address, for whoever has proven the address in another way. */
   findFor(tx: Transaction, email: string): Promise<Invitation | null> {
-    return tx.findOneBy(Invitation, { ...this.open(), openKey: addressKey(email) });
+    return this.findOpen(tx, { openKey: addressKey(email) });
   }
 
   /**
@@ -92,8 +90,9 @@ export class Invitations {
    * @throws PosternError `invitation-unusable`, which undoes the transaction
    */
   async useUp(tx: Transaction, id: Id<'inv'>): Promise<void> {
+    const invitation = await this.findOpen(tx, { id });
     const used = await tx.update(Invitation, { id, ...this.open() }, { usedAt: this.clock.now(), openKey: null });
-    if (used.affected !== 1) throw unusable();
+    if (invitation === null || used.affected !== 1) throw unusable();
   }
 
   /** False if it is not open any more. */
@@ -102,9 +101,30 @@ export class Invitations {
     return withdrawn.affected === 1;
   }
 
+  /** Withdraws whatever somebody invited who may invite no more: a stolen session leaves no way in behind. */
+  async withdrawAllBy(tx: Transaction, invitedBy: Id<'usr'>, by: Id<'usr'>): Promise<void> {
+    for (const { id } of await tx.findBy(Invitation, { ...this.open(), invitedBy })) {
+      const entry = {
+        actor: by,
+        action: 'invitation.withdrawn',
+        subject: id,
+        detail: 'its inviter is no admin any more',
+      };
+      if (await this.withdraw(tx, id)) await audit(tx, entry, this.clock.now());
+    }
+  }
+
   /** Those that still open, newest first. */
   list(): Promise<Invitation[]> {
     return this.database.read((manager) => manager.find(Invitation, { where: this.open(), order: { id: 'DESC' } }));
+  }
+
+  /** One whose inviter may still invite: one that was written while they lost the role opens nothing either. */
+  private async findOpen(manager: Transaction, where: FindOptionsWhere<Invitation>): Promise<Invitation | null> {
+    const invitation = await manager.findOneBy(Invitation, { ...this.open(), ...where });
+    if (invitation === null || invitation.invitedBy === OPERATOR) return invitation;
+    const inviter = await manager.findOneBy(Person, { id: invitation.invitedBy as Id<'usr'>, ...stillIn });
+    return inviter !== null && isInCharge(inviter.roles) ? invitation : null;
   }
 
   private open() {

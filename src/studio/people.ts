@@ -7,6 +7,7 @@ import { audit } from '../platform/audit.js';
 import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { insertNew, selectRows } from '../platform/database/rows.js';
+import { Invitations } from './invitations.js';
 import { Invitation, Passkey, Person } from './people.entity.js';
 import { isInCharge, type Role, type RoleOfBrand } from './roles.js';
 import { endStudioSessions, stillIn } from './studio-session.js';
@@ -31,6 +32,7 @@ export class People {
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
+    private readonly invitations: Invitations,
   ) {}
 
   newId(): Id<'usr'> {
@@ -111,9 +113,9 @@ export class People {
       const person = await tx.findOneBy(Person, { id: id as Id<'usr'>, removedAt: IsNull() });
       if (person === null) throw new PosternError('not-found', 'There is no such person.');
       const entry = await work(tx, person, now);
-      const left = await tx.findBy(Person, stillIn);
-      if (!left.some(({ roles }) => isInCharge(roles)))
-        throw new PosternError('last-admin', 'Make somebody else admin for all brands first.');
+      const left = (await tx.findBy(Person, stillIn)).filter(({ roles }) => isInCharge(roles));
+      if (left.length === 0) throw new PosternError('last-admin', 'Make somebody else admin for all brands first.');
+      if (!left.some((one) => one.id === person.id)) await this.invitations.withdrawAllBy(tx, person.id, by);
       await audit(tx, { actor: by, subject: person.id, ...entry }, now);
     });
   }

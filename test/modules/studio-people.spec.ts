@@ -124,6 +124,30 @@ describe.each(someDatabase)('people of the studio on $name', (database) => {
       expect((await other().register({ token: third })).status).toBe(410);
     });
 
+    it('opens nothing once its inviter is blocked, or no admin any more', async () => {
+      const ben = await enrol(test, admin, { email: 'ben@support.example', role: 'admin' });
+      const path = `/studio/api/people/${ben.id}`;
+      for (const [lost, back] of [
+        [{ blocked: true }, { blocked: false }],
+        [{ role: 'editor' }, { role: 'admin' }],
+      ]) {
+        const token = await inviteToStudio(test, ben, { email: 'own@evil.example', role: 'admin' });
+        expect((await admin.request('PATCH', path, lost)).status).toBe(204);
+        expect((await admin.get('/studio/api/people')).body.invitations).toEqual([]);
+        expect((await admin.request('PATCH', path, back)).status).toBe(204);
+        expect((await other().register({ token })).status).toBe(410);
+        await ben.signIn();
+      }
+      const token = await inviteToStudio(test, ben, { email: 'own@evil.example', role: 'admin' });
+      // Written at the very moment at which the role went.
+      await change(test, `UPDATE studio_people SET roles = '[]' WHERE id = '${ben.id}'`);
+      expect((await other().post('/studio/api/invitation', { token })).status).toBe(410);
+      expect((await other().register({ token })).status).toBe(410);
+      const { body } = await admin.get('/studio/api/audit');
+      const withdrawn = body.items.filter(({ action }: { action: string }) => action === 'invitation.withdrawn');
+      expect(withdrawn).toHaveLength(2);
+    });
+
     it('goes to nobody who is there already, and to no brand that is not', async () => {
       const to = (more: object) =>
         admin.post('/studio/api/people/invitations', {
