@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,8 +17,10 @@ import { signWebhook, type WebhookHeaders } from './platform/webhook-signature.j
 import { sourceNamed } from './sources.js';
 import { studioLinkCommand } from './studio-link.js';
 
-const USAGE = `npm run postern -- <command>
+const USAGE = `postern <command>            in the repository: npm run postern -- <command>
 
+  start
+      the gateway, until it is told to stop; settings come from the environment or .env (README.md)
   dry-run --source NAME FILE [--header 'name: value']…
       what a webhook with the body in FILE (- for the standard input) would do; needs no signature, changes nothing
   send --source NAME --type TYPE [--to ADDRESS] [--locale TAG] [--url URL]
@@ -38,9 +41,13 @@ interface Told {
   text: string;
 }
 
-const told = await run(process.argv.slice(2));
-(told.ok ? process.stdout : process.stderr).write(told.text);
-if (!told.ok) process.exitCode = 1;
+if (process.argv[2] === 'start') {
+  await import('./main.js');
+} else {
+  const told = await run(process.argv.slice(2));
+  (told.ok ? process.stdout : process.stderr).write(told.text);
+  if (!told.ok) process.exitCode = 1;
+}
 
 async function run([command, ...args]: string[]): Promise<Told> {
   try {
@@ -49,7 +56,8 @@ async function run([command, ...args]: string[]): Promise<Told> {
     if (command === 'studio-link') return await studioLinkCommand();
     if (command === 'dry-run') return await dryRun(args);
     if (command === 'send') return await send(args);
-    return { ok: false, text: USAGE };
+    if (command === 'help' || command === '--help' || command === '-h') return { ok: true, text: USAGE };
+    return { ok: false, text: command === undefined ? USAGE : `There is no command ${command}.\n\n${USAGE}` };
   } catch (error) {
     // What a person can mend is said in its own words; only a fault of ours shows where it happened.
     if (error instanceof PosternError) return { ok: false, text: problem(error) };
