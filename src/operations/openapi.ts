@@ -122,6 +122,10 @@ function problems(...codes: ErrorCode[]): Json {
   );
 }
 
+const eventProblems = [
+  ...(['invalid-json', 'duplicate-key', 'forbidden-key', 'too-deep', 'bad-signature', 'unknown-source'] as const),
+  ...(['event-conflict', 'body-too-large', 'unsupported-media-type', 'invalid-event', 'unavailable'] as const),
+];
 const adminProblems = problems('unauthorized', 'not-found', 'invalid-request');
 const adminDecisionProblems = problems(
   ...(['unauthorized', 'not-found', 'invalid-request'] as const),
@@ -201,11 +205,7 @@ export function openApi(publicUrl: string, version: string): Json {
           responses: {
             '202': ok('Taken.', ref('Receipt'), { eventId: 'evt_01kaq2g8w0f4x5y6z7a8b9c0d1', duplicate: false }),
             '200': ok('Taken before.', ref('Receipt'), { eventId: 'evt_01kaq2g8w0f4x5y6z7a8b9c0d1', duplicate: true }),
-            ...problems(
-              ...(['invalid-json', 'duplicate-key', 'forbidden-key', 'too-deep', 'bad-signature'] as const),
-              ...(['unknown-source', 'event-conflict', 'body-too-large', 'unsupported-media-type'] as const),
-              ...(['invalid-event', 'too-many-requests', 'unavailable'] as const),
-            ),
+            ...problems(...eventProblems, 'too-many-requests'),
           },
         },
         options: {
@@ -238,7 +238,7 @@ export function openApi(publicUrl: string, version: string): Json {
           requestBody: eventBody,
           responses: {
             '200': ok('What would happen.', { type: 'object' }),
-            ...problems('invalid-json', 'bad-signature', 'unknown-source', 'event-conflict', 'invalid-event'),
+            ...problems(...eventProblems),
           },
         },
       },

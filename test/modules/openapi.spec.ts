@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import axe from 'axe-core';
 import { RequestMethod } from '@nestjs/common';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { packageRoot } from '../../src/config.js';
 import { silentTypes, tellingTypes } from '../../src/events.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { PosternClient, PosternProblem, readNews, type PosternEvent } from '../../src/client/client.js';
@@ -15,7 +18,10 @@ const ADMIN_TOKEN = 'admin-token-of-at-least-32-signs-000001';
 interface Operation {
   parameters?: { name: string; in: string; schema: { enum?: string[] } }[];
   requestBody?: { content: Record<string, { example?: object; examples?: Record<string, { value: object }> }> };
-  responses: Record<string, { content?: Record<string, { example?: object; schema?: { $ref?: string } }> }>;
+  responses: Record<
+    string,
+    { description: string; content?: Record<string, { example?: object; schema?: { $ref?: string } }> }
+  >;
   security: object[];
 }
 interface NestContainer {
@@ -126,6 +132,15 @@ describe('the API described', () => {
     }
     const { parameters } = described.paths['/v1/admin/tickets/{id}/revoke-links']!.post!;
     expect(parameters!.map(({ name }) => name)).toContain('address');
+  });
+
+  it('and the guide of events have the same codes for what an event is refused for', () => {
+    const guide = readFileSync(join(packageRoot, 'docs', 'events.md'), 'utf8').split('### Answers')[1]!;
+    const { responses } = described.paths['/v1/sources/{source}/events']!.post!;
+    const refused = Object.values(responses).filter(({ content }) => content?.['application/problem+json']);
+    const codes = refused.flatMap(({ description }) => description.match(/`[\w-]+`/g) ?? []);
+    expect(codes).toContain('`invalid-event`');
+    for (const code of codes) expect(guide).toContain(code);
   });
 
   it('names the states of each list as the gateway takes them', async () => {
