@@ -71,13 +71,12 @@ const eventBody = {
 const string = { type: 'string' };
 const time = { type: 'string', format: 'date-time' };
 const source = { name: 'source', in: 'path', required: true, schema: string, description: 'The name of the source.' };
-const signature = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
-  name,
-  in: 'header',
-  required: true,
-  schema: string,
-  description: 'Standard Webhooks 1.0; sources with an adapter of their own sign as their system does.',
-}));
+const signature = Object.entries({
+  'webhook-id': 'The id of what happened, the same on every retry: 1 to 256 printable ASCII characters, no full stop.',
+  'webhook-timestamp': 'Unix seconds of this attempt, within five minutes.',
+  'webhook-signature':
+    '`v1,` and base64 of HMAC-SHA-256 over `{id}.{timestamp}.{raw body}`; the key is the base64 behind `whsec_`.',
+}).map(([name, description]) => ({ name, in: 'header', required: true, schema: string, description }));
 const id = { name: 'id', in: 'path', required: true, schema: string };
 const cursor = { name: 'cursor', in: 'query', schema: string, description: '`nextCursor` of the page before.' };
 const reasonText = { type: 'string', minLength: 1, maxLength: 500 };
@@ -198,7 +197,8 @@ export function openApi(publicUrl: string, version: string): Json {
         post: {
           tags: ['Sources'],
           summary: 'Says what happened to a ticket',
-          description: 'Answered only after it is durable. The same id again is taken once: repeat on any 5xx.',
+          description:
+            'Answered only after it is durable. The same id again is taken once: repeat on 429 and any 5xx. Signed by Standard Webhooks 1.0; a source with an adapter of its own takes the body and the signature of that system instead.',
           security: [],
           parameters: [source, ...signature],
           requestBody: eventBody,
