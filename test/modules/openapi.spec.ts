@@ -217,6 +217,15 @@ describe('the API described', () => {
       await expect(stranger.send(event)).rejects.toMatchObject({ status: 401, code: 'bad-signature' });
     });
 
+    it.each([
+      ['a url without https', { url: 'support.example' }, 'url'],
+      ['a secret that is not set', { secret: undefined }, 'secret'],
+      ['a secret of another kind', { secret: 'acme' }, 'secret'],
+    ])('is not made with %s', (_, wrong, what) => {
+      const right = { url: test.url, source: 'default', secret: test.source.secret };
+      expect(() => new PosternClient({ ...right, ...(wrong as object) })).toThrow(what);
+    });
+
     it('reads what Postern posts, and nothing else', async () => {
       const { guest, page } = await visit(test);
       await guest.submit(page, '/replies', { body: 'Ini ID transaksinya' });
@@ -228,6 +237,7 @@ describe('the API described', () => {
         news: { type: 'ticket.guest_replied', data: { reply: { body: 'Ini ID transaksinya' } } },
       });
       expect(readNews([outboundSecret], post.headers, Buffer.from(post.body))).toEqual(read);
+      expect(readNews([outboundSecret], new Headers(post.headers as Record<string, string>), post.body)).toEqual(read);
       expect(readNews([outboundSecret], post.headers, `${post.body} `)).toBeNull();
       expect(readNews([generateWebhookSecret()], post.headers, post.body)).toBeNull();
       expect(readNews([generateWebhookSecret(), outboundSecret], post.headers, post.body)).toEqual(read);
