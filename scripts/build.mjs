@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { makeClientPackage } from './client-package.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -30,6 +31,7 @@ const sources = [
   'test/simulations',
   'test/support',
   'scripts/build.mjs',
+  'scripts/client-package.mjs',
   'package.json',
   'tsconfig.json',
   'ormconfig.ts',
@@ -42,6 +44,7 @@ rmSync(stamp, { force: true });
 await step('program', compile);
 await step('leftovers', prune);
 await step('mail layouts', renderShells);
+await step('client', buildClient);
 await step('studio', buildStudio);
 writeFileSync(stamp, '');
 // What was saved while the build ran is newer than the build.
@@ -130,6 +133,16 @@ async function renderShells() {
   }
   if (made.length === 0) throw new Error('templates/layouts has no layout with a default export.');
   return made.join(', ');
+}
+
+/** The client's package. It stays as it is while what it is made of does. */
+async function buildClient() {
+  const made = join(dist, 'client', 'client.js');
+  const madeOf = ['src/client', 'src/platform', 'docs/client.md', 'package.json', 'scripts/client-package.mjs'];
+  const changedAt = Math.max(...madeOf.map((name) => newest(join(root, name))));
+  if (existsSync(made) && changedAt <= statSync(made).mtimeMs) return 'unchanged';
+  await makeClientPackage(root, join(dist, 'client'));
+  return '';
 }
 
 /** The studio's pages, for the browser. They stay as they are while what they are made of does. */

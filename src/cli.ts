@@ -1,25 +1,25 @@
+#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadConfig, readEnvFile, type Config } from './config.js';
-import { eraseCommand } from './erase.js';
-import { isMendable, PosternError } from './errors.js';
+import { isMendable, PosternError, type ErrorCode, type FieldError } from './errors.js';
 import { silentTypes, tellingTypes } from './events.js';
-import { openApplication } from './gateway.js';
-import { DryRun } from './intake/dry-run.js';
+import { forecastText } from './forecast-text.js';
 import { keysCommand } from './keys.js';
 import { randomToken } from './platform/crypto.js';
-import { Logger } from './platform/logger.js';
 import { signWebhook, type WebhookHeaders } from './platform/webhook-signature.js';
 import { sourceNamed } from './sources.js';
-import { studioLinkCommand } from './studio-link.js';
 
-const USAGE = `npm run postern -- <command>
+const USAGE = `postern <command>            in the repository: npm run postern -- <command>
 
-  dry-run --source NAME FILE [--header 'name: value']…
-      what a webhook with the body in FILE (- for the standard input) would do; needs no signature, changes nothing
+  start
+      the gateway, until it is told to stop; settings come from the environment or .env (README.md)
+  dry-run --source NAME FILE [--header 'name: value']… [--json]
+      what a webhook with the body in FILE (- for the standard input) would do; needs no signature, changes nothing;
+      to a terminal in words, to a file or a pipe (or with --json) as JSON with the whole mails
   send --source NAME --type TYPE [--to ADDRESS] [--locale TAG] [--url URL]
       signs a sample event and posts it to the running gateway
   keys list
@@ -38,18 +38,24 @@ interface Told {
   text: string;
 }
 
-const told = await run(process.argv.slice(2));
-(told.ok ? process.stdout : process.stderr).write(told.text);
-if (!told.ok) process.exitCode = 1;
+if (process.argv[2] === 'start') {
+  await import('./main.js');
+} else {
+  const told = await run(process.argv.slice(2));
+  (told.ok ? process.stdout : process.stderr).write(told.text);
+  if (!told.ok) process.exitCode = 1;
+}
 
 async function run([command, ...args]: string[]): Promise<Told> {
   try {
+    // The gateway takes a second to load: only what needs it loads it.
     if (command === 'keys') return keysCommand(args);
-    if (command === 'erase') return await eraseCommand(args);
-    if (command === 'studio-link') return await studioLinkCommand();
+    if (command === 'erase') return await (await import('./erase.js')).eraseCommand(args);
+    if (command === 'studio-link') return await (await import('./studio-link.js')).studioLinkCommand();
     if (command === 'dry-run') return await dryRun(args);
     if (command === 'send') return await send(args);
-    return { ok: false, text: USAGE };
+    if (command === 'help' || command === '--help' || command === '-h') return { ok: true, text: USAGE };
+    return { ok: false, text: command === undefined ? USAGE : `There is no command ${command}.\n\n${USAGE}` };
   } catch (error) {
     // What a person can mend is said in its own words; only a fault of ours shows where it happened.
     if (error instanceof PosternError) return { ok: false, text: problem(error) };
@@ -58,7 +64,17 @@ async function run([command, ...args]: string[]): Promise<Told> {
   }
 }
 
-function problem({ code, detail, extra: { errors = [] } }: PosternError): string {
+/** What a gateway answered, in the form of `problem`; as it stands where something else answered. */
+function refusal(status: number, text: string): string {
+  try {
+    const { code, detail, errors } = JSON.parse(text) as { code: ErrorCode; detail: string; errors?: FieldError[] };
+    return `${status} ${problem({ code, detail, extra: { errors } })}`;
+  } catch {
+    return `${status} ${text.slice(0, 500)}\n`;
+  }
+}
+
+function problem({ code, detail, extra: { errors = [] } }: Pick<PosternError, 'code' | 'detail' | 'extra'>): string {
   return [`${code}: ${detail}`, ...errors.map((one) => `  ${one.pointer || '(the whole)'}: ${one.detail}`), ''].join(
     '\n',
   );
@@ -69,7 +85,11 @@ async function dryRun(args: string[]): Promise<Told> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { source: { type: 'string' }, header: { type: 'string', multiple: true, default: [] } },
+    options: {
+      source: { type: 'string' },
+      header: { type: 'string', multiple: true, default: [] },
+      json: { type: 'boolean', default: false },
+    },
   });
   const [file] = positionals;
   if (!file || !values.source) return { ok: false, text: USAGE };
@@ -79,6 +99,11 @@ async function dryRun(args: string[]): Promise<Told> {
     .split(';')[0]!
     .trim()
     .toLowerCase();
+  const [{ openApplication }, { DryRun }, { Logger }] = await Promise.all([
+    import('./gateway.js'),
+    import('./intake/dry-run.js'),
+    import('./platform/logger.js'),
+  ]);
   readEnvFile();
   const dataDir = await mkdtemp(join(tmpdir(), 'postern-dry-run-'));
   const config: Config = {
@@ -94,6 +119,9 @@ async function dryRun(args: string[]): Promise<Told> {
     const forecasts = await gateway.app
       .get(DryRun)
       .foresee(values.source, { headers, rawBody, mediaType }, { isTrusted: true });
+    const { stdout } = process;
+    if (stdout.isTTY && !values.json)
+      return { ok: true, text: forecastText(forecasts, { colour: stdout.hasColors() }) };
     return { ok: true, text: `${JSON.stringify(forecasts.length === 1 ? forecasts[0] : forecasts, null, 2)}\n` };
   } finally {
     await gateway.close();
@@ -148,7 +176,8 @@ async function send(args: string[]): Promise<Told> {
       headers: { 'content-type': 'application/json', ...headers },
       body,
     });
-    return { ok: answer.ok, text: `${answer.status} ${await answer.text()}\n` };
+    const text = await answer.text();
+    return { ok: answer.ok, text: answer.ok ? `${answer.status} ${text}\n` : refusal(answer.status, text) };
   } catch (error) {
     return { ok: false, text: `Nobody answers at ${url}: ${String((error as Error).cause ?? error)}\n` };
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { pointerOf, type FieldError } from './errors.js';
-import { parseAddress } from './platform/address.js';
+import { type FieldError } from './errors.js';
+import { parseAddress, type AddressFault } from './platform/address.js';
+import { faultsOf, inWords } from './platform/faults.js';
 import { canonicalLocale, isTimeZone } from './platform/locale.js';
 
 /** Types that tell people, in the native event's words. */
@@ -52,10 +53,20 @@ const httpUrl = z
 /** Many programs write null for what they leave out. */
 const optional = <S extends z.ZodType>(schema: S) => schema.nullish().transform((value) => value ?? undefined);
 
+const ADDRESS_FAULTS: Record<AddressFault, string> = {
+  'too-long': 'it is too long',
+  characters: 'it has a character that does not show',
+  'local-part': 'before the @ stands nothing, or something other than letters, digits and simple signs',
+  domain: 'after the @ stands no domain',
+};
+
 const email = z.string().transform((text, context) => {
   const parsed = parseAddress(text);
   if (parsed.ok) return parsed.address;
-  context.addIssue({ code: 'custom', message: `is not an email address that Postern can mail (${parsed.reason})` });
+  context.addIssue({
+    code: 'custom',
+    message: `is not an email address that Postern can mail: ${ADDRESS_FAULTS[parsed.reason]}`,
+  });
   return z.NEVER;
 });
 
@@ -150,13 +161,7 @@ export type EventMessage = NonNullable<TicketEvent['data']['message']>;
 
 /** Reads a native event. Every fault is named by its JSON pointer (RFC 6901). */
 export function parseEvent(body: unknown): { ok: true; event: TicketEvent } | { ok: false; errors: FieldError[] } {
-  const parsed = eventSchema.safeParse(body);
+  const parsed = eventSchema.safeParse(body, { error: inWords });
   if (parsed.success) return { ok: true, event: parsed.data };
-  return {
-    ok: false,
-    errors: parsed.error.issues.map((issue) => ({
-      pointer: pointerOf(issue.path),
-      detail: issue.message,
-    })),
-  };
+  return { ok: false, errors: faultsOf(parsed.error) };
 }

@@ -134,7 +134,9 @@ export function readSources(
   const parsed = z.array(sourceSchema).safeParse(raw);
   if (!parsed.success) {
     problems.push(
-      ...parsed.error.issues.map((issue) => `${place}: ${['sources', ...issue.path].join('.')} ${issue.message}`),
+      ...parsed.error.issues
+        .filter(({ path }) => !isUnset(path.reduce<unknown>((inside, step) => (inside as never)?.[step], raw)))
+        .map(({ path, message }) => `${placeOf(place, raw, path)} ${message}`),
     );
     return [];
   }
@@ -208,6 +210,17 @@ export function readSourcesFile(file: string, environment: NodeJS.ProcessEnv, pr
   }
 }
 
+/** Stands where a variable is missing: that is told once, and nothing else is said of such a value. */
+const UNSET = '\ue002';
+const isUnset = (value: unknown) => typeof value === 'string' && value.includes(UNSET);
+
+/** Where a fault is, with the name of the source, which a reader finds sooner than its number. */
+function placeOf(file: string, raw: unknown, path: readonly PropertyKey[]): string {
+  const name = (raw as ({ name?: unknown } | null)[])[path[0] as number]?.name;
+  const isNamed = typeof name === 'string' && path.length > 1 && path[1] !== 'name';
+  return `${file}${isNamed ? ` (${name})` : ''}: ${['sources', ...path].join('.')}`;
+}
+
 function fillVariables(value: unknown, environment: NodeJS.ProcessEnv, missing: (name: string) => void): unknown {
   if (Array.isArray(value)) return value.map((one) => fillVariables(one, environment, missing));
   if (typeof value === 'object' && value !== null)
@@ -217,7 +230,7 @@ function fillVariables(value: unknown, environment: NodeJS.ProcessEnv, missing: 
   if (typeof value !== 'string') return value;
   return value.replace(/\ue000(\w+)\ue001/g, (_, name: string) => {
     if (!environment[name]) missing(name);
-    return environment[name] ?? '';
+    return environment[name] || UNSET;
   });
 }
 
@@ -231,10 +244,10 @@ function secretFaults(raw: unknown, place: string): string[] {
     const secrets = Array.isArray(source?.secrets) ? (source.secrets as unknown[]) : [];
     const isSigned = ['standard', 'cloudevents'].includes(String(source?.adapter ?? 'standard'));
     return secrets.flatMap((secret, index) => {
-      if (typeof secret !== 'string' || (isSigned ? isWebhookSecret(secret) : secret.length >= SHORTEST_SECRET))
-        return [];
+      if (typeof secret !== 'string' || isUnset(secret)) return [];
+      if (isSigned ? isWebhookSecret(secret) : secret.length >= SHORTEST_SECRET) return [];
       const rule = isSigned ? 'be whsec_ and base64 of 24 to 64 bytes' : `have at least ${SHORTEST_SECRET} characters`;
-      return [`${place}: sources.${at}.secrets.${index} must ${rule}`];
+      return [`${placeOf(place, raw, [at, 'secrets', index])} must ${rule}`];
     });
   });
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { signWebhook, verifyWebhook, type WebhookHeaders } from '../platform/webhook-signature.js';
+import { isWebhookSecret, signWebhook, verifyWebhook, type WebhookHeaders } from '../platform/webhook-signature.js';
 
-export { generateWebhookSecret, signWebhook } from '../platform/webhook-signature.js';
+export { generateWebhookSecret, signWebhook, verifyWebhook } from '../platform/webhook-signature.js';
+export type { WebhookHeaders, WebhookVerdict } from '../platform/webhook-signature.js';
 
 /** An event for Postern: docs/events.md says what each part means. Times are RFC 3339. */
 export interface PosternEvent {
@@ -39,15 +40,15 @@ export interface PosternEvent {
   };
 }
 
-export interface Person {
-  kind: 'guest' | 'account';
-  /** Required for an account. */
-  id?: string;
+/** An account is somebody who signs in to your application, and has an id there. */
+export type Person = ({ kind: 'guest'; id?: string } | { kind: 'account'; id: string }) & {
   email: string;
   name?: string;
+  /** A language tag: `id`, `pt-BR`. */
   locale?: string;
+  /** A name of the tz database: `Asia/Jakarta`. */
   timeZone?: string;
-}
+};
 
 export interface Message {
   id: string;
@@ -58,7 +59,7 @@ export interface Message {
   /** Whatever is not `public` is dropped. */
   visibility?: string;
   /** Of a guest's reply that came from Postern and that this message is. */
-  replyId?: string;
+  replyId?: string | null;
   attachments?: { name: string; contentType?: string; size?: number; url: string }[];
 }
 
@@ -143,7 +144,12 @@ export interface PosternClientOptions {
 
 /** Sends events of one source. */
 export class PosternClient {
-  constructor(private readonly options: PosternClientOptions) {}
+  /** @throws TypeError if `url` or `secret` is not one: both come from settings, and the first call is too late */
+  constructor(private readonly options: PosternClientOptions) {
+    const { url, secret } = options;
+    if (!/^https?:\/\/[^/]/.test(String(url))) throw new TypeError('url must be like https://support.example');
+    if (!isWebhookSecret(secret)) throw new TypeError('secret must be whsec_ and base64 of 24 to 64 bytes');
+  }
 
   /**
    * Sends an event. Give it an id of your own and repeat it with the same one: it is taken once.
@@ -182,16 +188,24 @@ export class PosternClient {
  * What Postern posted, checked over the raw body: null if it is not genuine or older than five minutes. Answer it with
  * any 2xx, and take the same `webhook-id` twice as one.
  * @param secrets the outbound secret; during a rotation the former one too
+ * @param headers as node:http, or as `fetch` and its kin have them
  * @param rawBody as it came, before anything parsed it
+ * @throws if a secret is not one, or the body is neither text nor bytes
  */
 export function readNews(
   secrets: readonly string[],
-  headers: WebhookHeaders,
-  rawBody: Buffer | string,
+  headers: WebhookHeaders | { get(name: string): string | null },
+  rawBody: Uint8Array | string,
 ): { id: string; news: News } | null {
   const bytes = Buffer.from(rawBody as string);
-  const verdict = verifyWebhook({ secrets, headers, rawBody: bytes, now: Date.now() });
+  const verdict = verifyWebhook({ secrets, headers: plain(headers), rawBody: bytes, now: Date.now() });
   return verdict.ok ? { id: verdict.id, news: JSON.parse(bytes.toString()) as News } : null;
+}
+
+function plain(headers: WebhookHeaders | { get(name: string): string | null }): WebhookHeaders {
+  if (typeof headers.get !== 'function') return headers as WebhookHeaders;
+  const names = ['webhook-id', 'webhook-timestamp', 'webhook-signature'];
+  return Object.fromEntries(names.map((name) => [name, (headers as Headers).get(name) ?? undefined]));
 }
 
 function problemOf({ status, headers }: Response, text: string): PosternProblem {

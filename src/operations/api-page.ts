@@ -60,10 +60,9 @@ function operationOf({ path, method, operation }: { path: string; method: string
       : '',
     parameters.length > 0
       ? table(
-          ['Parameter', 'In', 'What'],
+          ['Parameter', 'What'],
           parameters.map(({ name, in: place, required, description: what = '' }) => [
-            `<code>${text(name)}</code>${required ? '' : ' (optional)'}`,
-            text(place),
+            `<code>${text(name)}</code><br><small>${text(place)}${required ? '' : ', optional'}</small>`,
             prose(what),
           ]),
         )

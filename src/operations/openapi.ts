@@ -72,13 +72,12 @@ const eventBody = {
 const string = { type: 'string' };
 const time = { type: 'string', format: 'date-time' };
 const source = { name: 'source', in: 'path', required: true, schema: string, description: 'The name of the source.' };
-const signature = ['webhook-id', 'webhook-timestamp', 'webhook-signature'].map((name) => ({
-  name,
-  in: 'header',
-  required: true,
-  schema: string,
-  description: 'Standard Webhooks 1.0; sources with an adapter of their own sign as their system does.',
-}));
+const signature = Object.entries({
+  'webhook-id': 'The id of what happened, the same on every retry: 1 to 256 printable ASCII characters, no full stop.',
+  'webhook-timestamp': 'Unix seconds of this attempt, within five minutes.',
+  'webhook-signature':
+    '`v1,` and base64 of HMAC-SHA-256 over `{id}.{timestamp}.{raw body}`; the key is the base64 behind `whsec_`.',
+}).map(([name, description]) => ({ name, in: 'header', required: true, schema: string, description }));
 const id = { name: 'id', in: 'path', required: true, schema: string };
 const cursor = { name: 'cursor', in: 'query', schema: string, description: '`nextCursor` of the page before.' };
 const reasonText = { type: 'string', minLength: 1, maxLength: 500 };
@@ -159,6 +158,10 @@ function problems(...codes: ErrorCode[]): Json {
   );
 }
 
+const eventProblems = [
+  ...(['invalid-json', 'duplicate-key', 'forbidden-key', 'too-deep', 'bad-signature', 'unknown-source'] as const),
+  ...(['event-conflict', 'body-too-large', 'unsupported-media-type', 'invalid-event', 'unavailable'] as const),
+];
 const adminProblems = problems('unauthorized', 'not-found', 'invalid-request');
 const adminDecisionProblems = problems(
   ...(['unauthorized', 'not-found', 'invalid-request'] as const),
@@ -231,18 +234,15 @@ export function openApi(publicUrl: string, version: string): Json {
         post: {
           tags: ['Sources'],
           summary: 'Says what happened to a ticket',
-          description: 'Answered only after it is durable. The same id again is taken once: repeat on any 5xx.',
+          description:
+            'Answered only after it is durable. The same id again is taken once: repeat on 429 and any 5xx. Signed by Standard Webhooks 1.0; a source with an adapter of its own takes the body and the signature of that system instead.',
           security: [],
           parameters: [source, ...signature],
           requestBody: eventBody,
           responses: {
             '202': ok('Taken.', ref('Receipt'), { eventId: 'evt_01kaq2g8w0f4x5y6z7a8b9c0d1', duplicate: false }),
             '200': ok('Taken before.', ref('Receipt'), { eventId: 'evt_01kaq2g8w0f4x5y6z7a8b9c0d1', duplicate: true }),
-            ...problems(
-              ...(['invalid-json', 'duplicate-key', 'forbidden-key', 'too-deep', 'bad-signature'] as const),
-              ...(['unknown-source', 'event-conflict', 'body-too-large', 'unsupported-media-type'] as const),
-              ...(['invalid-event', 'too-many-requests', 'unavailable'] as const),
-            ),
+            ...problems(...eventProblems, 'too-many-requests'),
           },
         },
         options: {
@@ -275,7 +275,7 @@ export function openApi(publicUrl: string, version: string): Json {
           requestBody: eventBody,
           responses: {
             '200': ok('What would happen.', { type: 'object' }),
-            ...problems('invalid-json', 'bad-signature', 'unknown-source', 'event-conflict', 'invalid-event'),
+            ...problems(...eventProblems),
           },
         },
       },

@@ -6,7 +6,13 @@ export type JsonValue = string | number | boolean | null | JsonValue[] | { [key:
 
 export type StrictJson =
   | { ok: true; value: JsonValue }
-  | { ok: false; reason: 'utf8' | 'syntax' | 'duplicate-key' | 'forbidden-key' | 'depth'; detail: string };
+  | {
+      ok: false;
+      reason: 'utf8' | 'syntax' | 'duplicate-key' | 'forbidden-key' | 'depth';
+      detail: string;
+      /** Where a key is at fault. */
+      pointer?: string;
+    };
 
 type Fault = Extract<StrictJson, { ok: false }>;
 
@@ -19,8 +25,9 @@ const CODES = {
 } as const satisfies Record<Fault['reason'], ErrorCode>;
 
 /** What the sender of such a body is told, the same at every door. */
-export function jsonProblem({ reason, detail }: Fault): PosternError {
-  return new PosternError(CODES[reason], detail);
+export function jsonProblem({ reason, detail, pointer: place }: Fault): PosternError {
+  if (place === undefined) return new PosternError(CODES[reason], `${detail[0]!.toUpperCase()}${detail.slice(1)}.`);
+  return new PosternError(CODES[reason], `${place} ${detail}.`, { errors: [{ pointer: place, detail }] });
 }
 
 /** One open object or array of the scan. */
@@ -40,6 +47,7 @@ interface Level {
 export function parseStrictJson(bytes: Buffer, { maxDepth }: { maxDepth: number }): StrictJson {
   if (!isUtf8(bytes)) return { ok: false, reason: 'utf8', detail: 'the body is not UTF-8' };
   const text = bytes.toString('utf8');
+  if (text.trim() === '') return { ok: false, reason: 'syntax', detail: 'the body is empty' };
   if (text.charCodeAt(0) === 0xfeff) return { ok: false, reason: 'utf8', detail: 'the body has a byte order mark' };
   let value: JsonValue;
   try {
@@ -63,7 +71,7 @@ function scan(text: string, maxDepth: number): Fault | null {
           const key = keyText(text, i, end);
           const reason = keyFault(key, top.keys, levels);
           top.at = key;
-          if (reason !== null) return { ok: false, reason, detail: `${pointer(levels)} ${KEY_FAULTS[reason]}` };
+          if (reason !== null) return { ok: false, reason, detail: KEY_FAULTS[reason], pointer: pointer(levels) };
           top.keys.add(key);
           keyNext = false;
         }
@@ -124,6 +132,8 @@ function pointer(levels: Level[]): string {
 
 /** V8's own message quotes the body, which may be private: only the place is kept. */
 function syntaxDetail(error: unknown): string {
-  const place = error instanceof SyntaxError ? /at position (\d+)/.exec(error.message)?.[1] : undefined;
+  const said = error instanceof SyntaxError ? error.message : '';
+  if (said.startsWith('Unexpected end')) return 'the body ends before its JSON does';
+  const place = /at position (\d+)/.exec(said)?.[1];
   return place === undefined ? 'the body is not JSON' : `the body is not JSON at character ${place}`;
 }

@@ -35,7 +35,7 @@ export function signWebhook(message: {
   secret: string;
   id: string;
   timestamp: number;
-  body: string | Buffer;
+  body: string | Uint8Array;
 }): Record<'webhook-id' | 'webhook-timestamp' | 'webhook-signature', string> {
   const { secret, id, body } = message;
   const timestamp = String(message.timestamp);
@@ -57,7 +57,7 @@ export type WebhookScheme = 'webhook' | 'svix';
 export function verifyWebhook(message: {
   secrets: readonly string[];
   headers: WebhookHeaders;
-  rawBody: Buffer;
+  rawBody: Uint8Array;
   now: number;
   scheme?: WebhookScheme;
 }): WebhookVerdict {
@@ -94,7 +94,7 @@ function anyEqual(given: Buffer[], expected: Buffer[]): boolean {
 /** Secrets come from the settings, so they are few. */
 const signingKeys = new Map<string, KeyObject>();
 
-function signature(secret: string, id: string, timestamp: string, body: string | Buffer): Buffer {
+function signature(secret: string, id: string, timestamp: string, body: string | Uint8Array): Buffer {
   const key = signingKeys.get(secret) ?? signingKey(secret);
   return createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest();
 }
@@ -107,7 +107,8 @@ function signingKey(secret: string): KeyObject {
   return key;
 }
 
-function keyOf(secret: string): Buffer | null {
-  const key = secret.startsWith(PREFIX) ? decodeBase64(secret.slice(PREFIX.length)) : null;
+/** A variable that is not set is no secret either, whatever its type said. */
+function keyOf(secret: string | undefined): Buffer | null {
+  const key = secret?.startsWith(PREFIX) ? decodeBase64(secret.slice(PREFIX.length)) : null;
   return key !== null && key.length >= 24 && key.length <= 64 ? key : null;
 }

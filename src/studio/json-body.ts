@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { pointerOf, PosternError } from '../errors.js';
+import { PosternError } from '../errors.js';
+import { faultsOf, inWords } from '../platform/faults.js';
 import { jsonProblem, parseStrictJson } from '../platform/strict-json.js';
 
 /** Of all that the studio takes; what a device answers is nested four deep. */
@@ -15,8 +16,7 @@ export function readJson<T>({ headers, body }: FastifyRequest, shape: z.ZodType<
   if (type !== 'application/json') throw new PosternError('unsupported-media-type', 'Send application/json.');
   const json = parseStrictJson(Buffer.isBuffer(body) ? body : Buffer.alloc(0), { maxDepth: MAX_DEPTH });
   if (!json.ok) throw jsonProblem(json);
-  const parsed = shape.safeParse(json.value);
+  const parsed = shape.safeParse(json.value, { error: inWords });
   if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map(({ path, message }) => ({ pointer: pointerOf(path), detail: message }));
-  throw new PosternError('invalid-request', 'Mend what the errors name.', { errors });
+  throw new PosternError('invalid-request', 'Mend what the errors name.', { errors: faultsOf(parsed.error) });
 }

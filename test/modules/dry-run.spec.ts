@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { packageRoot } from '../../src/config.js';
+import { forecastText } from '../../src/forecast-text.js';
 import type { Forecast } from '../../src/intake/dry-run.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { linkOf } from '../support/mail.js';
@@ -176,7 +177,33 @@ describe('npm run postern', () => {
 
   it('dry-run says what to change, by the places of the body', async () => {
     const { code, stderr } = await run('dry-run', '--source', 'desk', 'wrong.json');
-    expect([code, stderr]).toEqual([1, expect.stringContaining('/ticket/number: ')]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('/ticket/number: is required')]);
+  });
+
+  it('dry-run in words shows recipients and mails, and nothing that steers the terminal', () => {
+    const words = forecastText(
+      [
+        { ignored: 'internal' },
+        {
+          duplicate: true,
+          event: { type: 'ticket.replied', data: { ticket: { number: '10081', status: 'open' } } },
+          mails: [
+            {
+              ...{ recipient: 'siti@example.com', channel: 'email', locale: 'id', localeReason: 'language' },
+              ...{ templateKey: 'ticket-replied', templateRevision: 'abc', dueAt: '', suppressed: 'complaint' },
+              ...{ subject: 'Balasan\u001b[2J', text: 'Halo,\nbuka tiket\n', html: '<p>' },
+            },
+          ],
+        },
+      ],
+      { colour: false },
+    );
+    expect(words.split('\n')).toEqual([
+      ...['Ignored (internal): the message is not marked as public.', ''],
+      ...['ticket.replied  ticket 10081, open', 'It is known already.', ''],
+      'siti@example.com  email, id (language), ticket-replied abc',
+      ...['  nothing is sent to it: complaint', '  Balasan[2J', '  │ Halo,', '  │ buka tiket', ''],
+    ]);
   });
 
   it('send signs a sample and posts it to the gateway', async () => {
@@ -198,6 +225,7 @@ describe('npm run postern', () => {
 
   it.each([
     ['nothing', [], 'npm run postern'],
+    ['a command that there is not', ['sned'], 'There is no command sned'],
     ['a type that there is not', ['send', '--source', 'default', '--type', 'x'], 'ticket.replied'],
     ['a source that there is not', ['send', '--source', 'x', '--type', 'ticket.replied'], 'default, desk'],
     ['a source of another format', ['send', '--source', 'desk', '--type', 'ticket.replied'], 'zammad'],

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import axe from 'axe-core';
 import { RequestMethod } from '@nestjs/common';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { packageRoot } from '../../src/config.js';
 import { silentTypes, tellingTypes } from '../../src/events.js';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { PosternClient, PosternProblem, readNews, type PosternEvent } from '../../src/client/client.js';
@@ -15,7 +18,10 @@ const ADMIN_TOKEN = 'admin-token-of-at-least-32-signs-000001';
 interface Operation {
   parameters?: { name: string; in: string; schema: { enum?: string[] } }[];
   requestBody?: { content: Record<string, { example?: object; examples?: Record<string, { value: object }> }> };
-  responses: Record<string, { content?: Record<string, { example?: object; schema?: { $ref?: string } }> }>;
+  responses: Record<
+    string,
+    { description: string; content?: Record<string, { example?: object; schema?: { $ref?: string } }> }
+  >;
   security: object[];
 }
 interface NestContainer {
@@ -128,6 +134,15 @@ describe('the API described', () => {
     expect(parameters!.map(({ name }) => name)).toContain('address');
   });
 
+  it('and the guide of events have the same codes for what an event is refused for', () => {
+    const guide = readFileSync(join(packageRoot, 'docs', 'events.md'), 'utf8').split('### Answers')[1]!;
+    const { responses } = described.paths['/v1/sources/{source}/events']!.post!;
+    const refused = Object.values(responses).filter(({ content }) => content?.['application/problem+json']);
+    const codes = refused.flatMap(({ description }) => description.match(/`[\w-]+`/g) ?? []);
+    expect(codes).toContain('`invalid-event`');
+    for (const code of codes) expect(guide).toContain(code);
+  });
+
   it('names the states of each list as the gateway takes them', async () => {
     for (const list of ['deliveries', 'events', 'outbound']) {
       const { parameters } = described.paths[`/v1/admin/${list}`]!.get!;
@@ -214,6 +229,15 @@ describe('the API described', () => {
       await expect(stranger.send(event)).rejects.toMatchObject({ status: 401, code: 'bad-signature' });
     });
 
+    it.each([
+      ['a url without https', { url: 'support.example' }, 'url'],
+      ['a secret that is not set', { secret: undefined }, 'secret'],
+      ['a secret of another kind', { secret: 'acme' }, 'secret'],
+    ])('is not made with %s', (_, wrong, what) => {
+      const right = { url: test.url, source: 'default', secret: test.source.secret };
+      expect(() => new PosternClient({ ...right, ...(wrong as object) })).toThrow(what);
+    });
+
     it('reads what Postern posts, and nothing else', async () => {
       const { guest, page } = await visit(test);
       await guest.submit(page, '/replies', { body: 'Ini ID transaksinya' });
@@ -225,6 +249,7 @@ describe('the API described', () => {
         news: { type: 'ticket.guest_replied', data: { reply: { body: 'Ini ID transaksinya' } } },
       });
       expect(readNews([outboundSecret], post.headers, Buffer.from(post.body))).toEqual(read);
+      expect(readNews([outboundSecret], new Headers(post.headers as Record<string, string>), post.body)).toEqual(read);
       expect(readNews([outboundSecret], post.headers, `${post.body} `)).toBeNull();
       expect(readNews([generateWebhookSecret()], post.headers, post.body)).toBeNull();
       expect(readNews([generateWebhookSecret(), outboundSecret], post.headers, post.body)).toEqual(read);

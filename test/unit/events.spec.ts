@@ -39,6 +39,30 @@ function read(body: unknown): TicketEvent {
 }
 
 describe('a native event', () => {
+  it.each<[string, (event: ReturnType<typeof example>) => void, string, string | RegExp]>([
+    ['nothing where something must be', ({ data }) => delete data.ticket.id, '/data/ticket/id', 'is required'],
+    ['no status', ({ data }) => delete data.ticket.status, '/data/ticket/status', /^is required: one of "open", /],
+    ['a status of its own', ({ data }) => (data.ticket.status = 'new'), '/data/ticket/status', /^must be one of "open", /],
+    ['a number for a text', ({ data }) => (data.ticket.number = 7), '/data/ticket/number', 'must be a string, not a number'],
+    ['null', ({ data }) => (data.ticket.id = null), '/data/ticket/id', 'must be a string, not null'],
+    ['an empty id', ({ data }) => (data.ticket.id = ' '), '/data/ticket/id', 'must not be empty'],
+    ['unix time', (event) => Object.assign(event, { timestamp: 17 }), '/timestamp', 'must be a string, not a number'],
+    ['a day', (event) => (event.timestamp = '2026-11-23'), '/timestamp', /with a zone, like 2026-/],
+    ['a list of one', ({ data }) => (data.history = {}), '/data/history', 'must be an array, not an object'],
+    ['half a version', ({ data }) => (data.ticket.version = 1.5), '/data/ticket/version', /whole number/],
+    ['a link of another kind', ({ data }) => (data.ticket.url = 'ftp://a'), '/data/ticket/url', /begins with http/],
+    ['no address', ({ data }) => (data.requester.email = 'siti'), '/data/requester/email', /before the @ stands nothing/],
+    ['a long subject', ({ data }) => (data.ticket.subject = 'x'.repeat(1001)), '/data/ticket/subject', /1000 characters at most/],
+  ])('with %s is refused in words for its writer', (_, spoil, pointer, detail) => {
+    const event = example();
+    spoil(event);
+    const parsed = parseEvent(event);
+    if (parsed.ok) throw new Error('it was taken');
+    expect(parsed.errors).toEqual([
+      { pointer, detail: typeof detail === 'string' ? detail : expect.stringMatching(detail) },
+    ]);
+  }); // prettier-ignore
+
   it('is read whole: times in milliseconds, addresses parsed', () => {
     const at = Date.parse('2026-11-23T02:15:00Z');
     expect(read(example())).toEqual({

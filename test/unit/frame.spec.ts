@@ -304,6 +304,8 @@ describe('sources.yaml', () => {
     const problems = problemsOf({ ...production(), SOURCES_FILE: join(root, 'sources.example.yaml') });
     for (const name of Object.keys(variables()))
       expect(problems).toContainEqual(expect.stringContaining(`the environment has no ${name}`));
+    expect(problems).toHaveLength(new Set(problems).size);
+    expect(problems.filter((one) => !one.includes('the environment has no'))).toEqual([]);
   });
 
   const secret = generateWebhookSecret();
@@ -311,7 +313,8 @@ describe('sources.yaml', () => {
     ['what is not YAML', 'sources: [', 'is not valid YAML'],
     ['no source at all', 'sources: []', 'there is no source'],
     ['a misspelt key', `sources: [{ name: a, secret: ${secret} }]`, 'sources.0'],
-    ['no secret', 'sources: [{ name: a, secrets: [] }]', 'sources.0.secrets'],
+    ['no secret', 'sources: [{ name: a, secrets: [] }]', '(a): sources.0.secrets '],
+    ['a short secret', 'sources: [{ name: a, adapter: jira, secrets: [x] }]', '(a): sources.0.secrets.0 must have'],
     ['a bad name', `sources: [{ name: A b, secrets: [${secret}] }]`, 'sources.0.name must be a-z, 0-9 and -'],
     [
       'an unknown adapter',

@@ -6,7 +6,9 @@ const parse = (text: string | Buffer, maxDepth = 32): ReturnType<typeof parseStr
 
 const fault = (text: string | Buffer, maxDepth = 32): string => {
   const outcome = parse(text, maxDepth);
-  return outcome.ok ? 'accepted' : `${outcome.reason}: ${outcome.detail}`;
+  if (outcome.ok) return 'accepted';
+  const { reason, pointer, detail } = outcome;
+  return `${reason}: ${pointer === undefined ? detail : `${pointer} ${detail}`}`;
 };
 
 /** A key as JSON with some signs written as `\uXXXX`, in either case. */
@@ -199,7 +201,9 @@ describe('what is not JSON', () => {
 
   it('is told without quoting the body', () => {
     for (const text of ['{"password":"hunter2"', 'hunter2', '{"password":hunter2}', '"hunter2\n"']) {
-      expect(fault(text)).toMatch(/^syntax: the body is not JSON( at character \d+)?$/);
+      expect(fault(text)).toMatch(
+        /^syntax: the body (is empty|ends before its JSON does|is not JSON( at character \d+)?)$/,
+      );
     }
   });
 

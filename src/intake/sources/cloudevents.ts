@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { pointerOf, PosternError } from '../../errors.js';
+import { PosternError } from '../../errors.js';
 import { silentTypes, tellingTypes } from '../../events.js';
 import { decodeBase64, sha256 } from '../../platform/crypto.js';
+import { faultsOf, inWords } from '../../platform/faults.js';
 import { parseStrictJson, type JsonValue } from '../../platform/strict-json.js';
 import type { WebhookHeaders } from '../../platform/webhook-signature.js';
 import { headerOf, type NativeEvent, type Normalised, type SourceAdapter } from './adapter.js';
@@ -60,10 +61,10 @@ function batchOf(body: JsonValue): Normalised[] {
 }
 
 function ofStructured(body: JsonValue, at: string): Normalised {
-  const parsed = attributes.safeParse(body);
+  const parsed = attributes.safeParse(body, { error: inWords });
   if (!parsed.success)
     throw new PosternError('invalid-event', 'This is not a CloudEvent (1.0, JSON format); see errors.', {
-      errors: parsed.error.issues.map(({ path, message }) => ({ pointer: `${at}${pointerOf(path)}`, detail: message })),
+      errors: faultsOf(parsed.error, at),
     });
   const event = parsed.data;
   const data = event.data === undefined ? decoded(event.data_base64, at) : (event.data as JsonValue);
@@ -85,11 +86,11 @@ function decoded(base64: string | undefined, at: string): JsonValue {
 function ofBinary(headers: WebhookHeaders, body: JsonValue): Normalised {
   const given: Record<string, string | undefined> = {};
   for (const name of ['specversion', 'id', 'source', 'type', 'time']) given[name] = attributeOf(headers, name);
-  const parsed = attributes.safeParse(given);
+  const parsed = attributes.safeParse(given, { error: inWords });
   if (!parsed.success)
     throw new PosternError(
       'invalid-event',
-      'This is not a CloudEvent: headers of it are missing or wrong; see errors.',
+      `This is not a CloudEvent: headers of it are missing or wrong; see errors. If its attributes stand in the body, send content-type ${STRUCTURED}.`,
       {
         errors: parsed.error.issues.map(({ path, message }) => ({
           pointer: '',

@@ -1,9 +1,10 @@
 /** How adapters read the bodies of other systems: what they need is checked, the rest is taken as it is. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { z } from 'zod';
-import { pointerOf, PosternError } from '../../errors.js';
+import { PosternError } from '../../errors.js';
 import { parseAddress } from '../../platform/address.js';
 import { sha256 } from '../../platform/crypto.js';
+import { faultsOf, inWords } from '../../platform/faults.js';
 import type { JsonValue } from '../../platform/strict-json.js';
 
 /**
@@ -11,10 +12,10 @@ import type { JsonValue } from '../../platform/strict-json.js';
  * @throws PosternError `invalid-event` with the place of each fault in the sender's own body (RFC 6901)
  */
 export function readBody<S extends z.ZodType>(schema: S, body: JsonValue, system: string): z.infer<S> {
-  const parsed = schema.safeParse(body);
+  const parsed = schema.safeParse(body, { error: inWords });
   if (parsed.success) return parsed.data;
   throw new PosternError('invalid-event', `This is not a webhook as ${system} sends it; see errors.`, {
-    errors: parsed.error.issues.map(({ path, message }) => ({ pointer: pointerOf(path), detail: message })),
+    errors: faultsOf(parsed.error),
   });
 }
 

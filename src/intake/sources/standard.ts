@@ -5,7 +5,7 @@ import type { NativeEvent, SourceAdapter } from './adapter.js';
 export const standard: SourceAdapter = {
   mediaTypes: ['application/json'],
   signing:
-    'Sign the raw body by Standard Webhooks: headers webhook-id, webhook-timestamp (within 5 minutes), webhook-signature.',
+    'Sign the raw body by Standard Webhooks: headers webhook-id (no full stop), webhook-timestamp (unix seconds, within 5 minutes), webhook-signature (v1, and base64 of HMAC-SHA-256 over id.timestamp.body; the key is the base64 after whsec_).',
   verify({ secrets }, { headers, rawBody, now }) {
     const verdict = verifyWebhook({ secrets, headers, rawBody, now });
     return verdict.ok ? { id: verdict.id } : null;

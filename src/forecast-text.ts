@@ -1,0 +1,48 @@
+import { styleText } from 'node:util';
+import type { Forecast, ForecastMail } from './intake/dry-run.js';
+import type { IgnoredReason } from './intake/sources/adapter.js';
+
+const IGNORED: Record<IgnoredReason, string> = {
+  'unknown-type': 'its type is none that Postern knows',
+  internal: 'the message is not marked as public',
+  'no-address': 'there is nobody with an address',
+  'nothing-new': 'it changes nothing that people are told of',
+};
+
+/** What a webhook would do, for a person at a terminal. Without `colour` it is plain text. */
+export function forecastText(forecasts: readonly Forecast[], { colour }: { colour: boolean }): string {
+  const paint = (format: Parameters<typeof styleText>[0], text: string) => (colour ? styleText(format, text) : text);
+  return `${forecasts.map((one) => forecast(one).join('\n')).join('\n\n')}\n`;
+
+  function forecast(one: Forecast): string[] {
+    if ('ignored' in one) return [paint('yellow', `Ignored (${one.ignored}): ${IGNORED[one.ignored]}.`)];
+    if ('lookUp' in one)
+      return [paint('yellow', `The source's API did not say what is missing (${one.lookUp}): ${seen(one.detail)}`)];
+    const { type, data } = one.event as { type: string; data: { ticket: { number: string; status: string } } };
+    const { number, status } = data.ticket;
+    return [
+      `${paint('bold', type)}  ticket ${seen(number)}, ${status}`,
+      ...(one.duplicate ? [paint('yellow', 'It is known already.')] : []),
+      ...(one.mails.length === 0 ? ['Nobody is mailed.'] : one.mails.flatMap(mail)),
+    ];
+  }
+
+  function mail(one: ForecastMail): string[] {
+    const about = `${one.channel}, ${one.locale} (${one.localeReason}), ${one.templateKey} ${one.templateRevision}`;
+    return [
+      '',
+      `${paint('cyan', one.recipient)}  ${paint('dim', about)}`,
+      ...(one.suppressed === null ? [] : [paint('yellow', `  nothing is sent to it: ${one.suppressed}`)]),
+      `  ${paint('bold', seen(one.subject))}`,
+      ...seen(one.text)
+        .trimEnd()
+        .split('\n')
+        .map((line) => paint('dim', '  │ ') + line),
+    ];
+  }
+}
+
+/** Without what would steer the terminal: the words come from outside. */
+function seen(text: string): string {
+  return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, '');
+}
