@@ -145,16 +145,17 @@ export class DeliveryRows {
       revisionFixedAt: words.revisionFixedAt,
     }));
     const revisions = deliveries.map(({ templateRevision }) => templateRevision);
-    const ours = await this.database.write(async (tx) => {
-      await this.renditions.keep(tx, revisions);
-      return updateRows(tx, Delivery, rows, {
+    const { ours, kept } = await this.database.write(async (tx) => {
+      const kept = await this.renditions.keep(tx, revisions);
+      const ours = await updateRows(tx, Delivery, rows, {
         by: ['id', 'attempts'],
         set: ['state', 'transport', 'locale', 'localeReason', 'templateRevision', 'revisionFixedAt'],
         // A second transport after the first could not: submitting already.
         where: `row.state IN ('leased', 'submitting')`,
       });
+      return { ours, kept };
     });
-    this.renditions.wereKept(revisions);
+    this.renditions.wereKept(kept);
     return ours;
   }
 

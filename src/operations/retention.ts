@@ -6,6 +6,7 @@ import { Database, type Transaction } from '../platform/database/database.js';
 import { run, selectRows } from '../platform/database/rows.js';
 import { Logger } from '../platform/logger.js';
 import type { AdapterName } from '../sources.js';
+import { RENDITION_UNUSED_DAYS } from '../templates/renditions.js';
 import { FileStore } from '../tickets/file-store.js';
 import { Attachment } from '../tickets/ticket.entity.js';
 import { Draft } from '../tickets/visit.entity.js';
@@ -87,6 +88,9 @@ const IS_STALE = `NOT EXISTS (SELECT 1 FROM events WHERE events.source = t.sourc
   AND NOT EXISTS (SELECT 1 FROM replies JOIN outbound_messages o ON o.subject_id = replies.id
     WHERE replies.ticket_id = t.id AND o.state NOT IN ('delivered', 'cancelled'))`;
 
+/** No mail was made of a rendition since. `?` is the same moment. Older programs, while two versions run, write no `used_at`. */
+const IS_UNUSED = 'used_at <= ? AND created_at <= ?';
+
 interface StaleTicket {
   id: Id<'tkt'>;
   source: string;
@@ -137,6 +141,7 @@ export class Retention implements OnApplicationBootstrap, OnApplicationShutdown 
       forgotten.tickets = await this.forgetTickets();
       forgotten.language_choices = await this.forgetChoices();
     }
+    forgotten.template_renditions = await this.forgetRenditions();
     const some = Object.fromEntries(Object.entries(forgotten).filter(([, count]) => count > 0));
     if (Object.keys(some).length > 0) this.logger.info('forgot what is old', some);
     return some;
@@ -243,6 +248,38 @@ export class Retention implements OnApplicationBootstrap, OnApplicationShutdown 
     const adapter = this.config.sources.find(({ name }) => name === source)?.adapter;
     if (adapter && timed[adapter])
       await run(tx, 'DELETE FROM events WHERE source = ? AND source_ticket_id = ?', [source, ticketId]);
+  }
+
+  /**
+   * What mails were compiled from, once no delivery names it and none was made of it for days. Deliveries are only looked
+   * through while there are such as may go, and no further than until each of these was found named.
+   */
+  private async forgetRenditions(): Promise<number> {
+    const before = this.before(RENDITION_UNUSED_DAYS);
+    const unused = new Set<string>();
+    const found = `SELECT id FROM template_renditions WHERE id IN ? AND ${IS_UNUSED}`;
+    for await (const ids of this.pages('template_renditions', 'id', '\u{10ffff}'))
+      for (const { id } of await this.rows<{ id: string }>(found, [ids, before, before])) unused.add(id);
+    if (unused.size === 0) return 0;
+    const named = 'SELECT DISTINCT template_revision AS id FROM deliveries WHERE id IN ? AND template_revision IN ?';
+    for await (const ids of this.pages('deliveries', 'id', '\u{10ffff}')) {
+      for (const { id } of await this.rows<{ id: string }>(named, [ids, [...unused]])) unused.delete(id);
+      if (unused.size === 0) break;
+    }
+    if (this.isStopping) return 0; // not all deliveries were looked at
+    const all = [...unused];
+    let count = 0;
+    // Whoever makes a mail of one of them from now on says first that it is used, and waits for us or we for them.
+    const forget = `DELETE FROM template_renditions WHERE id IN ? AND ${IS_UNUSED} RETURNING id`;
+    for (let from = 0; from < all.length; from += PAGE) {
+      const some = all.slice(from, from + PAGE);
+      count += (await this.database.write((tx) => run(tx, forget, [some, before, before]))).length;
+    }
+    return count;
+  }
+
+  private rows<T>(text: string, values: readonly unknown[]): Promise<T[]> {
+    return this.database.read((manager) => run<T>(manager, text, values));
   }
 
   /** A language that somebody chose, once they have no ticket any more. */

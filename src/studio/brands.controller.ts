@@ -54,10 +54,7 @@ export class BrandsController {
   async edit(@Param('key') key: string, @Req() request: FastifyRequest): Promise<object> {
     this.mustExist(key);
     const { version, ...given } = readJson(request, editShape);
-    const checked = checkBrand(given);
-    const problems = [...(checked.ok ? [] : checked.problems), ...this.senderProblems(key, given.sender)];
-    if (!checked.ok || problems.length > 0) throw refused(problems);
-    const { settings } = checked;
+    const settings = this.checked(key, given);
     const change = {
       version,
       settings,
@@ -109,8 +106,17 @@ export class BrandsController {
     if (to !== 0 && !former) throw new PosternError('not-found', 'There is no such version at hand.');
     const isShipped = !former || Object.keys(former.settings).length === 0;
     const logo = isShipped ? null : (this.brands.logo(former.look)?.content ?? null);
-    const settings = isShipped ? null : settingsOf(former.look);
+    // By the rules of today: what may be sent from can have changed since.
+    const settings = isShipped ? null : this.checked(key, settingsOf(former.look));
     return this.add(key, request, { version, settings, logo, action: 'brand.rolled-back', detail: `to ${to}` });
+  }
+
+  /** @throws PosternError `brand-refused` with all that is wrong */
+  private checked(key: string, given: Record<string, unknown>): BrandSettings {
+    const checked = checkBrand(given);
+    const problems = [...(checked.ok ? [] : checked.problems), ...this.senderProblems(key, given.sender)];
+    if (!checked.ok || problems.length > 0) throw refused(problems);
+    return checked.settings;
   }
 
   private async add(key: string, request: FastifyRequest, change: Change): Promise<object> {

@@ -14,10 +14,12 @@ import {
   decide,
   historyOf,
   keepRevision,
+  lastInForce,
   revisionByHash,
   revisionById,
 } from '../templates/revisions.js';
 import { templatesDir } from '../templates/templates.module.js';
+import { templateKeys } from '../templates/values.js';
 import { type Publication, type TemplateRevision, WordsDraft } from '../templates/words.entity.js';
 import { placeOf, wordsHash } from '../templates/words-texts.js';
 import { SOURCE_LOCALE } from '../translations/checks.js';
@@ -82,7 +84,8 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
   /** What is wrong with a text. Thorough before it is published: then every mail that it is part of is filled in. */
   check({ key, locale }: Place, text: string, isThorough = false): TextProblem[] {
     const { texts } = this.published;
-    const around = [texts.idOf(key, SOURCE_LOCALE), texts.idOf('_frame', locale)];
+    const others = key === '_frame' ? templateKeys : (['_frame'] as const);
+    const around = [texts.idOf(key, SOURCE_LOCALE), ...others.map((other) => texts.idOf(other, locale))];
     const id = [key, locale, wordsHash(text), ...around, isThorough].join('|');
     const known = this.checked.get(id);
     if (known) return known;
@@ -156,7 +159,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     if (isId('rev', base)) {
       const revision = await revisionById(tx, base);
       if (revision?.key !== key || revision.locale !== locale) throw noSuchBase();
-      const former = (await historyOf(tx, key, locale)).find(({ revisionId }) => revisionId === base);
+      const former = await lastInForce(tx, revision);
       return { shippedHash: former?.shippedHash ?? (shipped === null ? null : wordsHash(shipped)), englishHash };
     }
     const hash = /^shipped:([0-9a-f]{32})?$/.exec(base)?.[1];
@@ -272,22 +275,29 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
   /** Publishes what is due: once, whichever of many processes comes first. */
   async publishDue(): Promise<void> {
     const due = await this.database.read((manager) => dueDrafts(manager, this.clock.now()));
-    for (const draft of due) {
-      const by = { id: draft.publisher ?? draft.by, name: draft.publisherName ?? draft.byName };
-      // Who was blocked, removed, or publishes no more, publishes nothing by what they left behind.
-      if (!(await this.mayPublish(by.id))) {
-        await this.stop(by, draft, `were not published: ${by.name}, who scheduled them, may not publish any more`);
-        continue;
-      }
-      try {
-        await this.putIntoForce(by, draft, draft.note, null);
-      } catch (error) {
-        if (!(error instanceof PosternError) || error.code !== 'words-refused') throw error;
-        // What it was checked against has changed since. It waits for a person, and is not tried every few seconds.
-        await this.stop(by, draft, 'were not published: when their time came they did not pass the checks');
-      }
-    }
+    let failed: unknown = null;
+    for (const draft of due)
+      // One that cannot even be tried holds up no other.
+      await this.publishOne(draft).catch((error: unknown) => (failed ??= error));
     if (due.length) await this.published.refresh();
+    if (failed) throw failed;
+  }
+
+  private async publishOne(draft: WordsDraft): Promise<void> {
+    const by = { id: draft.publisher ?? draft.by, name: draft.publisherName ?? draft.byName };
+    // Who was blocked, removed, or publishes no more, publishes nothing by what they left behind.
+    if (!(await this.mayPublish(by.id)))
+      return this.stop(by, draft, `were not published: ${by.name}, who scheduled them, may not publish any more`);
+    // It was not asked for when they were scheduled.
+    if (this.config.studio.secondPerson && draft.authors.includes(by.id))
+      return this.stop(by, draft, `were not published: ${by.name}, who scheduled them, wrote at them`);
+    try {
+      await this.putIntoForce(by, draft, draft.note, null);
+    } catch (error) {
+      if (!(error instanceof PosternError) || error.code !== 'words-refused') throw error;
+      // What it was checked against has changed since. It waits for a person, and is not tried every few seconds.
+      await this.stop(by, draft, 'were not published: when their time came they did not pass the checks');
+    }
   }
 
   private async mayPublish(id: string): Promise<boolean> {
@@ -310,7 +320,11 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     if (isStopped) this.logger.error('scheduled words were not published', { words: placeOf(key, locale), message });
   }
 
-  /** Makes earlier words count again: a revision's id, or `shipped`. Doing it twice does it once. */
+  /**
+   * Makes earlier words count again: a revision's id, or `shipped`. Doing it twice does it once. Only words that counted
+   * once: all others go the way of a draft, where a second person may be asked for.
+   * @throws PosternError `words-refused` if they never counted, or do not pass the checks of today
+   */
   async rollback(by: Author, place: Place, to: string, why: string): Promise<{ revision: string }> {
     const { key, locale } = place;
     const revision = to === 'shipped' ? null : await this.revision(to);
@@ -319,7 +333,10 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     const text = revision ? revision.text : this.published.texts.shipped(key, locale);
     if (text === null && key !== 'pages' && locale === this.config.defaultLocale)
       throw new PosternError('words-refused', 'Nothing was shipped that could count instead.');
+    const former = revision && (await this.database.read((manager) => lastInForce(manager, revision)));
     if (revision) {
+      if (!former && revision.origin !== 'shipped')
+        throw new PosternError('words-refused', 'These words never counted: save them as a draft, and publish that.');
       const errors = this.check(place, revision.text, true).filter(({ severity }) => severity === 'error');
       if (errors.length) throw wordsRefused(errors);
     }
@@ -327,8 +344,6 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     await this.database.write(async (tx) => {
       const before = await currentOf(tx, key, locale);
       if ((before?.current.revisionId ?? null) === (revision?.id ?? null)) return;
-      const former =
-        revision && (await historyOf(tx, key, locale)).find(({ revisionId }) => revisionId === revision.id);
       const hashes = { shippedHash: former?.shippedHash ?? null, englishHash: former?.englishHash ?? null };
       await decide(tx, { key, locale, kind: 'rollback', revisionId: revision?.id ?? null, ...hashes, by, why }, now);
       await this.note(tx, by, 'words.rolled-back', place, `${revision?.id ?? 'shipped'}; ${why}`);

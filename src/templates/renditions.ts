@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { newId } from '../ids.js';
 import { Clock } from '../platform/clock.js';
-import { Database, type Transaction } from '../platform/database/database.js';
-import { insertNew, selectRows } from '../platform/database/rows.js';
+import { Database, isDatabaseUnavailable, type Transaction } from '../platform/database/database.js';
+import { insertNew, selectRows, updateRows } from '../platform/database/rows.js';
 import { TemplateCatalogue } from './catalogue.js';
 import { type CompiledMail, compileSources, revisionOf } from './compile.js';
 import type { TemplateKey } from './values.js';
@@ -12,6 +12,14 @@ import { type WordsKey, wordsHash } from './words-texts.js';
 
 /** Compiled mails of earlier words that are kept in memory: all keys of all languages, several times over. */
 const MOST_IN_MEMORY = 1000;
+const DAY_MS = 86_400_000;
+/** For so long a process takes a rendition that it saw in the database for one that is there still. */
+const KNOWN_FOR_MS = DAY_MS;
+/**
+ * A rendition that no delivery names is forgotten after so long without use. Much longer than `KNOWN_FOR_MS`: whoever
+ * still knows it said so in the database since, whatever the clocks of two machines tell.
+ */
+export const RENDITION_UNUSED_DAYS = 7;
 
 interface Used {
   key: TemplateKey;
@@ -26,10 +34,10 @@ interface Used {
  */
 @Injectable()
 export class Renditions {
-  /** By revision, in the order they came to be used. */
+  /** By revision; those that were used last come last. */
   private readonly used = new Map<string, Used>();
-  /** Revisions that are in the database for certain. */
-  private readonly kept = new Set<string>();
+  /** Revisions that are in the database, and when that was said there last (ms since 1970). */
+  private readonly kept = new Map<string, number>();
 
   constructor(
     private readonly catalogue: TemplateCatalogue,
@@ -42,57 +50,74 @@ export class Renditions {
   current(key: TemplateKey, wanted: string): { mail: CompiledMail; locale: string } {
     const locale = this.catalogue.has(key, wanted) ? wanted : this.catalogue.resolveLocale(wanted, key).locale;
     const mail = this.catalogue.current(key, locale);
-    if (!this.used.has(mail.revision)) this.remember({ key, locale, words: this.catalogue.wordsIn(key, locale), mail });
+    const { revision } = mail;
+    this.remember(this.used.get(revision) ?? { key, locale, words: this.catalogue.wordsIn(key, locale), mail });
     return { mail, locale };
   }
 
   /** The mail of a revision that was used once; null if none was kept of it. No query for one that this process knows. */
   async find(revision: string): Promise<CompiledMail | null> {
     const known = this.used.get(revision);
-    if (known) return known.mail;
-    const [row] = await this.rows(revision);
-    // A row that somebody changed is no proof of what was sent.
-    if (!row || revisionOf(row.sources) !== revision) return null;
+    if (known) return this.remember(known).mail;
+    const row = await this.row(revision);
+    if (!row) return null;
     const mail = compileSources(row.sources, row.locale);
-    this.kept.add(revision);
-    this.remember({ key: row.key as TemplateKey, locale: row.locale, words: row.words, mail });
-    return mail;
+    this.kept.set(revision, row.usedAt);
+    return this.remember({ key: row.key as TemplateKey, locale: row.locale, words: row.words, mail }).mail;
   }
 
   /** Which words are in a revision; null if none was kept of it. */
   async wordsIn(revision: string): Promise<Rendition['words'] | null> {
-    return (await this.rows(revision))[0]?.words ?? null;
+    return (await this.row(revision))?.words ?? null;
   }
 
-  private rows(revision: string): Promise<Rendition[]> {
-    return this.database.read((manager) => selectRows(manager, Rendition, 'WHERE id = ?', [revision]));
+  /** Null too for one that somebody changed: it is no proof of what was sent. */
+  private async row(revision: string): Promise<Rendition | null> {
+    try {
+      const [row] = await this.database.read((manager) => selectRows(manager, Rendition, 'WHERE id = ?', [revision]));
+      return row && revisionOf(row.sources) === revision ? row : null;
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) throw error;
+      return null; // what stands there is no JSON any more, or is of another shape
+    }
   }
 
-  /** Writes down those that are not yet, in the transaction that names them; call `wereKept` after its commit. */
-  async keep(tx: Transaction, revisions: Iterable<string>): Promise<void> {
+  /**
+   * Writes down those that are not yet, in the transaction that names them, and once a day that they are in use still: so
+   * none of them is forgotten meanwhile. Returns which it wrote, for `wereKept` after the commit.
+   */
+  async keep(tx: Transaction, revisions: Iterable<string>): Promise<string[]> {
+    const now = this.clock.now();
     // In one order for all, or two processes could wait for each other.
-    const fresh = [...new Set(revisions)].filter((revision) => !this.kept.has(revision)).sort();
+    const fresh = [...new Set(revisions)].filter((revision) => !this.isKnown(revision, now)).sort();
     const used = fresh.flatMap((revision) => this.used.get(revision) ?? []);
-    if (used.length === 0) return;
-    const createdAt = this.clock.now();
+    if (used.length === 0) return [];
     const shipped = used.flatMap(({ key, locale, words }) => [
-      ...this.shippedRevision(key, locale, words.mail, createdAt),
-      ...this.shippedRevision('_frame', locale, words.frame, createdAt),
+      ...this.shippedRevision(key, locale, words.mail, now),
+      ...this.shippedRevision('_frame', locale, words.frame, now),
     ]);
     const unique = new Map(shipped.map((row) => [`${row.key}/${row.locale}/${row.hash}`, row]));
     const inOrder = [...unique].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
     await insertNew(tx, TemplateRevision, inOrder);
-    await insertNew(
-      tx,
-      Rendition,
-      used.map(({ key, locale, words, mail: { revision, sources } }) => ({
-        ...{ id: revision, key, locale, words, sources, createdAt },
-      })),
-    );
+    const rows = used.map(({ key, locale, words, mail: { revision, sources } }) => ({
+      ...{ id: revision, key, locale, words, sources, createdAt: now, usedAt: now },
+    }));
+    // First those that are there: from then on nobody forgets them, and what was forgotten just before is missing.
+    // With their sources, which are told by the id: so what somebody destroyed is whole again.
+    const set = ['sources', 'usedAt'] as const;
+    const there = await updateRows(tx, Rendition, rows, { by: ['id'], set });
+    const missing = rows.filter(({ id }) => !there.has(id));
+    await insertNew(tx, Rendition, missing);
+    return rows.map(({ id }) => id);
   }
 
   wereKept(revisions: Iterable<string>): void {
-    for (const revision of revisions) this.kept.add(revision);
+    const now = this.clock.now();
+    for (const revision of revisions) this.kept.set(revision, now);
+  }
+
+  private isKnown(revision: string, now: number): boolean {
+    return (this.kept.get(revision) ?? -Infinity) > now - KNOWN_FOR_MS;
   }
 
   /** Shipped words that were sent to somebody stay readable after the next version brought others. */
@@ -105,14 +130,17 @@ export class Renditions {
     ];
   }
 
-  private remember(used: Used): void {
-    this.used.set(used.mail.revision, used);
-    if (this.used.size <= MOST_IN_MEMORY) return;
-    // One that is not yet written down is under way.
-    for (const revision of this.used.keys())
-      if (this.kept.has(revision)) {
-        this.used.delete(revision);
-        return;
+  private remember(used: Used): Used {
+    const { revision } = used.mail;
+    this.used.delete(revision);
+    this.used.set(revision, used);
+    if (this.used.size <= MOST_IN_MEMORY) return used;
+    // The one whose last use is longest ago. One that is not yet written down is under way.
+    for (const each of this.used.keys())
+      if (each !== revision && this.kept.delete(each)) {
+        this.used.delete(each);
+        break;
       }
+    return used;
   }
 }

@@ -80,6 +80,15 @@ export function historyOf(tx: Transaction, key: WordsKey, locale: string): Promi
   return selectRows(tx, Publication, 'WHERE key = ? AND locale = ? ORDER BY id DESC LIMIT 200', [key, locale]);
 }
 
+/** The last decision that put a revision into force at once; null if none ever did: to schedule it is not enough. */
+export async function lastInForce(
+  tx: Transaction,
+  { key, locale, id }: Pick<TemplateRevision, 'key' | 'locale' | 'id'>,
+): Promise<Publication | null> {
+  const where = `WHERE key = ? AND locale = ? AND revision_id = ? AND kind <> 'schedule' ORDER BY id DESC LIMIT 1`;
+  return (await selectRows(tx, Publication, where, [key, locale, id]))[0] ?? null;
+}
+
 export async function revisionById(tx: Transaction, id: string): Promise<TemplateRevision | null> {
   return (await selectRows(tx, TemplateRevision, 'WHERE id = ?', [id]))[0] ?? null;
 }

@@ -4,6 +4,7 @@ import {
   CountColumn,
   IdColumn,
   AddedListColumn,
+  AddedTimeColumn,
   JsonColumn,
   OptionalTextColumn,
   OptionalTimeColumn,
@@ -112,4 +113,6 @@ export class Rendition {
   @JsonColumn() words: { mail: string; frame: string };
   @JsonColumn() sources: MailSources;
   @TimeColumn() createdAt: number;
+  /** When a mail was last made of it, to a day: see `Renditions.keep`. */
+  @AddedTimeColumn() usedAt: number;
 }

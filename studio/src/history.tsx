@@ -78,6 +78,8 @@ function Entries({ publications, words, locale, onBack }: EntriesProps) {
     ['draft', 'The draft'],
     ...known.map(({ revision, at, by }) => [revision!, `${new Date(at).toLocaleString()} by ${by}`] as const),
   ] as const;
+  // What is scheduled does not count yet.
+  const counting = publications.find(({ kind }) => kind !== 'schedule');
   return (
     <div className="history">
       <section aria-label="Publications">
@@ -91,7 +93,7 @@ function Entries({ publications, words, locale, onBack }: EntriesProps) {
             <li key={publication}>
               <p>
                 <strong>{kinds[kind]}</strong> by {by} · <Time at={at} />
-                {index === 0 && kind !== 'schedule' && <span className="badge">counts now</span>}
+                {publication === counting?.publication && <span className="badge">counts now</span>}
               </p>
               <p>{why}</p>
               <p className="timeline__tools">
@@ -104,7 +106,7 @@ function Entries({ publications, words, locale, onBack }: EntriesProps) {
                 >
                   Show what changed
                 </Button>
-                {onBack && index > 0 && kind !== 'schedule' && (
+                {onBack && publication !== counting?.publication && kind !== 'schedule' && (
                   <Button kind="quiet" onClick={() => onBack(revision ?? 'shipped', new Date(at).toLocaleString())}>
                     Roll back to this
                   </Button>

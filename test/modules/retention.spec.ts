@@ -6,7 +6,9 @@ import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import type { AdapterName } from '../../src/sources.js';
 import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
+import { isLong } from '../support/long.js';
 import { startReceiver, type Receiver } from '../support/receiver.js';
+import { studioPerson } from '../support/studio.js';
 import { change, count, dump, rows, type TableName } from '../support/tables.js';
 import { visit } from '../support/visit.js';
 
@@ -192,6 +194,56 @@ describe.each(databases)('what is of no use any more on $name', (database) => {
     expect(await after(11)).toBe('0 0 0 1 0 1');
     expect((await rows(test, 'suppressions'))[0]!.address_key).toBe('hard@example.com');
     expect(stored()).toBe(1);
+  });
+
+  it('stays of what a mail was compiled from as long as the mail does: admins read exactly what was sent', async () => {
+    const tell = (type: string, id: string) =>
+      test.source.send(type, { ticket: { id, number: id }, requester: { email: siti, locale: 'en' }, message: {} });
+    await tell('ticket.resolved', 'old');
+    await tell('ticket.replied', 'alive');
+    await test.drain();
+    test.clock.advance({ days: 60 });
+    await tell('ticket.reopened', 'alive');
+    await test.drain();
+    expect(await sweep()).not.toHaveProperty('template_renditions');
+    test.clock.advance({ days: 31 });
+    const other = await test.beside();
+    const swept = await Promise.all([sweep(), other.app.get(Retention).sweep()]);
+    await other.close();
+    expect(swept.reduce((sum, { template_renditions: gone = 0 }) => sum + gone, 0)).toBe(1);
+    const kept = async () => (await rows(test, 'template_renditions')).map(({ key }) => key).sort();
+    expect(await kept()).toEqual(['ticket-reopened', 'ticket-replied']);
+    // This process wrote it down once, and knows it still.
+    await tell('ticket.resolved', 'alive');
+    await test.drain();
+    expect(await kept()).toEqual(['ticket-reopened', 'ticket-replied', 'ticket-resolved']);
+    await test.restart();
+    const admin = await studioPerson(test, 'admin');
+    const hidden = (text: string) => text.replaceAll(/(\/t\/)[\w.~-]{20,}/g, '$1••••••');
+    const list = (await admin.ask('GET', 'sent?ticket=alive')).body as { id: string; revision: string }[];
+    const shown = await Promise.all(list.toReversed().map(({ id }) => admin.ask('GET', `sent/${id}`)));
+    const mails = test.inbox.messages.filter(({ subject }) => subject.includes('alive'));
+    expect(shown.map(({ body: { subject, text, html } }) => [subject, text.trim(), html.trim()])).toEqual(
+      mails.map(({ subject, text, html }) => [subject, hidden(text).trim(), hidden(html).trim()]),
+    );
+    expect(new Set(list.map(({ revision }) => revision)).size).toBe(3);
+  });
+
+  it('stays of what a mail is made of at that moment, though nothing named it just before', async () => {
+    await newsOf('race');
+    await test.drain();
+    const other = await test.beside();
+    const sweepers = [test.gateway, other].map(({ app }) => app.get(Retention));
+    for (let turn = 0; turn < (isLong ? 50 : 6); turn++) {
+      test.clock.advance({ days: 7, hours: 1 });
+      // As if the tickets of all former ones were forgotten.
+      await change(test, `UPDATE deliveries SET template_revision = 'none'`);
+      await Promise.all([newsOf('race').then(() => test.drain()), ...sweepers.map((one) => one.sweep())]);
+      const fixed = await rows(test, 'deliveries', `template_revision <> 'none'`);
+      expect(fixed).toMatchObject([{ state: 'sent' }]);
+      expect((await rows(test, 'template_renditions')).map(({ id }) => id)).toEqual([fixed[0]!.template_revision]);
+    }
+    await other.close();
   });
 
   it('stays for ever if told so', async () => {

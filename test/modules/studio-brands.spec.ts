@@ -144,6 +144,12 @@ describe.each(someDatabase)('brands in the studio on $name', (database) => {
     expect((await back(99, 6)).status).toBe(404);
     test.clock.advance({ seconds: 10 });
     expect(test.gateway.app.get(Brands).get('default').name).toBe(shipped);
+    // By the rules of today: the operator sends from another domain since.
+    await edit({ sender: 'help@support.example' });
+    await back(0, 7);
+    await test.restart({ MAIL_FROM: 'no-reply@moved.example' });
+    expect(await back(7, 8)).toMatchObject({ status: 422, body: { problems: [{ place: 'sender' }] } });
+    expect((await back(2, 8)).status).toBe(200);
   });
 
   it('have a logo that is made anew from its pixels, in mails and pages alike', async () => {

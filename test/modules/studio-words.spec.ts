@@ -252,6 +252,48 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
     expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'x' })).toMatchObject({ status: 200 });
   });
 
+  it('are brought back by publishers alone only if they counted once, and pass the checks of today', async () => {
+    await test.restart({ STUDIO_SECOND_PERSON: 'on' });
+    const back = (revision: string) => publisher.ask('POST', `${REPLIED}/rollback`, { revision, why: 'x' });
+    const first = await publish('First');
+    await publish('Second');
+    // Scheduled by another one, and taken back before its time: no mail ever said it.
+    await write('Never said', publisher);
+    const other = await studioPerson(test, 'publisher', 'Cai');
+    const at = new Date(test.clock.now() + 3_600_000).toISOString();
+    const scheduled = await other.ask('POST', `${DRAFT}/publish`, { why: 'x', at });
+    expect(scheduled).toMatchObject({ status: 200 });
+    await publisher.ask('POST', `${DRAFT}/withdraw`);
+    expect(await back(scheduled.body.revision)).toMatchObject({
+      status: 422,
+      body: { code: 'words-refused', detail: expect.stringContaining('never counted') },
+    });
+    expect(await back(first)).toMatchObject({ status: 200 });
+    // Words of old that a stricter version would not publish any more.
+    const { text } = (await editor.ask('GET', `revisions/${first}`)).body;
+    const old = text.replace('First {{ticketNumber}}', '{{nobody}}');
+    await change(
+      test,
+      `UPDATE template_revisions SET text = '${old.replaceAll("'", "''")}', hash = '${wordsHash(old)}' WHERE id = '${first}'`,
+    );
+    await back('shipped');
+    expect(await back(first)).toMatchObject({ status: 422, body: { problems: [{ line: 2 }] } });
+    expect(await count(test, 'audit_log', `action = 'words.rolled-back'`)).toBe(2);
+  });
+
+  it('are published by nobody who scheduled words of their own before a second person was asked for', async () => {
+    await write('Mine', publisher);
+    const at = new Date(test.clock.now() + 60_000).toISOString();
+    expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'x', at })).toMatchObject({ status: 200 });
+    await test.restart({ STUDIO_SECOND_PERSON: 'on' });
+    test.clock.advance({ minutes: 1 });
+    await test.gateway.app.get(WordsDesk).publishDue();
+    expect(await count(test, 'template_current')).toBe(0);
+    expect((await editor.ask('GET', 'board')).body.alarms).toMatchObject([
+      { key: 'ticket-replied', locale: 'en', message: expect.stringContaining('wrote at them') },
+    ]);
+  });
+
   it.each([
     ['blocked', `blocked_at = 1`],
     ['removed', `removed_at = 1, roles = '[]'`],
@@ -363,6 +405,8 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
       expect.objectContaining({ unit: 'ticket-closed/heading', line: expect.any(Number) }),
     );
     expect((await open('words/ticket-replied/id')).draft.text).toContain('Kabar: ');
+    // Whoever uploads is an author, and no second person.
+    expect(await rows(test, 'template_drafts')).toMatchObject([{ authors: JSON.stringify([editor.id]) }]);
     expect(await count(test, 'template_current')).toBe(0);
     expect((await editor.upload('xliff/de', xliff)).status).toBe(422);
   });
