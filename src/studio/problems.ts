@@ -1,3 +1,4 @@
+import { UNFINISHED } from '../templates/mustache.js';
 import { wordsVocabulary } from '../templates/values.js';
 import type { Finding } from '../translations/units.js';
 
@@ -42,20 +43,33 @@ function fixOf(message: string, rest: string, at: number): TextProblem['fix'] {
     return { label: `write {{${raw[1]}}}`, from: at, to: at + raw[0].length, insert: `{{${raw[1]}}}` };
   if (message.includes('invisible sign') && /^[\p{Cc}\p{Cf}\u2028\u2029]/u.test(rest))
     return { label: 'take it out', from: at, to: at + 1, insert: '' };
-  const unknown = /^there is no value "([\w.]+)"/.exec(message)?.[1];
+  if (message.startsWith(UNFINISHED)) return closing(rest, at);
+  const [, unknown, known] = UNKNOWN.exec(message) ?? [];
   const place = unknown === undefined ? -1 : rest.indexOf(unknown);
-  const near = unknown === undefined || place === -1 || place > 80 ? null : nearest(unknown);
+  const near = unknown === undefined || place === -1 || place > 80 ? null : nearest(unknown, known!.split(', '));
   if (unknown === undefined || near === null) return undefined;
   return { label: `write ${near}`, from: at + place, to: at + place + unknown.length, insert: near };
+}
+
+/** A value, a part or a field that there is none of, in words that name those there are. */
+const UNKNOWN = /^(?:there is no (?:value|part) )?"([\w.]+)"[^;]*; there are: (.*)$/;
+
+/** `{{ticketN` at the end of what is typed so far. */
+function closing(rest: string, at: number): TextProblem['fix'] {
+  const [typed, name] = /^\{\{\s*([\w.]*)(?=[^\S\n]*(?:\n|$))/.exec(rest) ?? [];
+  if (typed === undefined || !name) return undefined;
+  const [meant, ...others] = names.filter((known) => known.toLowerCase().startsWith(name.toLowerCase()));
+  const whole = meant !== undefined && others.length === 0 ? meant : name;
+  return { label: `write {{${whole}}}`, from: at, to: at + typed.length, insert: `{{${whole}}}` };
 }
 
 const names = [...new Set([...Object.keys(wordsVocabulary('notification')), ...Object.keys(wordsVocabulary('code'))])];
 
 /** The name that was meant, if one is at most two slips away. */
-function nearest(name: string): string | null {
-  const ranked = names.map((known) => ({ known, slips: slips(name.toLowerCase(), known.toLowerCase()) }));
+function nearest(name: string, known: readonly string[]): string | null {
+  const ranked = known.map((one) => ({ one, slips: slips(name.toLowerCase(), one.toLowerCase()) }));
   const [best] = ranked.sort((a, b) => a.slips - b.slips);
-  return best && best.slips <= 2 ? best.known : null;
+  return best && best.slips <= 2 ? best.one : null;
 }
 
 /** Levenshtein's distance. */

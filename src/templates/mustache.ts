@@ -121,13 +121,16 @@ export function placeOf(text: string, offset: number): { line: number; column: n
   return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
 }
 
+/** How the problem begins of what is only half typed. */
+export const UNFINISHED = 'something in {{ }} is not finished';
+
 function parseProblem(file: string, source: string, error: unknown): Problem {
   const text = error instanceof Error ? error.message : String(error);
   const [, row, place] = /(?:line |- )(\d+)(?::(\d+))?/.exec(text) ?? [];
   const line = Number(row ?? 1);
   // The parser says only in which line; what it stumbled over is most often the last pair of braces there.
   const column = place === undefined ? (source.split('\n')[line - 1] ?? '').lastIndexOf('{{') : Number(place);
-  const what = text.includes("doesn't match") ? text : 'a mustache is not closed, or a block lacks its end';
+  const what = text.includes("doesn't match") ? text : UNFINISHED;
   return {
     file,
     line,

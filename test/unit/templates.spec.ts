@@ -485,8 +485,8 @@ describe('mustaches', () => {
     ['{{eq name "x"}}', /used wrongly/],
     ['\\{{name}}', /not allowed: write values as/],
     ['{{{{raw}}}}x{{{{/raw}}}}', /not allowed/],
-    ['{{#if flag}}x', /not closed|lacks its end/],
-    ['{{name', /not closed|lacks its end/],
+    ['{{#if flag}}x', /is not finished/],
+    ['{{name', /is not finished/],
   ])('%s is refused with its place and the fix', (text, message) => {
     const [problem] = complaints(`first line\n${text}`);
     expect(problem?.message).toMatch(message);
