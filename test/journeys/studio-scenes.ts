@@ -141,6 +141,7 @@ export const studioScenes: StudioScene[] = [
       await shown(page);
       await page.getByRole('textbox', { name: /Support replied in/ }).click();
       await page.keyboard.press('Control+a');
+      await page.keyboard.press('Delete');
       await page.keyboard.insertText('---\nsubject:\npreheader: a\nheading: {{tiketNumber}}\n---\n{{> greting}}\n');
       await page.getByText('problems').first().waitFor();
     },
