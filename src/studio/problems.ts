@@ -19,7 +19,7 @@ export function problemsIn(text: string, findings: readonly Finding[]): TextProb
     const at = offsetOf(text, place.line, place.column);
     const rest = text.slice(at);
     const length = /^(?:\{\{\{?[^{}\n]*\}?\}\}|[\p{L}\p{N}_.-]+|.)/u.exec(rest)?.[0].length ?? 0;
-    const fix = fixOf(message, rest, at);
+    const fix = fixOf(message, text, at);
     return {
       ...{ ...place, ...(length ? { endColumn: place.column + length } : {}), severity, message },
       ...(fix ? { fix } : {}),
@@ -37,7 +37,8 @@ function offsetOf(text: string, line: number, column: number): number {
   return Math.min(text.length, at + column - 1);
 }
 
-function fixOf(message: string, rest: string, at: number): TextProblem['fix'] {
+function fixOf(message: string, text: string, at: number): TextProblem['fix'] {
+  const rest = text.slice(at);
   const raw = /^\{\{\{([^{}]*)\}\}\}/.exec(rest);
   if (raw && message.includes('unescaped'))
     return { label: `write {{${raw[1]}}}`, from: at, to: at + raw[0].length, insert: `{{${raw[1]}}}` };
@@ -45,18 +46,19 @@ function fixOf(message: string, rest: string, at: number): TextProblem['fix'] {
     return { label: 'take it out', from: at, to: at + 1, insert: '' };
   if (message.startsWith(UNFINISHED)) return closing(rest, at);
   const [, unknown, known] = UNKNOWN.exec(message) ?? [];
-  const place = unknown === undefined ? -1 : rest.indexOf(unknown);
-  const near = unknown === undefined || place === -1 || place > 80 ? null : nearest(unknown, known!.split(', '));
-  if (unknown === undefined || near === null) return undefined;
-  return { label: `write ${near}`, from: at + place, to: at + place + unknown.length, insert: near };
+  if (unknown === undefined) return undefined;
+  // A field is told of where its words begin: its name stands before them.
+  const from = text.indexOf(unknown, message.startsWith('"') ? text.lastIndexOf('\n', at - 1) + 1 : at);
+  const near = from === -1 || from > at + 80 ? null : nearest(unknown, known!.split(', '));
+  return near === null ? undefined : { label: `write ${near}`, from, to: from + unknown.length, insert: near };
 }
 
 /** A value, a part or a field that there is none of, in words that name those there are. */
 const UNKNOWN = /^(?:there is no (?:value|part) )?"([\w.]+)"[^;]*; there are: (.*)$/;
 
-/** `{{ticketN` at the end of what is typed so far. */
+/** `{{ticketN`, and nothing that closes it. */
 function closing(rest: string, at: number): TextProblem['fix'] {
-  const [typed, name] = /^\{\{\s*([\w.]*)(?=[^\S\n]*(?:\n|$))/.exec(rest) ?? [];
+  const [typed, name] = /^\{\{\s*([\w.]*)\}?(?!\})/.exec(rest) ?? [];
   if (typed === undefined || !name) return undefined;
   const [meant, ...others] = names.filter((known) => known.toLowerCase().startsWith(name.toLowerCase()));
   const whole = meant !== undefined && others.length === 0 ? meant : name;
