@@ -1,3 +1,4 @@
+import { UNFINISHED } from '../templates/mustache.js';
 import { wordsVocabulary } from '../templates/values.js';
 import type { Finding } from '../translations/units.js';
 
@@ -18,7 +19,7 @@ export function problemsIn(text: string, findings: readonly Finding[]): TextProb
     const at = offsetOf(text, place.line, place.column);
     const rest = text.slice(at);
     const length = /^(?:\{\{\{?[^{}\n]*\}?\}\}|[\p{L}\p{N}_.-]+|.)/u.exec(rest)?.[0].length ?? 0;
-    const fix = fixOf(message, rest, at);
+    const fix = fixOf(message, text, at);
     return {
       ...{ ...place, ...(length ? { endColumn: place.column + length } : {}), severity, message },
       ...(fix ? { fix } : {}),
@@ -36,26 +37,41 @@ function offsetOf(text: string, line: number, column: number): number {
   return Math.min(text.length, at + column - 1);
 }
 
-function fixOf(message: string, rest: string, at: number): TextProblem['fix'] {
+function fixOf(message: string, text: string, at: number): TextProblem['fix'] {
+  const rest = text.slice(at);
   const raw = /^\{\{\{([^{}]*)\}\}\}/.exec(rest);
   if (raw && message.includes('unescaped'))
     return { label: `write {{${raw[1]}}}`, from: at, to: at + raw[0].length, insert: `{{${raw[1]}}}` };
   if (message.includes('invisible sign') && /^[\p{Cc}\p{Cf}\u2028\u2029]/u.test(rest))
     return { label: 'take it out', from: at, to: at + 1, insert: '' };
-  const unknown = /^there is no value "([\w.]+)"/.exec(message)?.[1];
-  const place = unknown === undefined ? -1 : rest.indexOf(unknown);
-  const near = unknown === undefined || place === -1 || place > 80 ? null : nearest(unknown);
-  if (unknown === undefined || near === null) return undefined;
-  return { label: `write ${near}`, from: at + place, to: at + place + unknown.length, insert: near };
+  if (message.startsWith(UNFINISHED)) return closing(rest, at);
+  const [, unknown, known] = UNKNOWN.exec(message) ?? [];
+  if (unknown === undefined) return undefined;
+  // A field is told of where its words begin: its name stands before them.
+  const from = text.indexOf(unknown, message.startsWith('"') ? text.lastIndexOf('\n', at - 1) + 1 : at);
+  const near = from === -1 || from > at + 80 ? null : nearest(unknown, known!.split(', '));
+  return near === null ? undefined : { label: `write ${near}`, from, to: from + unknown.length, insert: near };
+}
+
+/** A value, a part or a field that there is none of, in words that name those there are. */
+const UNKNOWN = /^(?:there is no (?:value|part) )?"([\w.]+)"[^;]*; there are: (.*)$/;
+
+/** `{{ticketN`, and nothing that closes it. */
+function closing(rest: string, at: number): TextProblem['fix'] {
+  const [typed, name] = /^\{\{\s*([\w.]*)\}?(?!\})/.exec(rest) ?? [];
+  if (typed === undefined || !name) return undefined;
+  const [meant, ...others] = names.filter((known) => known.toLowerCase().startsWith(name.toLowerCase()));
+  const whole = meant !== undefined && others.length === 0 ? meant : name;
+  return { label: `write {{${whole}}}`, from: at, to: at + typed.length, insert: `{{${whole}}}` };
 }
 
 const names = [...new Set([...Object.keys(wordsVocabulary('notification')), ...Object.keys(wordsVocabulary('code'))])];
 
 /** The name that was meant, if one is at most two slips away. */
-function nearest(name: string): string | null {
-  const ranked = names.map((known) => ({ known, slips: slips(name.toLowerCase(), known.toLowerCase()) }));
+function nearest(name: string, known: readonly string[]): string | null {
+  const ranked = known.map((one) => ({ one, slips: slips(name.toLowerCase(), one.toLowerCase()) }));
   const [best] = ranked.sort((a, b) => a.slips - b.slips);
-  return best && best.slips <= 2 ? best.known : null;
+  return best && best.slips <= 2 ? best.one : null;
 }
 
 /** Levenshtein's distance. */

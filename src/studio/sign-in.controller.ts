@@ -5,11 +5,13 @@ import { z } from 'zod';
 import { studioPersonLimit, studioTryLimit, takeLimits, type LimitRule } from '../access/limits.js';
 import { Config } from '../config.js';
 import { DirectMail } from '../delivery/direct-mail.js';
+import { senderOf } from '../delivery/mail-frame.js';
 import { PosternError } from '../errors.js';
 import { isId, type Id } from '../ids.js';
 import { canonicalIp } from '../platform/client-network.js';
 import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
+import type { Brand } from '../templates/brand.js';
 import { Brands } from '../templates/brands.js';
 import { Challenges } from './challenges.js';
 import { Enrolment, isFor, refused, type Enrolling } from './enrolment.js';
@@ -95,6 +97,9 @@ export class SignInController {
     const person = signedIn(request);
     const { id, name, email, roles } = person;
     const { secondPerson, oidc } = this.config.studio;
+    const { from } = this.config.mail;
+    const brands = this.brands.keys().map((key) => this.brands.get(key));
+    const sender = (brand: Brand) => senderOf(brand, { name: from.name, address: from.address.given });
     return {
       ...{ id, name, email, roles },
       token: this.sessions.formToken(person),
@@ -102,7 +107,11 @@ export class SignInController {
         secondPerson,
         oidc: oidc !== null,
         sources: this.config.sources.map((source) => source.name),
-        brands: this.brands.keys(),
+        brands: brands.map(({ key }) => key),
+        brandNames: Object.fromEntries(brands.map(({ key, name }) => [key, name])),
+        senderNames: Object.fromEntries(
+          brands.map((brand) => [brand.key, sender(brand).name || sender(brand).address]),
+        ),
       },
     };
   }
@@ -205,7 +214,7 @@ export class SignInController {
   @Get('oidc/start')
   @Anybody()
   async oidcStart(@Res() reply: FastifyReply): Promise<void> {
-    await reply.redirect(await this.oidc.begin(reply), 303);
+    await reply.redirect(await this.oidc.begin(reply).catch(unreachable), 303);
   }
 
   /**
@@ -216,16 +225,22 @@ export class SignInController {
   @Anybody()
   async oidcCallback(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.count(request);
-    const vouched = await this.oidc.finish(request, reply);
-    const token = vouched && (await this.enrolment.letIn(request, vouched));
-    if (token !== null) this.sessions.keep(reply, token);
-    const target = token === null ? '/studio/sign-in?problem=refused' : '/studio';
+    const target = await this.backFromProvider(request, reply).catch(unreachable);
     await reply
       .status(200)
       .header('content-type', 'text/html; charset=utf-8')
       .send(
         `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Postern studio</title><meta http-equiv="refresh" content="0;url=${target}"></head><body><p><a href="${target}">Go on</a></p></body></html>`,
       );
+  }
+
+  /** Where it leads on to: signed in, or to the page that says why not. */
+  private async backFromProvider(request: FastifyRequest, reply: FastifyReply): Promise<string> {
+    const vouched = await this.oidc.finish(request, reply);
+    const token = vouched && (await this.enrolment.letIn(request, vouched));
+    if (token === null) return '/studio/sign-in?problem=refused';
+    this.sessions.keep(reply, token);
+    return '/studio';
   }
 
   @Post('api/sign-out')
@@ -322,4 +337,10 @@ export class SignInController {
       ],
     });
   }
+}
+
+/** Whoever pressed the button is in a browser: they are told on the page they came from. */
+function unreachable(error: unknown): string {
+  if (error instanceof PosternError && error.code === 'unavailable') return '/studio/sign-in?problem=unreachable';
+  throw error;
 }

@@ -121,18 +121,36 @@ export function placeOf(text: string, offset: number): { line: number; column: n
   return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
 }
 
+/** How the problem begins of what is only half typed. */
+export const UNFINISHED = 'something in {{ }} is not finished';
+const PAIRS = 'each {{ needs its }}, each {{#if …}} its {{/if}}';
+
+/** The parser stumbles over what comes later; this is the pair of braces, or the block, that lacks its other half. */
+function unfinishedAt(source: string): number | null {
+  const open = /\{\{(?!\{?[^{}]*\}\})/.exec(source);
+  if (open) return open.index;
+  const blocks: number[] = [];
+  for (const { 0: tag, index } of source.matchAll(/\{\{~?[#/][^{}]*\}\}/g)) {
+    if (tag.includes('#')) blocks.push(index);
+    else if (blocks.pop() === undefined) return index;
+  }
+  return blocks.at(-1) ?? null;
+}
+
 function parseProblem(file: string, source: string, error: unknown): Problem {
   const text = error instanceof Error ? error.message : String(error);
+  const unfinished = text.includes("doesn't match") ? null : unfinishedAt(source);
+  if (unfinished !== null) return { file, ...placeOf(source, unfinished), message: `${UNFINISHED}; ${PAIRS}` };
   const [, row, place] = /(?:line |- )(\d+)(?::(\d+))?/.exec(text) ?? [];
   const line = Number(row ?? 1);
   // The parser says only in which line; what it stumbled over is most often the last pair of braces there.
   const column = place === undefined ? (source.split('\n')[line - 1] ?? '').lastIndexOf('{{') : Number(place);
-  const what = text.includes("doesn't match") ? text : 'a mustache is not closed, or a block lacks its end';
+  const what = text.includes("doesn't match") ? text : UNFINISHED;
   return {
     file,
     line,
     column: Math.max(0, column) + 1,
-    message: `${what}; each {{ needs its }}, each {{#if …}} its {{/if}}`,
+    message: `${what}; ${PAIRS}`,
   };
 }
 

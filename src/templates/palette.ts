@@ -39,17 +39,29 @@ export function contrast(one: string, other: string): number {
   return (light + 0.05) / (dark + 0.05);
 }
 
+/** What a colour must be readable on, and is not. */
+export function unreadable(palette: Palette, part: keyof Palette): { back: keyof Palette; ratio: number }[] {
+  return READABLE_PAIRS.filter(([front]) => front === part)
+    .map(([, back]) => ({ back, ratio: contrast(palette[part], palette[back]) }))
+    .filter(({ ratio }) => ratio < NEEDED_CONTRAST);
+}
+
+/** The nearest colour towards black or white that can be read on all it must be; null if there is none. */
+export function nearestReadable(palette: Palette, part: keyof Palette): string | null {
+  for (let percent = 0; percent <= 100; percent++)
+    for (const end of [0, 255]) {
+      const colour = mix(palette[part], end, percent / 100);
+      if (unreadable({ ...palette, [part]: colour }, part).length === 0) return colour;
+    }
+  return null;
+}
+
 /** A palette whose letters are all readable, each colour moved no further than it must be towards black or white. */
 export function readable(palette: Palette): Palette {
   const better = { ...palette };
   // In the order of the pairs, so that what stands on the accent is held to the new one.
-  for (const front of new Set(READABLE_PAIRS.map(([one]) => one))) {
-    const backs = READABLE_PAIRS.filter(([one]) => one === front).map(([, back]) => better[back]);
-    const passes = (colour: string) => backs.every((back) => contrast(colour, back) >= NEEDED_CONTRAST);
-    const steps = Array.from({ length: 101 }, (_, percent) => percent / 100);
-    const shades = steps.flatMap((part) => [0, 255].map((end) => mix(palette[front], end, part)));
-    better[front] = shades.find(passes) ?? palette[front];
-  }
+  for (const front of new Set(READABLE_PAIRS.map(([one]) => one)))
+    better[front] = nearestReadable(better, front) ?? palette[front];
   return better;
 }
 

@@ -1,6 +1,7 @@
 /** What is wrong with one text while somebody writes it: by the checks of `npm run templates:check`. */
 import { loadBrand } from '../templates/brand.js';
 import { type TemplateCatalogue, TemplateProblems } from '../templates/catalogue.js';
+import { UNFINISHED } from '../templates/mustache.js';
 import { sampleKinds } from '../templates/samples.js';
 import { templateKeys, type TemplateKey } from '../templates/values.js';
 import { wordsFile, type WordsKey, type WordsTexts } from '../templates/words-texts.js';
@@ -46,7 +47,6 @@ export function refusalsIn(key: WordsKey, text: string, findings: readonly Findi
   return errors.filter(({ message }) => structural.has(message) && !isUnfinished(message));
 }
 
-const UNFINISHED = 'a mustache is not closed, or a block lacks its end';
 const HARMFUL_SENTENCE =
   /wants \{|takes \{|cannot be read|has the tag|invisible sign|must be a sentence|is not JSON|must be an object|stands here twice|is unknown|is longer than/;
 

@@ -9,7 +9,15 @@ export interface Me {
   email: string;
   roles: { brand: string; role: Role }[];
   token: string;
-  settings: { secondPerson: boolean; oidc: boolean; sources: string[]; brands: string[] };
+  settings: {
+    secondPerson: boolean;
+    oidc: boolean;
+    sources: string[];
+    brands: string[];
+    brandNames: Record<string, string>;
+    /** What mails of a brand are from. */
+    senderNames: Record<string, string>;
+  };
 }
 
 export interface Cell {

@@ -8,7 +8,8 @@ export type Saving =
   | { state: 'saving' }
   | { state: 'saved'; at: Date }
   | { state: 'offline' }
-  | { state: 'refused'; error: ApiError }
+  /** Refused as it stands; `isKept` if this browser keeps it until it can be saved. */
+  | { state: 'refused'; error: ApiError; isKept: boolean }
   | { state: 'conflict'; conflict: Conflict };
 
 const AFTER_LAST_KEY_MS = 800;
@@ -62,7 +63,7 @@ export function useAutosave(
     if (underWay.current) await underWay.current;
     const { text, saved, version, base } = now.current;
     if (text === null || text === saved) return true;
-    setSaving({ state: 'saving' });
+    setSaving((last) => (last.state === 'refused' ? last : { state: 'saving' }));
     const work = call<{ version: number; problems: Problem[] }>('PUT', place('drafts', key, locale), {
       ...{ text, version, base },
     }).then(
@@ -82,7 +83,7 @@ export function useAutosave(
         else if (error.status === 0) {
           setSaving({ state: 'offline' });
           timer.current = setTimeout(() => void save(), AGAIN_MS);
-        } else setSaving({ state: 'refused', error });
+        } else setSaving({ state: 'refused', error, isKept: keptText(key, locale)?.text === text });
         return false;
       },
     );
@@ -100,7 +101,8 @@ export function useAutosave(
       } catch {
         // The browser keeps nothing: the server does in a moment.
       }
-      setSaving((last) => (last.state === 'conflict' ? last : { state: 'waiting' }));
+      // What was refused stays said until an answer says otherwise: nothing flickers while it is mended.
+      setSaving((last) => (last.state === 'conflict' || last.state === 'refused' ? last : { state: 'waiting' }));
       clearTimeout(timer.current);
       timer.current = setTimeout(() => void save(), AFTER_LAST_KEY_MS);
     },

@@ -2,7 +2,7 @@ import { useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { may, type Board, type Cell, type Locale, type State, type WordsKey } from './api.js';
 import { Link } from './router.js';
 import { useNames, useSession } from './session.js';
-import { Button, Empty, stateNames, stateSigns, Time, useTitle, Waiting } from './ui.js';
+import { Button, Empty, stateMeanings, stateNames, stateSigns, Time, useTitle, Waiting } from './ui.js';
 import { XliffDialog } from './xliff.js';
 
 const states = Object.keys(stateNames) as State[];
@@ -57,6 +57,7 @@ function Shown({ board }: { board: Board }) {
             type="button"
             className={`chip chip--${state}`}
             aria-pressed={wanted.has(state)}
+            title={stateMeanings[state]}
             disabled={!totals[state] && !wanted.has(state)}
             onClick={() => setWanted((last) => toggled(last, state))}
           >
@@ -185,7 +186,12 @@ function Grid({ board, locales, isWanted, onXliff }: GridProps) {
               <td>
                 {/* English is what the others are translated from. */}
                 {locale.tag !== 'en' && (
-                  <Button kind="quiet" aria-label={`XLIFF of ${locale.name}`} onClick={() => onXliff(locale)}>
+                  <Button
+                    kind="quiet"
+                    aria-label={`XLIFF of ${locale.name}`}
+                    title="A file for translators, and back"
+                    onClick={() => onXliff(locale)}
+                  >
                     XLIFF
                   </Button>
                 )}

@@ -1,12 +1,20 @@
-import { useEffect, useState } from 'react';
-import { call, get, type ApiError, type Me, type Preview } from './api.js';
-import { contrast, NEEDED_CONTRAST, READABLE_PAIRS, type Palette } from '../../src/templates/palette.js';
+import { useState } from 'react';
+import { Across } from './across.js';
+import { call, get, type ApiError, type Me } from './api.js';
+import {
+  contrast,
+  NEEDED_CONTRAST,
+  nearestReadable,
+  READABLE_PAIRS,
+  unreadable,
+  type Palette,
+} from '../../src/templates/palette.js';
 import { styleNonce } from './nonce.js';
-import { PreviewFrame } from './preview.js';
+import { useGuard } from './router.js';
 import { useSession } from './session.js';
 import { Button, Empty, Failure, Field, Notice, Time, useAction, useLoad, useTitle, Waiting } from './ui.js';
 
-interface Brand {
+export interface Brand {
   key: string;
   version: number;
   name: string;
@@ -21,6 +29,9 @@ interface Brand {
   senderDomains?: string[];
   history?: { version: number; at: string; by: { id: string; name: string } }[];
 }
+
+/** What somebody changed and did not save yet. */
+type Changes = Omit<Partial<Brand>, 'light' | 'dark'> & Partial<Record<'light' | 'dark', Partial<Palette>>>;
 
 const parts: Record<keyof Palette, string> = {
   ground: 'Behind everything',
@@ -39,6 +50,10 @@ export default function BrandsPage() {
   const [loaded, reload] = useLoad((signal) => get<Brand[]>('brands', signal), []);
   const { me } = useSession();
   const [chosen, setChosen] = useState<string | null>(null);
+  // Here, so that a logo or a look at another brand takes nothing away.
+  const [changes, setChanges] = useState<Record<string, Changes>>({});
+  const isChanged = Object.values(changes).some((one) => Object.keys(one).length > 0);
+  useGuard(isChanged ? 'What you changed in the brands is not saved. Leave all the same?' : null);
   if (loaded.state !== 'here')
     return (
       <div className="page">
@@ -63,11 +78,18 @@ export default function BrandsPage() {
           {loaded.value.map(({ key, name }) => (
             <button key={key} type="button" aria-pressed={key === brand.key} onClick={() => setChosen(key)}>
               {name}
+              {Object.keys(changes[key] ?? {}).length > 0 && ' · changed'}
             </button>
           ))}
         </div>
       </header>
-      <BrandEditor key={`${brand.key} ${brand.version}`} brand={brand} reload={reload} />
+      <BrandEditor
+        key={brand.key}
+        brand={brand}
+        changes={changes[brand.key] ?? {}}
+        onChange={(next) => setChanges((last) => ({ ...last, [brand.key]: next }))}
+        reload={reload}
+      />
       <Across brands={loaded.value} />
     </div>
   );
@@ -78,27 +100,46 @@ function ownBrand({ roles }: Me): string | undefined {
   return roles.some(({ brand }) => brand === '*') ? undefined : roles[0]?.brand;
 }
 
-function BrandEditor({ brand, reload }: { brand: Brand; reload: () => void }) {
+interface BrandEditorProps {
+  brand: Brand;
+  changes: Changes;
+  onChange: (changes: Changes) => void;
+  reload: () => void;
+}
+
+function BrandEditor({ brand, changes, onChange, reload }: BrandEditorProps) {
   const { me, say } = useSession();
-  const [edited, setEdited] = useState(brand);
+  const edited: Brand = {
+    ...brand,
+    ...changes,
+    light: { ...brand.light, ...changes.light },
+    dark: { ...brand.dark, ...changes.dark },
+  };
   const [scheme, setScheme] = useState<'light' | 'dark'>('light');
   const { busy, error, run } = useAction();
   const mayEdit = me.roles.some(({ brand: of, role }) => role !== 'editor' && (of === '*' || of === brand.key));
   const isChanged = JSON.stringify(edited) !== JSON.stringify(brand);
-  const set = (change: Partial<Brand>) => setEdited({ ...edited, ...change });
+  const set = (change: Changes) => onChange({ ...changes, ...change });
   const problem = problemsOf(error);
   const save = () =>
     run(async () => {
-      const { version, name, sender, contact, footer, radius, light, dark } = edited;
-      const given = { version, name, sender, contact, footer, radius, light, dark };
+      const { name, sender, contact, footer, radius, light, dark } = edited;
+      const given = { version: brand.version, name, sender, contact, footer, radius, light, dark };
       // What is empty is left out: there is none then.
       const settings = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
       await call('PUT', `brands/${brand.key}`, settings);
     }).then((isDone) => {
-      if (!isDone) return;
-      say('Saved: mails look like it in a few seconds');
+      // Somebody else may have saved meanwhile: theirs are loaded, and these stay over them.
       reload();
+      if (!isDone) return;
+      onChange({});
+      say('Saved: mails look like it in a few seconds');
     });
+  const told = error?.code === 'brand-conflict' || (error?.code === 'brand-refused' && problem.size > 0);
+  const back = () => {
+    onChange({});
+    reload();
+  };
   return (
     <div className="columns columns--even">
       <form
@@ -199,18 +240,25 @@ function BrandEditor({ brand, reload }: { brand: Brand; reload: () => void }) {
             {(['light', 'dark'] as const).map((one) => (
               <button key={one} type="button" aria-pressed={one === scheme} onClick={() => setScheme(one)}>
                 {one === 'light' ? 'Light colours' : 'Dark colours'}
+                {poorIn(edited[one]) > 0 && ` · ${poorIn(edited[one])} to mend`}
               </button>
             ))}
           </div>
           <Colours
             palette={edited[scheme]}
             scheme={scheme}
-            onChange={(part, colour) => set({ [scheme]: { ...edited[scheme], [part]: colour } })}
+            onChange={(part, colour) => set({ [scheme]: { ...changes[scheme], [part]: colour } })}
           />
-          <Failure error={error?.code === 'brand-refused' && problem.size ? null : error} />
+          <Failure error={told ? null : error} />
+          {error?.code === 'brand-conflict' && (
+            <Notice kind="warning" title="Not saved: somebody else saved this brand meanwhile.">
+              {' '}
+              What they changed is here now, and what you changed still stands over it. Look, then save again.
+            </Notice>
+          )}
           {error?.code === 'brand-refused' && <Notice kind="error" title="Not saved: mend what is marked." />}
           <p className="dialog__actions">
-            <Button disabled={!isChanged} onClick={() => setEdited(brand)}>
+            <Button disabled={!isChanged} onClick={() => onChange({})}>
               As it was
             </Button>
             <Button type="submit" kind="primary" busy={busy} disabled={!isChanged}>
@@ -234,12 +282,12 @@ function BrandEditor({ brand, reload }: { brand: Brand; reload: () => void }) {
                       {by.name} · <Time at={at} />
                     </span>
                   </span>
-                  {mayEdit && index > 0 && <Back brand={brand} to={version} reload={reload} />}
+                  {mayEdit && index > 0 && <Back brand={brand} to={version} onDone={back} />}
                 </li>
               ))}
               <li>
                 <span>As shipped</span>
-                {mayEdit && <Back brand={brand} to={0} reload={reload} />}
+                {mayEdit && <Back brand={brand} to={0} onDone={back} />}
               </li>
             </ul>
           </section>
@@ -249,7 +297,7 @@ function BrandEditor({ brand, reload }: { brand: Brand; reload: () => void }) {
   );
 }
 
-function Back({ brand, to, reload }: { brand: Brand; to: number; reload: () => void }) {
+function Back({ brand, to, onDone }: { brand: Brand; to: number; onDone: () => void }) {
   const { busy, error, run } = useAction();
   return (
     <span>
@@ -258,7 +306,9 @@ function Back({ brand, to, reload }: { brand: Brand; to: number; reload: () => v
         busy={busy}
         aria-label={to === 0 ? 'Back to what was shipped' : `Back to version ${to}`}
         onClick={() =>
-          void run(() => call('POST', `brands/${brand.key}/rollback`, { version: brand.version, to })).then(reload)
+          void run(() => call('POST', `brands/${brand.key}/rollback`, { version: brand.version, to })).then(
+            (isDone) => isDone && onDone(),
+          )
         }
       >
         Back to this
@@ -274,6 +324,10 @@ function problemsOf(error: ApiError | null): Map<string, string> {
   return new Map(given.flatMap(({ place, message }) => (place ? [[place.split('.')[0]!, message] as const] : [])));
 }
 
+function poorIn(palette: Palette): number {
+  return (Object.keys(parts) as (keyof Palette)[]).filter((part) => unreadable(palette, part).length > 0).length;
+}
+
 interface ColoursProps {
   palette: Palette;
   scheme: string;
@@ -284,9 +338,8 @@ function Colours({ palette, scheme, onChange }: ColoursProps) {
   return (
     <ul className="colours">
       {(Object.keys(parts) as (keyof Palette)[]).map((part) => {
-        const poor = READABLE_PAIRS.filter(([front]) => front === part)
-          .map(([, back]) => ({ back, ratio: contrast(palette[part], palette[back]) }))
-          .filter(({ ratio }) => ratio < NEEDED_CONTRAST);
+        const poor = unreadable(palette, part);
+        const better = poor.length ? nearestReadable(palette, part) : null;
         const least = Math.min(
           ...READABLE_PAIRS.filter(([front]) => front === part).map(([, back]) =>
             contrast(palette[part], palette[back]),
@@ -302,23 +355,48 @@ function Colours({ palette, scheme, onChange }: ColoursProps) {
               value={palette[part]}
               onChange={(event) => onChange(part, event.target.value)}
             />
-            <code>{palette[part]}</code>
-            <span role="status" className={poor.length ? 'ratio ratio--poor' : 'ratio'}>
-              {poor.length
-                ? poor
-                    .map(
-                      ({ back, ratio }) =>
-                        `${ratio.toFixed(2)} on “${parts[back].toLowerCase()}”: needs ${NEEDED_CONTRAST}`,
-                    )
-                    .join('; ')
-                : Number.isFinite(least)
-                  ? `✓ ${least.toFixed(1)}`
-                  : ''}
+            <Hex
+              label={`${parts[part]}, as a code`}
+              colour={palette[part]}
+              onChange={(colour) => onChange(part, colour)}
+            />
+            <span className={poor.length ? 'ratio ratio--poor' : 'ratio'}>
+              <span role="status">
+                {poor.length
+                  ? `Hard to read on “${poor.map(({ back }) => parts[back].toLowerCase()).join('” and “')}”: contrast ${least.toFixed(1)}, needs ${NEEDED_CONTRAST}.`
+                  : Number.isFinite(least) && `✓ ${least.toFixed(1)}`}
+              </span>{' '}
+              {better && (
+                <Button kind="quiet" onClick={() => onChange(part, better)}>
+                  Use {better}
+                </Button>
+              )}
             </span>
           </li>
         );
       })}
     </ul>
+  );
+}
+
+/** A brand's colours are most often handed on as `#0e6b5a`. */
+function Hex({ label, colour, onChange }: { label: string; colour: string; onChange: (colour: string) => void }) {
+  const [typed, setTyped] = useState<string | null>(null);
+  return (
+    <input
+      className="hex"
+      aria-label={label}
+      spellCheck={false}
+      autoComplete="off"
+      maxLength={7}
+      value={typed ?? colour}
+      onChange={(event) => {
+        const value = event.target.value.trim();
+        setTyped(value);
+        if (/^#[\da-f]{6}$/i.test(value)) onChange(value.toLowerCase());
+      }}
+      onBlur={() => setTyped(null)}
+    />
   );
 }
 
@@ -354,6 +432,7 @@ p{margin:0 0 8px}.b{display:inline-block;background:${accent};color:${onAccent};
 }
 
 function Logo({ brand, mayEdit, reload }: { brand: Brand; mayEdit: boolean; reload: () => void }) {
+  const { say } = useSession();
   const { busy, error, run } = useAction();
   return (
     <section className="card" aria-label="Logo">
@@ -366,20 +445,29 @@ function Logo({ brand, mayEdit, reload }: { brand: Brand; mayEdit: boolean; relo
         <p className="hint">None: the name is set in type.</p>
       )}
       {mayEdit && (
-        <Field label="New logo" hint="PNG, JPEG or WebP, up to 512 KB. It is saved at once.">
+        <Field
+          label="New logo"
+          hint="PNG, JPEG or WebP, up to 512 KB. It is saved at once, and shown at most 640 × 160 pixels large."
+        >
           {(ids) => (
             <input
               {...ids}
               type="file"
               accept="image/png,image/jpeg,image/webp"
               disabled={busy}
+              // The same file can be chosen again.
+              onClick={(event) => (event.currentTarget.value = '')}
               onChange={(event) => {
                 const file = event.target.files?.[0];
                 if (!file) return;
                 const form = new FormData();
                 form.append('version', String(brand.version));
                 form.append('logo', file);
-                void run(() => call('PUT', `brands/${brand.key}/logo`, form)).then((isDone) => isDone && reload());
+                void run(() => call('PUT', `brands/${brand.key}/logo`, form)).then((isDone) => {
+                  if (!isDone) return;
+                  say('The logo is saved: mails have it in a few seconds');
+                  reload();
+                });
               }}
             />
           )}
@@ -399,39 +487,6 @@ function Logo({ brand, mayEdit, reload }: { brand: Brand; mayEdit: boolean; relo
         </Button>
       )}
       <Failure error={error} />
-    </section>
-  );
-}
-
-/** One mail in each brand, side by side, as they are saved. */
-function Across({ brands }: { brands: Brand[] }) {
-  const [mails, setMails] = useState<Record<string, Preview>>({});
-  useEffect(() => {
-    for (const { key } of brands)
-      call<Preview>('POST', 'preview', {
-        key: 'ticket-replied',
-        locale: 'en',
-        brand: key,
-        sample: 0,
-        mode: 'html',
-      }).then(
-        (mail) => setMails((last) => ({ ...last, [key]: mail })),
-        () => undefined,
-      );
-  }, [brands]);
-  return (
-    <section aria-label="The same mail in each brand">
-      <h2>The same mail in each brand</h2>
-      <div className="across">
-        {brands.map(({ key, name }) => (
-          <figure key={key}>
-            <figcaption>{name}</figcaption>
-            {mails[key] && (
-              <PreviewFrame html={mails[key].html} device="phone" scheme="light" title={`A mail of ${name}`} />
-            )}
-          </figure>
-        ))}
-      </div>
     </section>
   );
 }

@@ -36,6 +36,8 @@ interface CodeEditorProps {
   isReadOnly?: boolean;
   onChange?: (text: string) => void;
   problems?: readonly Problem[];
+  /** The text that they were found in. */
+  checked?: string;
   /** What can be completed. */
   words?: Pick<Words, 'vocabulary' | 'helpers' | 'parts'>;
   ref?: Ref<EditorHandle>;
@@ -43,7 +45,7 @@ interface CodeEditorProps {
 
 /** A text of the words. `text` is what it begins with; later changes come by the handle. */
 export function CodeEditor(props: CodeEditorProps) {
-  const { label, text, locale, isRtl, isSentences, isReadOnly = false, problems = none, ref } = props;
+  const { label, text, locale, isRtl, isSentences, isReadOnly = false, problems = none, checked = text, ref } = props;
   const place = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(null);
   const given = useRef(props);
@@ -85,9 +87,9 @@ export function CodeEditor(props: CodeEditorProps) {
   useEffect(() => {
     const { current } = view;
     if (!current) return;
-    current.dispatch(setDiagnostics(current.state, diagnosticsOf(current.state, problems)));
+    current.dispatch(setDiagnostics(current.state, diagnosticsOf(current.state, problems, checked)));
     forceLinting(current);
-  }, [problems]);
+  }, [problems, checked]);
 
   useImperativeHandle(ref, () => ({
     insert: (inserted) => {
@@ -97,8 +99,6 @@ export function CodeEditor(props: CodeEditorProps) {
     replace: (whole) =>
       view.current && view.current.dispatch({ changes: { from: 0, to: view.current.state.doc.length, insert: whole } }),
     apply: ({ from, to, insert }) => {
-      const length = view.current?.state.doc.length ?? 0;
-      if (to > length) return;
       view.current?.dispatch({ changes: { from, to, insert }, selection: { anchor: from + insert.length } });
       view.current?.focus();
     },
@@ -121,6 +121,7 @@ const none: readonly Problem[] = [];
 
 const editing: Extension = [
   EditorView.cspNonce.of(styleNonce),
+  EditorState.phrases.of({ 'by word': 'whole words', all: 'select all' }),
   lineNumbers(),
   history(),
   drawSelection(),
@@ -137,7 +138,7 @@ function readOnlyOf(isReadOnly: boolean): Extension {
   return [EditorState.readOnly.of(isReadOnly), EditorView.editable.of(true)];
 }
 
-function diagnosticsOf({ doc }: EditorState, problems: readonly Problem[]): Diagnostic[] {
+function diagnosticsOf({ doc }: EditorState, problems: readonly Problem[], checked: string): Diagnostic[] {
   return problems.map(({ line, column, endColumn, severity, message, fix }) => {
     const row = doc.line(Math.min(Math.max(1, line), doc.lines));
     const from = Math.min(row.from + Math.max(0, column - 1), row.to);
@@ -152,7 +153,7 @@ function diagnosticsOf({ doc }: EditorState, problems: readonly Problem[]): Diag
           {
             name: fix.label,
             apply: (view: EditorView) => {
-              if (fix.to <= view.state.doc.length)
+              if (view.state.doc.toString() === checked)
                 view.dispatch({ changes: { from: fix.from, to: fix.to, insert: fix.insert } });
             },
           },

@@ -123,11 +123,12 @@ export function SubmitDialog({
 }
 
 interface PublishDialogProps extends DraftDialogProps {
+  title: string;
   draft: Words['draft'];
   onDone: (said: string) => void;
 }
 
-export function PublishDialog({ words, locale, draft, errors, flush, onDone, onClose }: PublishDialogProps) {
+export function PublishDialog({ words, locale, title, draft, errors, flush, onDone, onClose }: PublishDialogProps) {
   const { me } = useSession();
   const isSaved = useFlushed(flush);
   const [why, setWhy] = useState('');
@@ -152,7 +153,7 @@ export function PublishDialog({ words, locale, draft, errors, flush, onDone, onC
     );
   };
   return (
-    <Dialog title="Publish" onClose={onClose}>
+    <Dialog title={title} onClose={onClose}>
       <form
         noValidate
         onSubmit={(event) => {
@@ -180,8 +181,8 @@ export function PublishDialog({ words, locale, draft, errors, flush, onDone, onC
             next mail on
           </label>
           <label>
-            <input type="radio" name="when" checked={when === 'later'} onChange={() => setWhen('later')} /> At a time of
-            your own
+            <input type="radio" name="when" checked={when === 'later'} onChange={() => setWhen('later')} /> Later, at a
+            time of your own
           </label>
         </fieldset>
         {when === 'later' && (

@@ -106,7 +106,7 @@ export function EditorNotes({ draft, isFound, shippedChanged, saving, onCompare 
           {draft.note ? ` · “${draft.note}”` : ''}. Take it back to draft to change it.
         </Notice>
       )}
-      {isFound && <Notice kind="info" title="Found in this browser: words that were never saved." />}
+      {isFound && <Notice kind="info" title="Found in this browser: words that were never saved. Here they are." />}
       {shippedChanged && (
         <Notice kind="warning" title="A new version of Postern came with other words here.">
           {' '}
@@ -116,8 +116,8 @@ export function EditorNotes({ draft, isFound, shippedChanged, saving, onCompare 
           </Button>
         </Notice>
       )}
-      {saving.state === 'refused' && (
-        <Notice kind="error" title="Not saved: these words cannot be used.">
+      {saving.state === 'refused' && saving.error.code !== 'words-refused' && (
+        <Notice kind="error" title="Not saved.">
           {' '}
           {saving.error.message.replace(/[^.]$/, '$&.')} Your draft is as it was before.
         </Notice>
@@ -129,19 +129,27 @@ export function EditorNotes({ draft, isFound, shippedChanged, saving, onCompare 
 function SavingState({ saving, draft }: { saving: Saving; draft: Words['draft'] }) {
   const said: Record<Saving['state'], string> = {
     unchanged: draft ? 'Saved' : 'No changes',
-    waiting: 'Changed…',
+    waiting: 'Saving…',
     saving: 'Saving…',
     saved:
       saving.state === 'saved'
         ? `Saved ${saving.at.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' })}`
         : '',
     offline: 'Kept in this browser',
-    refused: 'Not saved',
+    refused: saving.state === 'refused' ? refusedAs(saving) : '',
     conflict: 'Not saved',
   };
+  const isCalm = saving.state === 'refused' && saving.isKept && saving.error.code === 'words-refused';
   return (
-    <span className={`saving saving--${saving.state}`} role="status">
+    <span className={`saving saving--${isCalm ? 'kept' : saving.state}`} role="status">
       {said[saving.state]}
     </span>
   );
+}
+
+/** Where to look; what is wrong stands under the editor. */
+function refusedAs({ error, isKept }: Extract<Saving, { state: 'refused' }>): string {
+  if (error.code !== 'words-refused' || !isKept) return 'Not saved';
+  const line = error.problems[0]?.line;
+  return line ? `Kept in this browser until line ${line} is mended` : 'Kept in this browser until it is mended';
 }

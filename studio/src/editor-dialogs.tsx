@@ -6,6 +6,7 @@ import { PublishDialog, SubmitDialog, TestMailDialog, WhyDialog } from './decisi
 import { InsertPlural, InsertVariable } from './insert.js';
 
 const ConflictDialog = lazy(() => import('./conflict.js'));
+const GuideDialog = lazy(() => import('./guide.js'));
 const ThreeWayDialog = lazy(() => import('./three-way.js'));
 
 export interface Language {
@@ -16,7 +17,15 @@ export interface Language {
 
 /** Which dialog is open. */
 export type Open =
-  'submit' | 'publish' | 'discard' | 'variable' | 'plural' | 'three-way' | { sample: number; brand: string } | null;
+  | 'submit'
+  | 'publish'
+  | 'discard'
+  | 'variable'
+  | 'plural'
+  | 'guide'
+  | 'three-way'
+  | { sample: number; brand: string }
+  | null;
 
 interface EditorDialogsProps {
   about: WordsKey;
@@ -44,7 +53,7 @@ export function EditorDialogs({
   autosave,
   editor,
 }: EditorDialogsProps) {
-  const { key, kind } = about;
+  const { key, kind, title } = about;
   const { tag: locale, name } = language;
   const { draft } = words;
   const { saving, flush } = autosave;
@@ -70,6 +79,7 @@ export function EditorDialogs({
             }}
           />
         )}
+        {open === 'guide' && <GuideDialog about={about} onClose={close} />}
         {open === 'three-way' && (
           <ThreeWayDialog
             words={key}
@@ -110,6 +120,7 @@ export function EditorDialogs({
         <PublishDialog
           words={key}
           locale={locale}
+          title={`Publish: ${title}, ${name}`}
           draft={draft}
           errors={errors}
           flush={flush}

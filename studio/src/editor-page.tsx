@@ -4,6 +4,7 @@ import { keptText, useAutosave } from './autosave.js';
 import { CodeEditor, type EditorHandle } from './code-editor.js';
 import { EditorBar, EditorNotes, isLockedDraft } from './editor-bar.js';
 import { EditorDialogs, type Language, type Open } from './editor-dialogs.js';
+import { withMend } from './mends.js';
 import { PreviewPane } from './preview.js';
 import { useGuard, usePath } from './router.js';
 import { useSession } from './session.js';
@@ -43,6 +44,8 @@ interface EditorProps {
 }
 
 const CHECK_MS = 120;
+/** After the last key. What is half typed is not told of as a mistake. */
+const SETTLED_MS = 900;
 
 function Editor({ about, language, words, reload }: EditorProps) {
   const { key, title, kind } = about;
@@ -54,7 +57,8 @@ function Editor({ about, language, words, reload }: EditorProps) {
   const begin = kept?.text ?? draft?.text ?? words.text;
   const isLocked = isLockedDraft(draft);
   const [text, setText] = useState(begin);
-  const [problems, setProblems] = useState<Problem[]>(words.problems);
+  const [found, setFound] = useState({ problems: words.problems, of: draft?.text ?? words.text });
+  const problems = useMemo(() => found.problems.map((one) => withMend(one, found.of, words)), [found, words]);
   const [hasDraft, setHasDraft] = useState(draft !== null || kept !== null);
   const [open, setOpen] = useState<Open>(null);
   const [showsSource, setShowsSource] = useState(locale !== 'en');
@@ -71,21 +75,30 @@ function Editor({ about, language, words, reload }: EditorProps) {
     // Once, at the start.
   }, []);
 
+  const told = useRef(problems);
+  told.current = problems;
   useEffect(() => {
     const ending = new AbortController();
+    let later: ReturnType<typeof setTimeout>;
     const timer = setTimeout(
       () =>
         call<{ problems: Problem[] }>('POST', 'check', { key, locale, text }, ending.signal).then(
-          (found) => setProblems(found.problems),
+          (answer) => {
+            const now = { problems: answer.problems, of: text };
+            const isKnown = now.problems.every(({ message }) => told.current.some((one) => one.message === message));
+            if (isKnown || text === begin) setFound(now);
+            else later = setTimeout(() => setFound(now), SETTLED_MS - CHECK_MS);
+          },
           () => undefined, // the save tells of what is wrong with the connection
         ),
       CHECK_MS,
     );
     return () => {
       clearTimeout(timer);
+      clearTimeout(later);
       ending.abort();
     };
-  }, [key, locale, text]);
+  }, [key, locale, text, begin]);
 
   // From the search: the line it was found on.
   const line = new URLSearchParams(usePath().split('?')[1] ?? '').get('line');
@@ -94,10 +107,9 @@ function Editor({ about, language, words, reload }: EditorProps) {
   }, [line]);
 
   useGuard(
-    useCallback(() => {
-      if (saving.state !== 'refused' && saving.state !== 'conflict') return true;
-      return confirm('Your last changes are not saved. Leave all the same? They stay in this browser.');
-    }, [saving.state]),
+    saving.state === 'refused' || saving.state === 'conflict'
+      ? 'Your last changes are not in the draft. Leave all the same? They stay in this browser.'
+      : null,
   );
 
   const leave = (said: string) => {
@@ -134,7 +146,7 @@ function Editor({ about, language, words, reload }: EditorProps) {
       />
       <EditorNotes
         draft={draft}
-        isFound={kept !== null && draft === null}
+        isFound={kept !== null && kept.text !== draft?.text}
         shippedChanged={cell?.shippedChanged ?? false}
         saving={saving}
         onCompare={() => setOpen('three-way')}
@@ -176,6 +188,9 @@ function Editor({ about, language, words, reload }: EditorProps) {
               <Button kind="quiet" onClick={() => editor.current?.find()}>
                 Find
               </Button>
+              <Button kind="quiet" title="How these words are written" onClick={() => setOpen('guide')}>
+                Guide
+              </Button>
               {!showsSource && (
                 <Button kind="quiet" onClick={() => setShowsSource(true)}>
                   English
@@ -192,13 +207,21 @@ function Editor({ about, language, words, reload }: EditorProps) {
             isSentences={isSentences}
             isReadOnly={isLocked}
             problems={problems}
+            checked={found.of}
             words={words}
             onChange={(next) => {
               setText(next);
               changed(next);
             }}
           />
-          <Problems problems={problems} errors={errors} editor={editor.current} isLocked={isLocked} />
+          <Problems
+            problems={problems}
+            errors={errors}
+            isRefused={saving.state === 'refused' && saving.error.code === 'words-refused'}
+            isFresh={found.of === text}
+            editor={editor.current}
+            isLocked={isLocked}
+          />
           <p className="promise">{promiseOf(key, kind)}</p>
         </section>
         <PreviewPane
@@ -206,7 +229,6 @@ function Editor({ about, language, words, reload }: EditorProps) {
           locale={locale}
           kind={kind}
           text={text}
-          brands={me.settings.brands}
           onTestMail={(sample, brand) => setOpen({ sample, brand })}
         />
       </div>
@@ -229,17 +251,22 @@ function Editor({ about, language, words, reload }: EditorProps) {
 interface ProblemsProps {
   problems: Problem[];
   errors: number;
+  /** The draft does not have what stands here. */
+  isRefused: boolean;
+  /** Nothing was typed since: each stands where it was found. */
+  isFresh: boolean;
   editor: EditorHandle | null;
   isLocked: boolean;
 }
 
-function Problems({ problems, errors, editor, isLocked }: ProblemsProps) {
+function Problems({ problems, errors, isRefused, isFresh, editor, isLocked }: ProblemsProps) {
+  const until = isRefused ? 'the draft stays as it was until this is mended' : 'it cannot be published like this';
   return (
     <section className="problems" aria-label="Problems">
       <p role="status" className={errors ? 'problems__sum problems__sum--error' : 'problems__sum'}>
         {problems.length === 0
           ? '✓ No problems'
-          : `${problems.length === 1 ? '1 problem' : `${problems.length} problems`}${errors ? ': it cannot be published like this' : ''}`}
+          : `${problems.length === 1 ? '1 problem' : `${problems.length} problems`}${errors ? `: ${until}` : ''}`}
       </p>
       {problems.length > 0 && (
         <ul>
@@ -253,9 +280,11 @@ function Problems({ problems, errors, editor, isLocked }: ProblemsProps) {
                 <span className="unseen">{problem.severity}, go to </span>
                 line {problem.line}
               </button>
-              <span>{problem.message}</span>
+              <span title={problem.message}>
+                {problem.fix ? problem.message.replace(/; there are: .*$/, '') : problem.message}
+              </span>
               {problem.fix && !isLocked && (
-                <Button kind="quiet" onClick={() => editor?.apply(problem.fix!)}>
+                <Button kind="quiet" disabled={!isFresh} onClick={() => editor?.apply(problem.fix!)}>
                   {problem.fix.label}
                 </Button>
               )}

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
 import { call, type ApiError } from './api.js';
+import { ByOrganisation } from './organisation.js';
 import { deviceName, makePasskey } from './passkey.js';
 import { Link } from './router.js';
 import { asApiError, Button, Failure, Field, Notice, useAction, useTitle } from './ui.js';
@@ -9,6 +10,16 @@ interface Invited {
   name: string;
   roles: { brand: string; role: string }[];
   expiresAt: string;
+}
+
+const does: Record<string, string> = {
+  editor: 'You write drafts of what guests read; somebody else publishes them.',
+  publisher: 'You write what guests read, and publish it.',
+  admin: 'You write and publish what guests read, and invite others.',
+};
+
+function doesOf([first]: Invited['roles']): string {
+  return (first && does[first.role]) ?? '';
 }
 
 /** The operator's first start, or somebody who was invited: both make their first passkey. */
@@ -64,7 +75,7 @@ export default function EnrolPage({ kind }: { kind: 'first' | 'invitation' }) {
       <p>
         {asksWho
           ? 'You are the first one here and will be its admin. Say who you are, then make a passkey.'
-          : `You are invited as ${invited.roles.map(({ role }) => role).join(', ')} under ${invited.email}. Make a passkey, and you are in.`}
+          : `You are invited as ${invited.roles.map(({ role }) => role).join(', ')} under ${invited.email}. ${doesOf(invited.roles)} Make a passkey, and you are in.`}
       </p>
       {asksWho && (
         <>
@@ -99,6 +110,7 @@ export default function EnrolPage({ kind }: { kind: 'first' | 'invitation' }) {
       <Button type="submit" kind="primary" busy={busy}>
         {busy ? 'Waiting for your device…' : 'Make a passkey'}
       </Button>
+      {!asksWho && <ByOrganisation />}
       <p className="hint">
         A passkey is kept by your device or your password manager. You sign in with your fingerprint, your face or a
         PIN.

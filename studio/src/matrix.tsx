@@ -6,7 +6,7 @@ import { Empty, StateMark, useLoad, useTitle, Waiting } from './ui.js';
 
 /** One text in all languages, one below the other. */
 export default function MatrixPage({ words }: { words: string }) {
-  const { board, reloadBoard } = useSession();
+  const { me, board, reloadBoard } = useSession();
   const [name, setName] = useState('');
   const about = board.state === 'here' ? board.value.keys.find(({ key }) => key === words) : undefined;
   useTitle(`${about?.title ?? words} in all languages`);
@@ -26,6 +26,9 @@ export default function MatrixPage({ words }: { words: string }) {
           <Link href="/studio">Board</Link> <span aria-hidden="true">/</span>
         </p>
         <h1>{about?.title ?? words}</h1>
+        {me.settings.brands.length > 1 && (
+          <Link href={`/studio/brands?mail=${encodeURIComponent(words)}`}>The same in each brand</Link>
+        )}
       </header>
       <div className="filters" role="group" aria-label="Show">
         <input

@@ -89,7 +89,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
   }, [chosen, id]);
 
   return (
-    <Dialog title="Search all words" onClose={onClose}>
+    <Dialog title="Search all words" isHigh onClose={onClose}>
       <input
         className="palette__field"
         role="combobox"

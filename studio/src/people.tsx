@@ -277,7 +277,9 @@ function Invite({ onDone }: { onDone: (said: string) => void }) {
             >
               <option value="*">All brands</option>
               {me.settings.brands.map((brand) => (
-                <option key={brand}>{brand}</option>
+                <option key={brand} value={brand}>
+                  {me.settings.brandNames[brand]}
+                </option>
               ))}
             </select>
           )}

@@ -52,9 +52,11 @@ export async function previewDocument(html: string, look: PreviewLook, fetched: 
   for (const meta of page.querySelectorAll('meta[name="color-scheme"], meta[name="supported-color-schemes"]'))
     meta.setAttribute('content', look.scheme);
   if (look.dir) {
-    page.documentElement.dir = look.dir;
-    for (const element of page.querySelectorAll('body[dir], body > [dir], table[dir]'))
-      element.setAttribute('dir', look.dir);
+    // All that reads as the language does; an address in it keeps its own direction.
+    const former = page.documentElement.dir;
+    for (const element of page.querySelectorAll('html, body, body > [dir], div[dir], table[dir]'))
+      if (element === page.documentElement || element.getAttribute('dir') === former)
+        element.setAttribute('dir', look.dir);
   }
   page.body.inert = true;
   return `<!doctype html>${page.documentElement.outerHTML}`;

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from 'react';
 import { call, get, type ApiError, type Preview } from './api.js';
 import { styleNonce } from './nonce.js';
 import { previewDocument } from './preview-document.js';
+import { useSession } from './session.js';
 import { asApiError, Button } from './ui.js';
 
 type Device = 'phone' | 'desktop';
@@ -12,15 +13,17 @@ interface PreviewProps {
   locale: string;
   kind: 'mail' | 'frame' | 'pages';
   text: string;
-  brands: readonly string[];
   onTestMail?: (sample: number, brand: string) => void;
 }
 
 /** After the last key; then the server fills in, in a few milliseconds. */
 const WAIT_MS = 25;
+/** What is half typed is not told of as a mistake. */
+const SETTLED_MS = 900;
 
 /** The mail as it would leave, beside the words. */
-export function PreviewPane({ words, locale, kind, text, brands, onTestMail }: PreviewProps) {
+export function PreviewPane({ words, locale, kind, text, onTestMail }: PreviewProps) {
+  const { brands, brandNames, senderNames } = useSession().me.settings;
   const [device, setDevice] = useState<Device>('phone');
   const [scheme, setScheme] = useState<Look>('light');
   const [isText, setText] = useState(false);
@@ -38,17 +41,21 @@ export function PreviewPane({ words, locale, kind, text, brands, onTestMail }: P
 
   useEffect(() => {
     const ending = new AbortController();
+    let late: ReturnType<typeof setTimeout>;
     const timer = setTimeout(() => {
       call<Preview>('POST', 'preview', { key: words, locale, text, brand, sample, mode: 'html' }, ending.signal).then(
         (preview) => {
           setShown({ preview, of: text });
           setError(null);
         },
-        (problem: unknown) => !ending.signal.aborted && setError(asApiError(problem)),
+        (problem: unknown) => {
+          if (!ending.signal.aborted) late = setTimeout(() => setError(asApiError(problem)), SETTLED_MS);
+        },
       );
     }, WAIT_MS);
     return () => {
       clearTimeout(timer);
+      clearTimeout(late);
       ending.abort();
     };
   }, [words, locale, text, brand, sample, turn]);
@@ -90,7 +97,7 @@ export function PreviewPane({ words, locale, kind, text, brands, onTestMail }: P
           <select aria-label="Sample" value={sample} onChange={(event) => setSample(Number(event.target.value))}>
             {samples.map(({ about }, index) => (
               <option key={index} value={index}>
-                {about}
+                {kind === 'pages' ? 'Page' : 'Sample'}: {about}
               </option>
             ))}
           </select>
@@ -98,7 +105,9 @@ export function PreviewPane({ words, locale, kind, text, brands, onTestMail }: P
         {brands.length > 1 && (
           <select aria-label="Brand" value={brand} onChange={(event) => setBrand(event.target.value)}>
             {brands.map((key) => (
-              <option key={key}>{key}</option>
+              <option key={key} value={key}>
+                {brandNames[key]}
+              </option>
             ))}
           </select>
         )}
@@ -108,11 +117,11 @@ export function PreviewPane({ words, locale, kind, text, brands, onTestMail }: P
           </Button>
         )}
       </div>
-      {shown?.preview.subject && <InboxLine brand={brand} preview={shown.preview} />}
+      {shown?.preview.subject && <InboxLine from={senderNames[brand] ?? ''} preview={shown.preview} />}
       {error && (
         <p className="preview__stale" role="status">
-          {shown ? 'Below is the last version that could be shown. ' : 'There is no preview yet. '}
-          {error.message}{' '}
+          {shown ? 'This is how it was before the last changes.' : 'There is no preview yet.'}{' '}
+          {error.code === 'words-refused' ? 'Mend what stands under the editor to see them.' : error.message}{' '}
           {error.status === 0 && (
             <Button kind="quiet" onClick={() => setTurn(turn + 1)}>
               Try again
@@ -163,10 +172,10 @@ function Choice<T extends string>({
 }
 
 /** What a list of mails shows before it is opened. */
-function InboxLine({ brand, preview: { subject, preheader, dir } }: { brand: string; preview: Preview }) {
+function InboxLine({ from, preview: { subject, preheader, dir } }: { from: string; preview: Preview }) {
   return (
     <div className="inbox" role="group" aria-label="In the inbox" dir={dir}>
-      <span className="inbox__from">{brand === 'default' ? 'Support' : brand}</span>
+      <span className="inbox__from">{from}</span>
       <strong>{subject}</strong>
       <span className="inbox__more">{preheader}</span>
     </div>

@@ -96,6 +96,7 @@ function Review({ words, locale, title, name }: { words: string; locale: string;
       </p>
       {publishes && loaded.state === 'here' && (
         <PublishDialog
+          title={`Publish: ${title}, ${name}`}
           words={words}
           locale={locale}
           draft={loaded.value.draft}

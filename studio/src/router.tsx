@@ -2,8 +2,8 @@ import { createContext, useContext, useEffect, useState, type AnchorHTMLAttribut
 
 const Path = createContext('/studio');
 
-/** Asks each page that is being left; one that says no keeps the person there. */
-const guards = new Set<() => boolean>();
+/** What would not be saved if the page were left now. */
+const guards = new Set<string>();
 
 export function usePath(): string {
   return useContext(Path);
@@ -11,25 +11,24 @@ export function usePath(): string {
 
 /** Goes to another page of the studio without loading it anew. */
 export function go(to: string, { replace = false } = {}): void {
-  if ([...guards].some((mayLeave) => !mayLeave())) return;
+  if ([...guards].some((question) => !confirm(question))) return;
   if (replace) history.replaceState(null, '', to);
   else history.pushState(null, '', to);
   globalThis.dispatchEvent(new Event('moved'));
 }
 
-/** `mayLeave` is asked before another page is shown, and before the tab is closed. */
-export function useGuard(mayLeave: () => boolean): void {
+/** `question` is asked before another page is shown; before the tab is closed the browser asks its own. Null: none is. */
+export function useGuard(question: string | null): void {
   useEffect(() => {
-    const beforeUnload = (event: BeforeUnloadEvent) => {
-      if (!mayLeave()) event.preventDefault();
-    };
-    guards.add(mayLeave);
+    if (question === null) return undefined;
+    const beforeUnload = (event: BeforeUnloadEvent) => event.preventDefault();
+    guards.add(question);
     addEventListener('beforeunload', beforeUnload);
     return () => {
-      guards.delete(mayLeave);
+      guards.delete(question);
       removeEventListener('beforeunload', beforeUnload);
     };
-  }, [mayLeave]);
+  }, [question]);
 }
 
 export function Router({ children }: { children: ReactNode }) {

@@ -1,5 +1,4 @@
-import { useEffect, useState } from 'react';
-import { get } from './api.js';
+import { ByOrganisation, ownPath } from './organisation.js';
 import { signInByPasskey } from './passkey.js';
 import { usePath } from './router.js';
 import { Button, Failure, Notice, useAction, useTitle } from './ui.js';
@@ -7,14 +6,7 @@ import { Button, Failure, Notice, useAction, useTitle } from './ui.js';
 export default function SignInPage() {
   useTitle('Sign in');
   const asked = new URLSearchParams(usePath().split('?')[1] ?? '');
-  const [hasOidc, setOidc] = useState(false);
   const { busy, error, run } = useAction();
-  useEffect(() => {
-    get<{ oidc: boolean }>('sign-in').then(
-      ({ oidc }) => setOidc(oidc),
-      () => setOidc(false),
-    );
-  }, []);
   const next = asked.get('next') ?? '/studio';
   return (
     <>
@@ -22,7 +14,9 @@ export default function SignInPage() {
       {asked.get('problem') && (
         <Notice kind="error" title="That did not work.">
           {' '}
-          Only people who were invited can come in. Ask an admin, or use your passkey.
+          {asked.get('problem') === 'unreachable'
+            ? 'Your organisation’s sign-in does not answer. Try again in a moment, or use your passkey.'
+            : 'Only people who were invited come in, under the address that their organisation has for them. Ask an admin which one was invited, or use your passkey.'}
         </Notice>
       )}
       <p>Your device asks for your fingerprint, your face or its PIN. There is no password.</p>
@@ -34,18 +28,13 @@ export default function SignInPage() {
         onClick={() =>
           void run(async () => {
             await signInByPasskey();
-            // Only within the studio, whatever the address says.
-            location.assign(/^\/studio(?:[/?]|$)/.test(next) ? next : '/studio');
+            location.assign(ownPath(next));
           })
         }
       >
         {busy ? 'Waiting for your device…' : 'Sign in with a passkey'}
       </Button>
-      {hasOidc && (
-        <a className="button button--plain" href="/studio/oidc/start">
-          Sign in with your organisation
-        </a>
-      )}
+      <ByOrganisation next={next} />
       <p className="hint">No passkey on this device? An admin can invite you again; then you make one here.</p>
     </>
   );

@@ -1,6 +1,7 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react';
 import { get, keepToken, may, type Board, type Me } from './api.js';
 import { BoardPage } from './board.js';
+import { cameFor } from './organisation.js';
 import { Palette } from './palette.js';
 import { go, Link, usePath } from './router.js';
 import { SessionContext } from './session.js';
@@ -113,6 +114,11 @@ function SignedIn({ children }: { children: (me: Me) => ReactNode }) {
     addEventListener('signed-out', signedOut);
     return () => removeEventListener('signed-out', signedOut);
   }, []);
+  useEffect(() => {
+    if (me.state !== 'here') return;
+    const next = cameFor();
+    if (next !== null && location.pathname === '/studio') go(next, { replace: true });
+  }, [me.state]);
   if (me.state === 'here') return <Frame me={me.value}>{children(me.value)}</Frame>;
   if (me.state === 'failed' && me.error.status === 401) return <p className="boot">Going to the sign-in…</p>;
   return (

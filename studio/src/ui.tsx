@@ -150,11 +150,14 @@ export function Empty({ title, isPage, children }: { title: string; isPage?: boo
 export function Dialog({
   title,
   wide = false,
+  isHigh = false,
   onClose,
   children,
 }: {
   title: string;
   wide?: boolean;
+  /** Keeps its upper edge where it is while what it holds grows. */
+  isHigh?: boolean;
   /** Without it only what the dialog offers leads out. */
   onClose?: () => void;
   children: ReactNode;
@@ -178,7 +181,7 @@ export function Dialog({
   return (
     <dialog
       ref={dialog}
-      className={wide ? 'dialog dialog--wide' : 'dialog'}
+      className={`dialog ${wide ? 'dialog--wide' : ''} ${isHigh ? 'dialog--high' : ''}`}
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();
@@ -275,6 +278,17 @@ export const stateNames: Record<State, string> = {
   failing: 'Failing',
 };
 
+export const stateMeanings: Record<State, string> = {
+  shipped: 'As it came with Postern; nobody here changed it',
+  published: 'Changed here; guests read it',
+  draft: 'Somebody is writing at it; guests read the version before',
+  submitted: 'Waits for somebody to look at it',
+  scheduled: 'Guests read it from a time on that somebody chose',
+  stale: 'The English was changed after this was translated',
+  missing: 'Not translated; guests read it in English',
+  failing: 'Cannot be used; guests read the version before',
+};
+
 export const stateSigns: Record<State, string> = {
   shipped: '·',
   published: '✓',
@@ -288,7 +302,7 @@ export const stateSigns: Record<State, string> = {
 
 export function StateMark({ state }: { state: State }) {
   return (
-    <span className={`mark mark--${state}`}>
+    <span className={`mark mark--${state}`} title={stateMeanings[state]}>
       <span aria-hidden="true">{stateSigns[state]}</span> {stateNames[state]}
     </span>
   );

@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import { call, type Locale } from './api.js';
+import { useNames } from './session.js';
 import { Button, Dialog, Failure, Field, Notice, useAction } from './ui.js';
 
 interface Taken {
@@ -26,6 +27,7 @@ export function XliffDialog({
   const upload = useAction();
   const send = () =>
     upload.run(async () => {
+      setTaken(null);
       if (!file) throw new Error('Choose the file first.');
       if (file.size > LARGEST) throw new Error('The file is larger than 2 MB. Send a part of it.');
       const form = new FormData();
@@ -34,7 +36,7 @@ export function XliffDialog({
       onUploaded();
     });
   return (
-    <Dialog title={`${locale.name}: files for translators`} onClose={onClose}>
+    <Dialog title={`${locale.name}: files for translators`} wide={taken !== null} onClose={onClose}>
       <p>
         XLIFF 2 is what translators’ programs read. It holds every sentence with the English one, and what each is for.
       </p>
@@ -67,6 +69,7 @@ export function XliffDialog({
 }
 
 function Outcome({ accepted, refused }: Taken) {
+  const { title } = useNames();
   return (
     <>
       <Notice
@@ -87,9 +90,7 @@ function Outcome({ accepted, refused }: Taken) {
             {refused.map(({ unit, line, message }) => (
               <tr key={`${unit}-${line}`}>
                 <td>{line}</td>
-                <td>
-                  <code>{unit}</code>
-                </td>
+                <td>{unit.replace(/^[^/]+/, title).replace('/', ' · ')}</td>
                 <td>{message}</td>
               </tr>
             ))}
@@ -101,9 +102,7 @@ function Outcome({ accepted, refused }: Taken) {
           <summary>Taken ({accepted.length})</summary>
           <ul className="units">
             {accepted.map((unit) => (
-              <li key={unit}>
-                <code>{unit}</code>
-              </li>
+              <li key={unit}>{unit.replace(/^[^/]+/, title).replace('/', ' · ')}</li>
             ))}
           </ul>
         </details>

@@ -167,7 +167,7 @@ export async function startStudioDouble(): Promise<StudioDouble> {
   server.get('/studio/api/me', () => ({
     ...double.me,
     token: 'form-token',
-    settings: { ...double.settings, sources: ['default'], brands: ['default', 'sample'] },
+    settings: { ...double.settings, sources: ['default'], ...brandSettings },
   }));
   server.post('/studio/api/invitation', (request, reply) => {
     const { token } = request.body as { token: string };
@@ -388,7 +388,10 @@ export async function startStudioDouble(): Promise<StudioDouble> {
       return refuse(reply, 409, 'draft-conflict', 'Somebody else saved this draft meanwhile: bring both together.', {
         ...{ theirs: draft ?? null, base: { text: textOf(key, locale, 'published') } },
       });
-    if (text.includes('{{{')) return refuse(reply, 422, 'words-refused', 'Values are written as {{name}}.');
+    if (text.includes('{{{'))
+      return refuse(reply, 422, 'words-refused', 'Values are written as {{name}}.', {
+        problems: problemsOf(key, locale, text),
+      });
     double.drafts.set(`${key}/${locale}`, {
       ...{
         text,
@@ -496,6 +499,12 @@ interface PreviewAsked extends Place {
   brand: string;
   sample: number;
 }
+
+const brandSettings = {
+  brands: ['default', 'sample'],
+  brandNames: { default: 'Postern Support', sample: 'Sample Help' },
+  senderNames: { default: 'Acme Support', sample: 'Sample Help' },
+};
 
 function refuse(reply: FastifyReply, status: number, code: string, detail: string, more: object = {}) {
   return reply

@@ -8,6 +8,7 @@ import { createGateway } from '../support/gateway.js';
 import { wordsHash } from '../../src/templates/words-texts.js';
 import { aThird, within } from '../support/long.js';
 import { change } from '../support/tables.js';
+import { startOpenIdProvider } from '../support/openid.js';
 import { firstToken, inviteToStudio, studioPerson, tokenMailedTo } from '../support/studio.js';
 import { startStudioDouble, type StudioDouble } from './studio-double.js';
 import { showStudioScene, studioScenes } from './studio-scenes.js';
@@ -193,16 +194,52 @@ describeInBrowser('the studio’s pages, on a double of its API', () => {
     await type('Good words');
     await page.getByText(/^Saved \d/).waitFor();
     await type('{{{ticketNumber}}}');
-    await page.getByText('Not saved: these words cannot be used.').waitFor();
+    await page.getByText(/^Kept in this browser until line \d+ is mended$/).waitFor();
+    await problems().getByText('1 problem: the draft stays as it was until this is mended').waitFor();
     expect(double.drafts.get(place)!.text).toMatch(/Good words$/);
     await page.keyboard.press('Control+z');
     await page.keyboard.press('Control+z');
     await page.keyboard.press('Control+End');
     await type(' {{ticketNumer}}');
-    await page.getByRole('region', { name: 'Problems' }).getByRole('button', { name: 'write ticketNumber' }).click();
+    await problems().getByRole('button', { name: 'write ticketNumber' }).click();
     await page.getByText('✓ No problems').waitFor();
     await page.getByText(/^Saved \d/).waitFor();
     expect(double.drafts.get(place)!.text).toContain('{{ticketNumber}}');
+  });
+
+  it('is calm while something is half typed, and keeps it', async () => {
+    await openEditor();
+    await type('{{{ticketNumber}}}');
+    await page.getByText('Kept in this browser until line').waitFor();
+    await problems().getByText('the draft stays as it was').waitFor();
+    await page.evaluate(() => {
+      const said: string[] = [];
+      const [saving, sum] = [document.querySelector('.saving')!, document.querySelector('.problems__sum')!];
+      const listen = () => said.push(`${saving.textContent}; ${sum.textContent}`);
+      new MutationObserver(listen).observe(saving, { subtree: true, characterData: true, childList: true });
+      new MutationObserver(listen).observe(sum, { subtree: true, characterData: true, childList: true });
+      Object.assign(globalThis, { said });
+    });
+    await page.keyboard.type(' and more {', { delay: 40 });
+    await page.waitForResponse((answer) => answer.url().includes('/drafts/') && answer.status() === 422);
+    expect(await page.evaluate(() => (globalThis as unknown as { said: string[] }).said)).toEqual([]);
+    await page.reload();
+    await page.getByText('words that were never saved').waitFor();
+    await page.getByRole('textbox', { name: 'Support replied in German' }).getByText('and more {').waitFor();
+  });
+
+  it('puts back what was lost of a mail, with one click', async () => {
+    await openEditor();
+    await page.keyboard.press('Control+a');
+    await page.keyboard.press('Delete');
+    await page.keyboard.insertText('---\nsubject:\npreheader: a\nheading: b\n---\nWords.\n');
+    await problems()
+      .getByRole('button', { name: /^put “Neue Antwort .* back$/ })
+      .click();
+    await problems().getByRole('button', { name: 'put “Antwort lesen” back', disabled: false }).click();
+    await page.getByText('✓ No problems').waitFor();
+    await page.getByText(/^Saved \d/).waitFor();
+    expect(double.drafts.get(place)!.text).toMatch(/^---\nsubject: Neue.*\n.*\n.*\nbutton: Antwort lesen\n---\nWords/);
   });
 
   it('runs nothing in a preview, and asks nobody else for anything', async () => {
@@ -262,6 +299,8 @@ describeInBrowser('the studio’s pages, on a double of its API', () => {
     await page.getByText('A test mail is on its way to ayu@acme.example').waitFor();
     expect(double.sentTests).toEqual([expect.objectContaining({ key: 'ticket-replied', locale: 'de', sample: 1 })]);
   });
+
+  const problems = () => page.getByRole('region', { name: 'Problems' });
 
   async function openEditor(): Promise<void> {
     await page.goto(double.url + words);
@@ -384,18 +423,54 @@ describeInBrowser('the studio’s pages, on the real gateway', () => {
     const { origin, ada } = studio;
     const { page } = ada;
     await page.goto(`${origin}/studio/brands`);
-    await page.getByLabel('Quiet text').fill('#c0c6cc');
+    await page.getByLabel('Quiet text', { exact: true }).fill('#c0c6cc');
     await page.getByText(/needs 4\.5/).waitFor();
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Not saved: mend what is marked.').waitFor();
-    await page.getByLabel('Quiet text').fill('#4a535d');
+    await page.getByRole('button', { name: /^Use #/ }).click();
     await page.getByLabel('Name', { exact: true }).fill('Ada’s Support');
+    // A logo is saved at once, and takes nothing of that away.
+    const file = { name: 'logo.png', mimeType: 'image/png', buffer: Buffer.from('no picture') };
+    await page.getByLabel('New logo').setInputFiles(file);
+    await page.getByText('Only a PNG, JPEG or WebP can be a logo.').waitFor();
+    await page.getByLabel('New logo').setInputFiles({ ...file, buffer: await logoOf(page) });
+    await page.getByRole('img', { name: /^Logo of / }).waitFor();
+    await page.getByText('Version 1').waitFor();
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Saved: mails look like it in a few seconds').waitFor();
-    await page.getByText('Version 1').waitFor();
-    await page.getByRole('button', { name: 'Back to what was shipped' }).click();
     await page.getByText('Version 2').waitFor();
+    await page.getByText('Ada’s Support', { exact: true }).first().waitFor();
+    await page.getByRole('button', { name: 'Back to what was shipped' }).click();
+    await page.getByText('Version 3').waitFor();
     expect(ada.faults).toEqual([]);
+  });
+
+  it('signs in by the organisation’s button whom it invited, to what they wanted, and tells all others why not', async () => {
+    const { browser, test, origin } = studio;
+    const provider = await startOpenIdProvider(`${origin}/studio/oidc/callback`);
+    await test.restart(provider.settings);
+    const admin = await studioPerson(test, 'admin', 'Olga', origin);
+    await inviteToStudio(test, admin, { email: 'eve@support.example', name: 'Eve' });
+    const { context, page, faults } = await openBrowser(browser, origin, wide);
+    const button = page.getByRole('link', { name: 'Sign in with your organisation' });
+    provider.account = { sub: 'mallory', email: 'mallory@support.example' };
+    await page.goto(`${origin}/studio`);
+    await button.click();
+    await page.getByText('Only people who were invited come in').waitFor();
+    await context.clearCookies();
+    provider.account = { sub: 'eve', email: 'eve@support.example' };
+    await page.goto(`${origin}/studio/words/ticket-closed/id`);
+    await button.click();
+    await page.getByRole('link', { name: 'Eve' }).waitFor();
+    await page.waitForURL(`${origin}/studio/words/ticket-closed/id`);
+    await context.clearCookies();
+    await provider.close();
+    await test.restart();
+    await page.goto(`${origin}/studio`);
+    await button.click();
+    await page.getByText('Your organisation’s sign-in does not answer').waitFor();
+    expect(faults.filter((fault) => !fault.startsWith(`request to ${provider.issuer}/`))).toEqual([]);
+    await context.close();
   });
 });
 
@@ -595,6 +670,17 @@ async function withAuthenticator(page: Page): Promise<void> {
       ...{ isUserVerified: true, automaticPresenceSimulation: true },
     },
   });
+}
+
+/** A picture of the browser's own making. */
+async function logoOf(page: Page): Promise<Buffer> {
+  const base64 = await page.evaluate(async () => {
+    const canvas = new OffscreenCanvas(200, 50);
+    canvas.getContext('2d')!.fillRect(10, 10, 100, 30);
+    const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+    return btoa(String.fromCodePoint(...bytes));
+  });
+  return Buffer.from(base64, 'base64');
 }
 
 /** What axe finds wrong, with the element that has it. Previews have no scripts to find it with. */

@@ -131,7 +131,30 @@ export const studioScenes: StudioScene[] = [
       await page.getByRole('textbox', { name: /Support replied in/ }).click();
       await page.keyboard.press('Control+End');
       await page.keyboard.type('{{{ticketNumber}}}');
-      await page.getByText('Not saved: these words').waitFor();
+      await page.getByText('Kept in this browser until').waitFor();
+    },
+  },
+  {
+    name: 'editor-lost',
+    path: editor,
+    act: async (page) => {
+      await shown(page);
+      await page.getByRole('textbox', { name: /Support replied in/ }).click();
+      await page.keyboard.press('Control+a');
+      await page.keyboard.press('Delete');
+      await page.keyboard.insertText('---\nsubject:\npreheader: a\nheading: {{tiketNumber}}\n---\n{{> greting}}\n');
+      await page.getByText('problems').first().waitFor();
+    },
+  },
+  { name: 'editor-guide', path: editor, act: (page) => press(page, 'Guide') },
+  { name: 'editor-guide-pages', path: '/studio/words/pages/de', act: (page) => press(page, 'Guide') },
+  { name: 'editor-find', path: editor, act: (page) => press(page, 'Find') },
+  {
+    name: 'editor-rtl',
+    path: editor,
+    act: async (page) => {
+      await shown(page);
+      await press(page, 'RTL');
     },
   },
   { name: 'editor-arabic', path: '/studio/words/ticket-replied/ar', act: shown },
@@ -163,7 +186,7 @@ export const studioScenes: StudioScene[] = [
     set: withDraft,
     act: async (page) => {
       await press(page, 'Publish…');
-      await page.getByLabel('At a time of your own').check();
+      await page.getByLabel('Later, at a time of your own').check();
       await press(page, 'Schedule');
       await page.getByText('Say in a few words why.').waitFor();
     },
@@ -222,7 +245,23 @@ export const studioScenes: StudioScene[] = [
   {
     name: 'brands-unreadable',
     path: '/studio/brands',
-    act: (page) => page.getByLabel('Quiet text').fill('#c0c6cc'),
+    act: (page) => page.getByLabel('Quiet text', { exact: true }).fill('#c0c6cc'),
+  },
+  {
+    name: 'brands-changed',
+    path: '/studio/brands',
+    act: async (page) => {
+      await page.getByLabel('Name', { exact: true }).fill('Acme Hilfe');
+      await press(page, 'Dark colours');
+    },
+  },
+  {
+    name: 'brands-across',
+    path: '/studio/brands?mail=ticket-closed',
+    act: async (page) => {
+      await page.getByLabel('Language', { exact: true }).selectOption('ar');
+      await page.locator('.across [data-shows]').nth(1).waitFor();
+    },
   },
   { name: 'audit', path: '/studio/audit' },
   {
@@ -247,6 +286,7 @@ export const studioScenes: StudioScene[] = [
   },
   { name: 'sign-in', path: '/studio/sign-in' },
   { name: 'sign-in-refused', path: '/studio/sign-in?problem=refused' },
+  { name: 'sign-in-unreachable', path: '/studio/sign-in?problem=unreachable' },
   { name: 'first', path: '/studio/first#the-one-invitation', act: (page) => page.getByLabel('Your name').waitFor() },
   {
     name: 'invitation',

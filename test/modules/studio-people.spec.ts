@@ -34,6 +34,8 @@ describe.each(someDatabase)('people of the studio on $name', (database) => {
         oidc: false,
         sources: ['default'],
         brands: ['default', 'sample'],
+        brandNames: { default: 'Postern Support', sample: 'Sample Help' },
+        senderNames: { default: 'Support', sample: expect.any(String) },
       });
     });
 

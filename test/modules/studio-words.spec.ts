@@ -473,14 +473,21 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
     const words = await open();
     expect(words.vocabulary).toContainEqual(expect.objectContaining({ name: 'ticketNumber', sample: '12345' }));
     expect(words.parts).toContain('greeting');
-    const { body: checked } = await editor.ask('POST', 'check', {
-      key: 'ticket-replied',
-      locale: 'en',
-      text: words.text.replace('{{ticketNumber}}', '{{ticketNumbr}}'),
-    });
-    expect(checked.problems).toContainEqual(
-      expect.objectContaining({ severity: 'error', line: 2, fix: expect.objectContaining({ insert: 'ticketNumber' }) }),
-    );
+    // Each slip comes with what mends it, and mended so the words are as they were.
+    const slips: [right: string, slip: string, label: string][] = [
+      ['{{ticketNumber}}', '{{ticketNumbr}}', 'write ticketNumber'],
+      ['{{ticketNumber}}', '{{{ticketNumber}}}', 'write {{ticketNumber}}'],
+      ['{{ticketNumber}}\n', '{{ticketN\n', 'write {{ticketNumber}}'],
+      ['{{> greeting}}', '{{> greting}}', 'write greeting'],
+      ['preheader:', 'prehader:', 'write preheader'],
+    ];
+    for (const [right, slip, label] of slips) {
+      const text = words.text.replace(right, slip);
+      const { body: checked } = await editor.ask('POST', 'check', { key: 'ticket-replied', locale: 'en', text });
+      const { fix } = checked.problems.find((one: { fix?: object }) => one.fix) ?? {};
+      expect({ slip, fix }).toEqual({ slip, fix: expect.objectContaining({ label }) });
+      expect(text.slice(0, fix.from) + fix.insert + text.slice(fix.to)).toBe(words.text);
+    }
   });
 
   it('are checked and shown at once', async () => {
