@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { Forecast, ForecastMail } from './intake/dry-run.js';
+import type { Untold } from './intake/event.entity.js';
 import type { IgnoredReason } from './intake/sources/adapter.js';
 
 const IGNORED: Record<IgnoredReason, string> = {
@@ -7,6 +8,21 @@ const IGNORED: Record<IgnoredReason, string> = {
   internal: 'the message is not marked as public',
   'no-address': 'there is nobody with an address',
   'nothing-new': 'it changes nothing that people are told of',
+};
+
+const UNTOLD: Record<Untold, string> = {
+  'silent-type': 'its type mails nobody',
+  'no-new-message': 'its message was told of before, is internal, or was taken back',
+  superseded: 'something newer is known of the ticket',
+  'same-status': 'the status is the one from before',
+  'own-words': 'the only one to tell wrote it',
+  'no-mails-wanted': 'everybody on the ticket stopped these mails',
+  'unknown-ticket': 'nothing in it says that the ticket is public, and nobody knew it',
+  'deleted-ticket': 'the ticket was deleted',
+  internal: 'its source says that it is internal',
+  'no-address': 'its source names nobody who could be mailed',
+  'look-up-failed': 'its source did not say whom it concerns',
+  erased: 'whom it concerns was erased',
 };
 
 /** What a webhook would do, for a person at a terminal. Without `colour` it is plain text. */
@@ -23,8 +39,12 @@ export function forecastText(forecasts: readonly Forecast[], { colour }: { colou
     return [
       `${paint('bold', type)}  ticket ${seen(number)}, ${status}`,
       ...(one.duplicate ? [paint('yellow', 'It is known already.')] : []),
-      ...(one.mails.length === 0 ? ['Nobody is mailed.'] : one.mails.flatMap(mail)),
+      ...(one.mails.length === 0 ? [nobody(one.untold)] : one.mails.flatMap(mail)),
     ];
+  }
+
+  function nobody(why: Untold | null): string {
+    return paint('yellow', why === null ? 'Nobody is mailed.' : `Nobody is mailed (${why}): ${UNTOLD[why]}.`);
   }
 
   function mail(one: ForecastMail): string[] {

@@ -185,8 +185,15 @@ describe('npm run postern', () => {
       [
         { ignored: 'internal' },
         {
+          duplicate: false,
+          event: { type: 'ticket.closed', data: { ticket: { number: '10080', status: 'closed' } } },
+          untold: 'superseded',
+          mails: [],
+        },
+        {
           duplicate: true,
           event: { type: 'ticket.replied', data: { ticket: { number: '10081', status: 'open' } } },
+          untold: null,
           mails: [
             {
               ...{ recipient: 'siti@example.com', channel: 'email', locale: 'id', localeReason: 'language' },
@@ -200,6 +207,8 @@ describe('npm run postern', () => {
     );
     expect(words.split('\n')).toEqual([
       ...['Ignored (internal): the message is not marked as public.', ''],
+      ...['ticket.closed  ticket 10080, closed'],
+      ...['Nobody is mailed (superseded): something newer is known of the ticket.', ''],
       ...['ticket.replied  ticket 10081, open', 'It is known already.', ''],
       'siti@example.com  email, id (language), ticket-replied abc',
       ...['  nothing is sent to it: complaint', '  Balasan[2J', '  │ Halo,', '  │ buka tiket', ''],
