@@ -24,11 +24,13 @@ export interface IssuedCode {
   expiresAt: number;
 }
 
+/** Why a code was not taken. */
 export type Refusal =
   | { ok: false; reason: 'malformed' | 'dead' | 'link-dead' }
   | { ok: false; reason: 'wrong'; triesLeft: number }
   | { ok: false; reason: 'limited'; retryAfterSeconds: number };
-export type Verdict<T> = { ok: true; sessionToken: string | null; also: T } | Refusal;
+/** What came of a try; `sessionToken` is null for a guest who is handed on, `also` is what was done with it. */
+export type Verified<T> = { ok: true; sessionToken: string | null; also: T } | Refusal;
 
 /** The emailed one-time codes: made, counted, compared, consumed. */
 @Injectable()
@@ -103,7 +105,7 @@ export class Codes {
     typed: string,
     also: (tx: Transaction) => Promise<T>,
     { opensSession = true } = {},
-  ): Promise<Verdict<T>> {
+  ): Promise<Verified<T>> {
     const code = this.normalise(typed);
     if (code === null) return { ok: false, reason: 'malformed' };
     const counted = await this.countTry(holder, linkExpiresAt);
@@ -218,7 +220,7 @@ export class Codes {
     { linkExpiresAt, ...holder }: Holder & { linkExpiresAt: number },
     also: (tx: Transaction) => Promise<T>,
     opensSession: boolean,
-  ): Promise<Verdict<T>> {
+  ): Promise<Verified<T>> {
     return this.database.write(async (tx) => {
       const used = await tx.update(
         Challenge,

@@ -9,7 +9,7 @@ import { Dispatcher } from '../platform/dispatcher.js';
 import { Logger } from '../platform/logger.js';
 import { Queue } from '../platform/queue/queue.js';
 import { OutboundDelivery } from './outbound-delivery.js';
-import { IS_WORDS, OutboundMessage, WORDS } from './outbound.entity.js';
+import { IS_GUEST_WORDS, OutboundMessage, GUEST_WORDS } from './outbound.entity.js';
 import { writerOf } from './writers/writers.js';
 
 /** Ids that are looked at together, and such batches side by side. */
@@ -90,7 +90,7 @@ export class OutboundLines implements OnApplicationBootstrap {
     // A statement by itself for each: no database takes the rows of several sources from one index in the order of time.
     const of = (more: string) =>
       `SELECT * FROM (SELECT id, source, type, state FROM outbound_messages WHERE source = ? AND ended_at IS NULL ${more} AND next_attempt_at <= ? ORDER BY next_attempt_at LIMIT ${MOST_HELD}) AS due`;
-    const text = names.flatMap(() => [of(`AND ${IS_WORDS}`), of('')]).join(' UNION ALL ');
+    const text = names.flatMap(() => [of(`AND ${IS_GUEST_WORDS}`), of('')]).join(' UNION ALL ');
     const values = names.flatMap((name) => [name, now, name, now]);
     return this.database.read((manager) => run<Due>(manager, text, values));
   }
@@ -141,7 +141,7 @@ export class OutboundLines implements OnApplicationBootstrap {
     if (state === 'leased') return 'suspect';
     const source = sourceNamed(this.config.sources, name);
     if (source && writerOf(source, type)) return 'written';
-    return WORDS.includes(type) ? 'words' : 'receipts';
+    return GUEST_WORDS.includes(type) ? 'words' : 'receipts';
   }
 
   /** Without it the next of many would wait for the next sweep, and so a second for each hundred. */

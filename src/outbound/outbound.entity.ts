@@ -15,8 +15,8 @@ import {
 export type OutboundState = 'queued' | 'leased' | 'delivered' | 'parked' | 'cancelled';
 
 /** What guests said, which comes before what became of mails; also as the index and the look for what is due have it. */
-export const WORDS = ['ticket.guest_replied', 'ticket.guest_solved', 'ticket.guest_unsolved'];
-export const IS_WORDS = `type IN (${WORDS.map((type) => `'${type}'`).join(', ')})`;
+export const GUEST_WORDS = ['ticket.guest_replied', 'ticket.guest_solved', 'ticket.guest_unsolved'];
+export const IS_GUEST_WORDS = `type IN (${GUEST_WORDS.map((type) => `'${type}'`).join(', ')})`;
 
 /** One webhook message to a source. Its id is the `webhook-id` of every try. */
 @Entity('outbound_messages')
@@ -25,7 +25,7 @@ export const IS_WORDS = `type IN (${WORDS.map((type) => `'${type}'`).join(', ')}
 @Index('outbound_messages_subject_id_idx', ['subjectId'])
 @Index('outbound_messages_source_source_ticket_id_idx', ['source', 'sourceTicketId'])
 @Index('outbound_messages_source_next_attempt_at_idx', ['source', 'nextAttemptAt'], { where: 'ended_at IS NULL' })
-@Index('outbound_messages_words_idx', ['source', 'nextAttemptAt'], { where: `ended_at IS NULL AND ${IS_WORDS}` })
+@Index('outbound_messages_words_idx', ['source', 'nextAttemptAt'], { where: `ended_at IS NULL AND ${IS_GUEST_WORDS}` })
 export class OutboundMessage {
   @IdColumn() id: Id<'out'>;
   @TextColumn() source: string;

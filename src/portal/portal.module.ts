@@ -14,8 +14,11 @@ import { LinkController } from './link.controller.js';
 import { PageErrorFilter } from './page-error.filter.js';
 import { PageWriter } from './page-writer.js';
 import { PublicController } from './public.controller.js';
+import { RepliesController } from './replies.controller.js';
 import { ReplyForms } from './reply-form.js';
+import { ReplyKeeper } from './reply-keeper.js';
 import { Rooms } from './rooms.js';
+import { TicketPage } from './ticket-page.js';
 import { TicketStreams } from './ticket-streams.js';
 import { TicketFilesController } from './ticket-files.controller.js';
 import { TicketController } from './ticket.controller.js';
@@ -29,6 +32,7 @@ import { WaysOutController } from './ways-out.controller.js';
     LinkController,
     WaysOutController,
     TicketController,
+    RepliesController,
     TicketFilesController,
     FilesController,
     CheckController,
@@ -43,6 +47,8 @@ import { WaysOutController } from './ways-out.controller.js';
     PageWriter,
     PageErrorFilter,
     ReplyForms,
+    ReplyKeeper,
+    TicketPage,
     Uploads,
     AttachmentSender,
     TicketStreams,

@@ -11,20 +11,7 @@ import { SOURCE_LOCALE } from '../translations/checks.js';
 import { Lock } from '../translations/lock.js';
 import { readText, type Unit } from '../translations/units.js';
 import { WordsDesk } from './words-desk.js';
-
-const TITLES: Readonly<Record<WordsKey, string>> = {
-  'ticket-created': 'Ticket received',
-  'ticket-replied': 'Support replied',
-  'ticket-info-requested': 'More information wanted',
-  'ticket-resolved': 'Ticket resolved',
-  'ticket-reopened': 'Ticket reopened',
-  'ticket-closed': 'Ticket closed',
-  'ticket-summary': 'Several updates',
-  'access-code': 'Code',
-  'link-renewed': 'Fresh link',
-  _frame: 'Around every mail',
-  pages: 'Guest pages',
-};
+import { wordsTitles } from './words-vocabulary.js';
 
 type State = 'shipped' | 'published' | 'draft' | 'submitted' | 'scheduled' | 'stale' | 'missing' | 'failing';
 
@@ -94,7 +81,7 @@ export class WordsBoard {
         ofLocale[cell.state] = (ofLocale[cell.state] ?? 0) + 1;
       }
     return {
-      keys: wordsKeys.map((key) => ({ key, title: TITLES[key], kind: kindOf(key) })),
+      keys: wordsKeys.map((key) => ({ key, title: wordsTitles[key], kind: kindOf(key) })),
       locales: locales.map((tag) => ({ tag, name: nameOf(tag), dir: textDirection(tag) })),
       cells,
       counts,

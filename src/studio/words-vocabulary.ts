@@ -1,9 +1,23 @@
-/** What may stand in the words of a key, explained for those who write them. */
+/** What each text is called, and what may stand in it, for those who write them. */
 import type { ValueKind } from '../templates/mustache.js';
 import { templateLayouts, wordsVocabulary } from '../templates/values.js';
 import { frameParts } from '../templates/words.js';
 import type { WordsKey } from '../templates/words-texts.js';
 import { notesOf, sentenceValues } from '../translations/notes.js';
+
+export const wordsTitles: Readonly<Record<WordsKey, string>> = {
+  'ticket-created': 'Ticket received',
+  'ticket-replied': 'Support replied',
+  'ticket-info-requested': 'More information wanted',
+  'ticket-resolved': 'Ticket resolved',
+  'ticket-reopened': 'Ticket reopened',
+  'ticket-closed': 'Ticket closed',
+  'ticket-summary': 'Several updates',
+  'access-code': 'Code',
+  'link-renewed': 'Fresh link',
+  _frame: 'Around every mail',
+  pages: 'Guest pages',
+};
 
 export interface Explained {
   name: string;

@@ -1,9 +1,8 @@
-import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { Links } from '../../src/access/link.js';
 import { counted } from '../support/counted.js';
-import { createGateway, type TestGateway } from '../support/gateway.js';
+import { createGatewayAndReceiver } from '../support/gateway-and-receiver.js';
+import type { TestGateway } from '../support/gateway.js';
 import { Guest, type Form, type Page } from '../support/guest.js';
-import { startReceiver, type Receiver } from '../support/receiver.js';
 import { change, dump } from '../support/tables.js';
 import { askForCode, invite, opened, visit, type Visit } from '../support/visit.js';
 
@@ -24,13 +23,10 @@ const foreign: [string, Record<string, string>][] = [
 
 describe('forms', () => {
   let test: TestGateway;
-  let source: Receiver;
   let mine: Visit;
   let other: Visit;
   beforeAll(async () => {
-    source = await startReceiver();
-    const settings = { OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() };
-    test = await createGateway({ settings });
+    ({ test } = await createGatewayAndReceiver());
     const ticket = { id: 'mine', number: '5001' };
     mine = await visit(test, { ticket });
     // So that it has each form: resolved, and its mails stopped.
@@ -43,10 +39,7 @@ describe('forms', () => {
     other = await visit(test, { email: 'budi@example.com' });
     await change(test, 'DELETE FROM limits');
   });
-  afterAll(async () => {
-    await test.close();
-    await source.close();
-  });
+  afterAll(() => test.close());
 
   const formOf = ({ forms }: Page, end: string): Form => forms.find(({ action }) => action.endsWith(end))!;
   /** Each form of a guest, as a page of ours gives it, filled in as the guest would; and whether a session stands behind it. */

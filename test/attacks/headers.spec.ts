@@ -1,10 +1,10 @@
 import { gunzipSync } from 'node:zlib';
-import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { png } from '../support/files.js';
+import { createGatewayAndReceiver } from '../support/gateway-and-receiver.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest, type Page } from '../support/guest.js';
 import { send } from '../support/raw.js';
-import { startReceiver, type Receiver } from '../support/receiver.js';
+import type { Receiver } from '../support/receiver.js';
 import { codeOf } from '../support/mail.js';
 import { invite, visit } from '../support/visit.js';
 
@@ -19,18 +19,12 @@ describe('headers', () => {
   /** Every `Set-Cookie` line, with the path that gave it. */
   const cookies: string[] = [];
   beforeAll(async () => {
-    source = await startReceiver();
-    test = await createGateway({
-      settings: { PUBLIC_URL: ORIGIN, OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() },
-    });
+    ({ test, source } = await createGatewayAndReceiver({ settings: { PUBLIC_URL: ORIGIN } }));
     answers = await walk();
     for (const [what, { headers }] of Object.entries(answers))
       cookies.push(...headers.getSetCookie().map((line) => `${what}: ${line}`));
   });
-  afterAll(async () => {
-    await test.close();
-    await source.close();
-  });
+  afterAll(() => test.close());
 
   /** The whole way of a guest, one answer of each kind. */
   const walk = async (): Promise<Record<string, Page>> => {

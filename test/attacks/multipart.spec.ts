@@ -1,11 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { counted } from '../support/counted.js';
 import { png } from '../support/files.js';
-import { createGateway, type TestGateway } from '../support/gateway.js';
+import { createGatewayAndReceiver } from '../support/gateway-and-receiver.js';
+import type { TestGateway } from '../support/gateway.js';
 import { send, sendBytes } from '../support/raw.js';
-import { startReceiver, type Receiver } from '../support/receiver.js';
 import { someDatabase } from '../support/some-database.js';
 import { change, dump } from '../support/tables.js';
 import { invite, visit, type Visit } from '../support/visit.js';
@@ -181,18 +180,12 @@ function oddFiles(good: Buffer[]): Broken[] {
 
 describe.each(someDatabase)('broken forms on $name', (database) => {
   let test: TestGateway;
-  let source: Receiver;
   let me: Visit;
   beforeAll(async () => {
-    source = await startReceiver();
-    const settings = { OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() };
-    test = await createGateway({ database, settings });
+    ({ test } = await createGatewayAndReceiver({ database }));
     me = await visit(test);
   });
-  afterAll(async () => {
-    await test.close();
-    await source.close();
-  });
+  afterAll(() => test.close());
 
   const cookie = () => [...me.guest.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
   const headers = (): Record<string, string> => ({ cookie: cookie(), origin: test.url });

@@ -1,10 +1,10 @@
-import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { describeInBrowser, launchBrowser, openBrowser, phone } from '../support/browser.js';
 import { counted } from '../support/counted.js';
+import { createGatewayAndReceiver } from '../support/gateway-and-receiver.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { send } from '../support/raw.js';
-import { startReceiver, type Receiver } from '../support/receiver.js';
+import type { Receiver } from '../support/receiver.js';
 import { someDatabase } from '../support/some-database.js';
 import { dump } from '../support/tables.js';
 import { askForCode, invite } from '../support/visit.js';
@@ -35,14 +35,9 @@ describe.each(someDatabase)('programs that open links on $name', (database) => {
   let test: TestGateway;
   let source: Receiver;
   beforeAll(async () => {
-    source = await startReceiver();
-    const settings = { OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() };
-    test = await createGateway({ database, settings });
+    ({ test, source } = await createGatewayAndReceiver({ database }));
   });
-  afterAll(async () => {
-    await test.close();
-    await source.close();
-  });
+  afterAll(() => test.close());
 
   it('send nothing, open nothing and use up nothing, a thousand times, and the link is as good as before', async () => {
     const link = await invite(test);

@@ -1,26 +1,19 @@
 import { sha256 } from '../../src/platform/crypto.js';
 import { counted } from '../support/counted.js';
 import { png } from '../support/files.js';
-import { createGateway, type TestGateway } from '../support/gateway.js';
+import { createGatewayAndReceiver } from '../support/gateway-and-receiver.js';
+import type { TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
-import { startReceiver, type Receiver } from '../support/receiver.js';
-import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { someDatabase } from '../support/some-database.js';
 import { change, count, dump, rows } from '../support/tables.js';
 import { askForCode, invite, visit, type Visit } from '../support/visit.js';
 
 describe.each(someDatabase)('sessions on $name', (database) => {
   let test: TestGateway;
-  let source: Receiver;
   beforeAll(async () => {
-    source = await startReceiver();
-    const settings = { OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() };
-    test = await createGateway({ database, settings });
+    ({ test } = await createGatewayAndReceiver({ database }));
   });
-  afterAll(async () => {
-    await test.close();
-    await source.close();
-  });
+  afterAll(() => test.close());
   afterEach(() => change(test, 'DELETE FROM limits'));
 
   const cookieOf = ({ guest, ticketId }: Visit) => guest.cookies.get(`postern-${ticketId}`)!;

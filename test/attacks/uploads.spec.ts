@@ -8,6 +8,7 @@ import { attachmentDisposition, cleanName } from '../../src/tickets/file-rules.j
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { counted } from '../support/counted.js';
 import { docx, gif, jpeg, pdf, png, zip } from '../support/files.js';
+import { createGatewayAndReceiver } from '../support/gateway-and-receiver.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import type { Page } from '../support/guest.js';
 import { send } from '../support/raw.js';
@@ -29,15 +30,10 @@ describe.each(someDatabase)('uploads on $name', (database) => {
   let source: Receiver;
   let me: Visit;
   beforeAll(async () => {
-    source = await startReceiver();
-    const settings = { OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() };
-    test = await createGateway({ database, settings });
+    ({ test, source } = await createGatewayAndReceiver({ database }));
     me = await visit(test);
   });
-  afterAll(async () => {
-    await test.close();
-    await source.close();
-  });
+  afterAll(() => test.close());
   // Each test has its own hour of files.
   beforeEach(() => change(test, 'DELETE FROM limits'));
 

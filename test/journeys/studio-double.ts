@@ -21,6 +21,8 @@ import { packageRoot } from '../../src/config.js';
 import { textDirection } from '../../src/platform/locale.js';
 import { isStudioPage, StudioFiles } from '../../src/studio/studio-files.js';
 import { addStudioHeaders, nonceOf } from '../../src/studio/studio-headers.js';
+import type { Board, Hit } from '../../src/studio/words-board.js';
+import { helpersOf, vocabularyOf, wordsTitles } from '../../src/studio/words-vocabulary.js';
 import { loadBrand, type Brand } from '../../src/templates/brand.js';
 import { compileMail, isCompiled } from '../../src/templates/compile.js';
 import type { Problem } from '../../src/templates/mustache.js';
@@ -28,11 +30,11 @@ import { readSamples } from '../../src/templates/samples.js';
 import {
   layoutVocabulary,
   templateContext,
-  templateKeys,
   templateLayouts,
   wordsVocabulary,
   type TemplateKey,
 } from '../../src/templates/values.js';
+import { isWordsKey, wordsKeys } from '../../src/templates/words-texts.js';
 import { frameParts, frameShape, readWords, wordsShape } from '../../src/templates/words.js';
 
 const templates = join(packageRoot, 'templates');
@@ -73,7 +75,7 @@ export interface StudioDouble {
   publications: Map<string, Publication[]>;
   /** Texts of which a newer version was shipped than their edit began from. */
   shippedChanged: Set<string>;
-  alarms: { key: string; locale: string; message: string; since: string }[];
+  alarms: Board['alarms'];
   /** What was asked for, `PUT drafts/ticket-replied/de`, in order. */
   asked: string[];
   sentTests: unknown[];
@@ -82,20 +84,6 @@ export interface StudioDouble {
   close(): Promise<void>;
 }
 
-const TITLES: Record<string, string> = {
-  'ticket-created': 'Ticket received',
-  'ticket-replied': 'Support replied',
-  'ticket-info-requested': 'More information wanted',
-  'ticket-resolved': 'Ticket resolved',
-  'ticket-reopened': 'Ticket reopened',
-  'ticket-closed': 'Ticket closed',
-  'ticket-summary': 'Several updates',
-  'access-code': 'Code',
-  'link-renewed': 'Fresh link',
-  _frame: 'Around every mail',
-  pages: 'Guest pages',
-};
-const keys = [...templateKeys, '_frame', 'pages'];
 const locales = readdirSync(join(templates, 'content', 'ticket-replied'))
   .map((name) => name.replace('.hbs', ''))
   .sort();
@@ -293,10 +281,10 @@ export async function startStudioDouble(): Promise<StudioDouble> {
     if (what === 'published') return published(key, locale)?.text ?? shipped(key, locale);
     return double.publications.get(place)?.find(({ revision }) => revision === what)?.text ?? shipped(key, locale);
   };
-  server.get('/studio/api/board', () => {
-    const cells: Record<string, Record<string, object>> = {};
-    const counts: Record<string, Record<string, number>> = {};
-    for (const key of keys)
+  server.get('/studio/api/board', (): Board => {
+    const cells: Board['cells'] = {};
+    const counts: Board['counts'] = {};
+    for (const key of wordsKeys)
       for (const locale of locales) {
         const place = `${key}/${locale}`;
         const draft = double.drafts.get(place);
@@ -314,9 +302,9 @@ export async function startStudioDouble(): Promise<StudioDouble> {
         ofLocale[state] = (ofLocale[state] ?? 0) + 1;
       }
     return {
-      keys: keys.map((key) => ({
+      keys: wordsKeys.map((key) => ({
         key,
-        title: TITLES[key],
+        title: wordsTitles[key],
         kind: key === 'pages' ? 'pages' : key === '_frame' ? 'frame' : 'mail',
       })),
       locales: locales.map((tag) => ({ tag, name: names.of(tag) ?? tag, dir: textDirection(tag) })),
@@ -325,8 +313,8 @@ export async function startStudioDouble(): Promise<StudioDouble> {
   });
   server.get('/studio/api/search', (request) => {
     const wanted = String((request.query as { q?: string }).q ?? '').toLowerCase();
-    const hits = keys.flatMap((key) =>
-      locales.flatMap((locale) =>
+    const hits = wordsKeys.flatMap((key) =>
+      locales.flatMap((locale): Hit[] =>
         textOf(key, locale, 'published')
           .split('\n')
           .flatMap((text, index) => {
@@ -339,7 +327,7 @@ export async function startStudioDouble(): Promise<StudioDouble> {
   });
   server.get('/studio/api/words/:key/:locale', (request, reply) => {
     const { key, locale } = request.params as Place;
-    if (!keys.includes(key) || !locales.includes(locale))
+    if (!isWordsKey(key) || !locales.includes(locale))
       return refuse(reply, 404, 'not-found', 'There are no such words.');
     const inForce = published(key, locale);
     const draft = double.drafts.get(`${key}/${locale}`) ?? null;
@@ -348,16 +336,8 @@ export async function startStudioDouble(): Promise<StudioDouble> {
       ...{ text, source: textOf(key, 'en', 'published'), base: inForce?.revision ?? 'shipped:1', draft },
       published: inForce ? { id: inForce.revision, text: inForce.text, at: inForce.at, by: inForce.by } : null,
       shipped: { hash: '1', text: shipped(key, locale) },
-      vocabulary: vocabularyOf(key),
-      helpers: [
-        {
-          name: 'plural',
-          about: 'Words by a number; # stands for it',
-          example: '{{plural updateCount one="# update" other="# updates"}}',
-        },
-        { name: 'datetime', about: 'Date and time in the reader’s language', example: '{{datetime occurredAt}}' },
-      ],
-      parts: key === 'pages' || key === '_frame' ? [] : frameParts,
+      ...vocabularyOf(key),
+      helpers: helpersOf(key),
       problems: problemsOf(key, locale, text),
     };
   });
@@ -520,17 +500,6 @@ function shipped(key: string, locale: string): string {
 
 function mailOf(key: string): TemplateKey {
   return key === '_frame' || key === 'pages' ? 'ticket-replied' : (key as TemplateKey);
-}
-
-function vocabularyOf(key: string): object[] {
-  if (key === 'pages') return [{ name: 'count', kind: 'count', about: 'how many there are', sample: '3' }];
-  const kinds = wordsVocabulary(templateLayouts[mailOf(key)]);
-  const [sample] = readSamples(templates, mailOf(key), loadBrand(templates, 'default'));
-  const values: object = sample?.values ?? {};
-  return Object.entries(kinds).map(([name, kind]) => ({
-    ...{ name, kind, about: `the ${name.replace(/([A-Z])/g, ' $1').toLowerCase()}` },
-    sample: String((values as Record<string, unknown>)[name] ?? ''),
-  }));
 }
 
 function read(key: string, locale: string, text: string) {

@@ -1,6 +1,6 @@
-import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
-import { createGateway, type TestGateway } from '../support/gateway.js';
-import { startReceiver, type Receiver } from '../support/receiver.js';
+import { createGatewayAndReceiver } from '../support/gateway-and-receiver.js';
+import type { TestGateway } from '../support/gateway.js';
+import type { Receiver } from '../support/receiver.js';
 import { someDatabase } from '../support/some-database.js';
 import { change, count, dump, rows } from '../support/tables.js';
 import { visit } from '../support/visit.js';
@@ -9,16 +9,9 @@ describe.each(someDatabase)('a ticket that is deleted at its source on $name', (
   let test: TestGateway;
   let source: Receiver;
   beforeEach(async () => {
-    source = await startReceiver();
-    test = await createGateway({
-      database,
-      settings: { OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() },
-    });
+    ({ test, source } = await createGatewayAndReceiver({ database }));
   });
-  afterEach(async () => {
-    await test.close();
-    await source.close();
-  });
+  afterEach(() => test.close());
 
   const ticket = { id: 'gone', number: '4711' };
   const other = { id: 'stays', number: '4712' };

@@ -1,29 +1,20 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Drafts } from '../../src/tickets/drafts.js';
-import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { png } from '../support/files.js';
-import { createGateway, type TestGateway } from '../support/gateway.js';
+import { createGatewayAndReceiver } from '../support/gateway-and-receiver.js';
+import type { TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
-import { startReceiver, type Receiver } from '../support/receiver.js';
 import { someDatabase } from '../support/some-database.js';
 import { dump, rows } from '../support/tables.js';
 import { askForCode, visit, type Visit } from '../support/visit.js';
 
 describe.each(someDatabase)('a reply whose session was over on $name', (database) => {
   let test: TestGateway;
-  let source: Receiver;
   beforeEach(async () => {
-    source = await startReceiver();
-    test = await createGateway({
-      database,
-      settings: { OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() },
-    });
+    ({ test } = await createGatewayAndReceiver({ database }));
   });
-  afterEach(async () => {
-    await test.close();
-    await source.close();
-  });
+  afterEach(() => test.close());
 
   const WORDS = 'It took me half an hour to write this';
   const files = [{ name: 'bukti.png', content: png() }];

@@ -1,5 +1,6 @@
-import { createGateway, type TestGateway } from '../support/gateway.js';
-import { startReceiver, type Receiver } from '../support/receiver.js';
+import { createGatewayAndReceiver } from '../support/gateway-and-receiver.js';
+import type { TestGateway } from '../support/gateway.js';
+import type { Receiver } from '../support/receiver.js';
 import { someDatabase } from '../support/some-database.js';
 import { change } from '../support/tables.js';
 import { askForCode, invite } from '../support/visit.js';
@@ -12,14 +13,9 @@ describe.each(someDatabase)('GET /metrics on $name', (database) => {
   let test: TestGateway;
   let source: Receiver;
   beforeAll(async () => {
-    source = await startReceiver();
-    const outbound = { OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() };
-    test = await createGateway({ database, settings: { METRICS_TOKEN: token, ...outbound } });
+    ({ test, source } = await createGatewayAndReceiver({ database, settings: { METRICS_TOKEN: token } }));
   });
-  afterAll(async () => {
-    await test.close();
-    await source.close();
-  });
+  afterAll(() => test.close());
 
   const scrape = async () => {
     const answer = await fetch(`${test.url}/metrics`, { headers: { authorization: `Bearer ${token}` } });

@@ -1,6 +1,6 @@
-import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
-import { createGateway, type TestGateway } from '../support/gateway.js';
-import { startReceiver, type Receiver } from '../support/receiver.js';
+import { createGatewayAndReceiver } from '../support/gateway-and-receiver.js';
+import type { TestGateway } from '../support/gateway.js';
+import type { Receiver } from '../support/receiver.js';
 import { someDatabase } from '../support/some-database.js';
 import { rows } from '../support/tables.js';
 import { visit, type Visit } from '../support/visit.js';
@@ -9,16 +9,9 @@ describe.each(someDatabase)('"Is it solved?" on $name', (database) => {
   let test: TestGateway;
   let source: Receiver;
   beforeEach(async () => {
-    source = await startReceiver();
-    test = await createGateway({
-      database,
-      settings: { OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() },
-    });
+    ({ test, source } = await createGatewayAndReceiver({ database }));
   });
-  afterEach(async () => {
-    await test.close();
-    await source.close();
-  });
+  afterEach(() => test.close());
 
   const state = (status: string, type = 'ticket.updated') =>
     test.source.send(type, { ticket: { id: 'solving', number: '777', status }, requester: { locale: 'en' } });

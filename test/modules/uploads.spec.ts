@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { Drafts } from '../../src/tickets/drafts.js';
 import { FileSweep } from '../../src/tickets/file-sweep.js';
 import { png } from '../support/files.js';
-import { createGateway, type TestGateway } from '../support/gateway.js';
+import { createGatewayAndReceiver } from '../support/gateway-and-receiver.js';
+import type { TestGateway } from '../support/gateway.js';
 import type { Guest, Page } from '../support/guest.js';
-import { startReceiver, type Receiver } from '../support/receiver.js';
 import { someDatabase } from '../support/some-database.js';
 import { rows } from '../support/tables.js';
 import { askForCode, visit, type Visit } from '../support/visit.js';
@@ -16,18 +15,12 @@ const MIB = 1024 * 1024;
 
 describe.each(someDatabase)('files that are uploaded one by one on $name', (database) => {
   let test: TestGateway;
-  let source: Receiver;
   let one: Visit;
   beforeEach(async () => {
-    source = await startReceiver();
-    const settings = { OUTBOUND_URL: source.url, OUTBOUND_SECRET: generateWebhookSecret() };
-    test = await createGateway({ database, settings });
+    ({ test } = await createGatewayAndReceiver({ database }));
     one = await visit(test);
   });
-  afterEach(async () => {
-    await test.close();
-    await source.close();
-  });
+  afterEach(() => test.close());
 
   const note = (name: string, text = name) => ({ name, content: Buffer.from(text) });
   const big = (letter: string) => note(`${letter}.txt`, letter.repeat(9 * MIB));

@@ -1,5 +1,5 @@
 import type { Source, WriterName } from '../../sources.js';
-import { WORDS } from '../outbound.entity.js';
+import { GUEST_WORDS } from '../outbound.entity.js';
 import { freshdesk } from './freshdesk.js';
 import { jira } from './jira.js';
 import type { ReplyWriter } from './writer.js';
@@ -10,6 +10,6 @@ const writers: Readonly<Record<WriterName, ReplyWriter>> = { zendesk, zammad, fr
 
 /** Who brings this into the source's ticket system, if that is set and can be. */
 export function writerOf({ writer }: Source, type: string): ReplyWriter | null {
-  const found = writer === null || !WORDS.includes(type) ? null : writers[writer];
+  const found = writer === null || !GUEST_WORDS.includes(type) ? null : writers[writer];
   return found && (type === 'ticket.guest_replied' || found.reopen) ? found : null;
 }
