@@ -1,12 +1,23 @@
 import { load } from './load.js';
-import { type Child, answers, untilReady, withChild } from './processes.js';
+import { setTimeout as pause } from 'node:timers/promises';
+import { join } from 'node:path';
+import { Child, ROOT, answers, freePort, untilReady, withChild } from './processes.js';
 import { onGround, onServers, onSqlite, SERVERS, type Ground, type Run } from './ground.js';
 import { assertNoMore, counting, drive, perSecond, WARM_UP, type Figures, type System, type Task } from './system.js';
+
+const RECEIPTS_POLL_MS = 10;
 
 /** Postern in each of its parts and on each of its grounds. */
 export const OURS: readonly System[] = [
   whole('postern', 'Postern, SQLite', onSqlite),
   { ...whole('postern-postgres', 'Postern, Postgres and Redis', () => onServers()), tools: SERVERS },
+  {
+    name: 'postern-receipts',
+    title: 'Postern, SQLite, each mail told of to its source',
+    times: 2,
+    reference: false,
+    measure: measureReceipts,
+  },
   drain('postern-drain', 'Postern, a backlog, SQLite', onSqlite),
   { ...drain('postern-drain-postgres', 'Postern, a backlog, Postgres and Redis', () => onServers()), tools: SERVERS },
   {
@@ -30,6 +41,29 @@ function whole(name: string, title: string, lay: () => Promise<Ground>): System 
       });
     });
   return { name, title, times: 2, reference: false, measure };
+}
+
+/** The same with a source that hears of everything, until it has heard of the last mail. */
+function measureReceipts(task: Task): Promise<Figures> {
+  return onGround(onSqlite, task.sink, async ({ env, start, post, url }) => {
+    const port = await freePort();
+    const told = `http://127.0.0.1:${port}`;
+    const endpoint = new Child(process.execPath, [join(ROOT, 'dist/test/bench/node-endpoint.js'), `${port}`]);
+    const app = start({ ...env, OUTBOUND_URL: told, OUTBOUND_SECRET: env.SOURCE_SECRET }, 'src/main.js');
+    const settled = async (mails: number) => {
+      while (Number(await (await fetch(told)).text()) < mails) {
+        if (app.failed) throw new Error('failed with receipts to go');
+        await pause(RECEIPTS_POLL_MS);
+      }
+    };
+    return withChild(endpoint, () =>
+      withChild(app, async () => {
+        await untilReady(endpoint, () => answers(told));
+        await untilReady(app, () => answers(`${url}/health/ready`));
+        return drive(app, `${url}/v1/sources/default/events`, post, task, settled);
+      }),
+    );
+  });
 }
 
 /** Events are taken while nothing is sent; then a worker starts and has all of them before it. */

@@ -44,20 +44,31 @@ export const WARM_UP = 2000;
 /** Makes the i-th event, another ticket and another person for each. */
 export type MakePost = (i: number) => Post;
 
-/** Sends events to a running system, first to warm it up, and measures until the sink has the last mail. */
-export async function drive(app: Child, url: string, post: MakePost, task: Task): Promise<Figures> {
+/**
+ * Sends events to a running system, first to warm it up, and measures until the sink has the last mail and `settled`, what
+ * comes after so many mails, is done.
+ */
+export async function drive(
+  app: Child,
+  url: string,
+  post: MakePost,
+  task: Task,
+  settled: (mails: number) => Promise<void> = async () => {},
+): Promise<Figures> {
   const { sink, mails, progress } = task;
   const posts = Array.from({ length: WARM_UP + mails }, (_, i) => post(i));
   const start = sink.accepted() + WARM_UP;
   progress('warming up');
   await load(url, posts.slice(0, WARM_UP));
   await sink.until(start, app);
+  await settled(WARM_UP);
 
   progress('posting');
   const cpuBefore = app.cpuMs();
   const startedAt = performance.now();
   const intake = await load(url, posts.slice(WARM_UP));
   await sink.until(start + mails, app, counting(progress, start, mails));
+  await settled(WARM_UP + mails);
   const mailsPerSecond = perSecond(mails, startedAt);
   const cpuAfter = app.cpuMs();
   await assertNoMore(sink, start + mails);

@@ -57,6 +57,13 @@ describe.each(someDatabase)('a dry run, on $name', (database) => {
       expect({ type, status }).toEqual({ type, status: 200 });
       for (const mail of body.mails) expect((await fetch(test.url + linkOf(mail))).status).toBe(404);
     }
+    const own = { ticket, message: { body: 'Halo', author: { kind: 'requester' } } };
+    for (const [untold, event] of [
+      ['silent-type', test.source.event('ticket.updated', { ticket })],
+      ['own-words', test.source.event('ticket.replied', own)],
+      [null, test.source.event('ticket.replied', { ticket, message: {} })],
+    ] as const)
+      expect([untold, (await foresee(event)).body]).toEqual([untold, expect.objectContaining({ untold })]);
     await test.drain();
     expect(await dump(test)).toBe(before);
     expect(test.inbox.messages.length).toBe(seen);
