@@ -15,13 +15,14 @@ import {
   historyOf,
   keepRevision,
   lastInForce,
+  lockCounting,
   revisionByHash,
   revisionById,
 } from '../templates/revisions.js';
 import { templatesDir } from '../templates/templates.module.js';
 import { templateKeys } from '../templates/values.js';
 import { type Publication, type TemplateRevision, WordsDraft } from '../templates/words.entity.js';
-import { placeOf, wordsHash } from '../templates/words-texts.js';
+import { isWordsKey, placeOf, wordsHash } from '../templates/words-texts.js';
 import { SOURCE_LOCALE } from '../translations/checks.js';
 import { checkText, refusalsIn } from '../translations/check-text.js';
 import { Lock } from '../translations/lock.js';
@@ -284,6 +285,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
   }
 
   private async publishOne(draft: WordsDraft): Promise<void> {
+    if (!isWordsKey(draft.key)) return; // of a mail that an older or newer version has
     const by = { id: draft.publisher ?? draft.by, name: draft.publisherName ?? draft.byName };
     // Who was blocked, removed, or publishes no more, publishes nothing by what they left behind.
     if (!(await this.mayPublish(by.id)))
@@ -342,8 +344,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     }
     const now = this.clock.now();
     await this.database.write(async (tx) => {
-      const before = await currentOf(tx, key, locale);
-      if ((before?.current.revisionId ?? null) === (revision?.id ?? null)) return;
+      if ((await lockCounting(tx, key, locale)) === (revision?.id ?? null)) return;
       const hashes = { shippedHash: former?.shippedHash ?? null, englishHash: former?.englishHash ?? null };
       await decide(tx, { key, locale, kind: 'rollback', revisionId: revision?.id ?? null, ...hashes, by, why }, now);
       await this.note(tx, by, 'words.rolled-back', place, `${revision?.id ?? 'shipped'}; ${why}`);
