@@ -42,6 +42,7 @@ import {
   submitDraft,
   takeDraft,
   withdrawDraft,
+  type Written,
 } from './words-drafts.js';
 
 const LOOK_FOR_DUE_MS = 5000;
@@ -135,7 +136,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     const saved = await this.database.write(async (tx) => {
       const origin = await this.originOf(tx, place, base, now);
       const words = { text, base, ...origin, by: by.id, byName: by.name, at: now };
-      return version === 0 ? beginDraft(tx, place, words) : rewriteDraft(tx, place, version, words);
+      return version === 0 ? beginDraft(tx, place, words) : this.rewrite(tx, by, version, { ...place, ...words });
     });
     if (saved === null) {
       const theirs = await this.draftOf(place);
@@ -144,6 +145,15 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
       return { version: theirs.version, problems: problemsIn(text, findings) };
     }
     return { version: saved, problems: problemsIn(text, findings) };
+  }
+
+  private async rewrite(tx: Transaction, by: Author, version: number, words: Place & Written): Promise<number | null> {
+    const before = await draftAt(tx, words);
+    if (before?.version !== version) return null;
+    const saved = await rewriteDraft(tx, before, words);
+    // Single saves are not noted, but that somebody was waiting for these words, or for their time, is over.
+    if (saved !== null && before.state !== 'draft') await this.note(tx, by, 'words.withdrawn', words, 'by an edit');
+    return saved;
   }
 
   /** From which shipped and which English words an edit began. Both stay readable, whatever is shipped later. */

@@ -421,13 +421,23 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
     await write('At noon');
     const at = new Date(test.clock.now() + 3_600_000).toISOString();
     expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'launch', at })).toMatchObject({ status: 200 });
+    // Whoever edits them takes them back, and that is noted.
+    await write('At noon!');
+    expect((await open()).draft).toMatchObject({ state: 'draft', publishAt: null });
+    expect(await rows(test, 'audit_log', `action = 'words.withdrawn'`)).toMatchObject([{ actor: editor.id }]);
+    await write('At noon');
+    expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'launch', at })).toMatchObject({ status: 200 });
     const desk = test.gateway.app.get(WordsDesk);
     await desk.publishDue();
     expect((await open()).draft).toMatchObject({ state: 'scheduled', publishAt: at });
     expect(await count(test, 'template_current')).toBe(0);
     test.clock.advance({ hours: 1 });
     await Promise.all(Array.from({ length: 5 }, () => desk.publishDue()));
-    expect((await rows(test, 'template_publications')).map(({ kind }) => kind)).toEqual(['schedule', 'publish']);
+    expect((await rows(test, 'template_publications')).map(({ kind }) => kind)).toEqual([
+      'schedule',
+      'schedule',
+      'publish',
+    ]);
     await tell();
     await test.drain();
     expect(subjects()).toEqual(['At noon 12345']);
@@ -489,16 +499,33 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
     const xliff = out.body
       .replaceAll('state="initial"', 'state="translated"')
       .replace(`<target>${target}</target>`, `<target>Kabar: ${target}</target>`)
-      .replace(`<target>${spoilt}</target>`, '<target>Tanpa nomor {{{x}}}</target>');
+      .replace(`<target>${spoilt}</target>`, '<target>Tanpa nomor {{{x}}}</target>')
+      .replace(/(<unit id="heading" name="ticket-created\/heading"[^]*?<target>)/, '$1Kabar: ');
+    // Somebody saves one of them between the look at the drafts and the end.
+    const theirs = await open('words/ticket-created/id');
+    const saved = { text: `${theirs.text}\n`, version: 0, base: theirs.base };
+    await publisher.ask('PUT', 'drafts/ticket-created/id', saved);
+    const desk = test.gateway.app.get(WordsDesk);
+    const look = desk.drafts.bind(desk);
+    desk.drafts = () => ((desk.drafts = look), Promise.resolve([]));
     const back = await editor.upload('xliff/id', xliff);
     expect(back).toMatchObject({ status: 200 });
+    expect(back.body.accepted).not.toContain('ticket-created/heading');
+    expect(back.body.refused).toContainEqual({
+      ...{ unit: 'ticket-created/heading', line: 1 },
+      message: expect.stringContaining('Somebody else saved'),
+    });
+    expect((await open('words/ticket-created/id')).draft.text).toBe(saved.text);
+    expect(await count(test, 'audit_log', `action = 'words.imported'`)).toBe(1);
     expect(back.body.accepted).toContain('ticket-replied/heading');
     expect(back.body.refused).toContainEqual(
       expect.objectContaining({ unit: 'ticket-closed/heading', line: expect.any(Number) }),
     );
     expect((await open('words/ticket-replied/id')).draft.text).toContain('Kabar: ');
     // Whoever uploads is an author, and no second person.
-    expect(await rows(test, 'template_drafts')).toMatchObject([{ authors: JSON.stringify([editor.id]) }]);
+    expect(await rows(test, 'template_drafts', `key = 'ticket-replied'`)).toMatchObject([
+      { authors: JSON.stringify([editor.id]) },
+    ]);
     expect(await count(test, 'template_current')).toBe(0);
     expect((await editor.upload('xliff/de', xliff)).status).toBe(422);
   });
