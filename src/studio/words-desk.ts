@@ -15,13 +15,14 @@ import {
   historyOf,
   keepRevision,
   lastInForce,
+  lockCounting,
   revisionByHash,
   revisionById,
 } from '../templates/revisions.js';
 import { templatesDir } from '../templates/templates.module.js';
 import { templateKeys } from '../templates/values.js';
 import { type Publication, type TemplateRevision, WordsDraft } from '../templates/words.entity.js';
-import { placeOf, wordsHash } from '../templates/words-texts.js';
+import { isWordsKey, placeOf, wordsHash } from '../templates/words-texts.js';
 import { SOURCE_LOCALE } from '../translations/checks.js';
 import { checkText, refusalsIn } from '../translations/check-text.js';
 import { Lock } from '../translations/lock.js';
@@ -41,6 +42,7 @@ import {
   submitDraft,
   takeDraft,
   withdrawDraft,
+  type Written,
 } from './words-drafts.js';
 
 const LOOK_FOR_DUE_MS = 5000;
@@ -134,7 +136,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     const saved = await this.database.write(async (tx) => {
       const origin = await this.originOf(tx, place, base, now);
       const words = { text, base, ...origin, by: by.id, byName: by.name, at: now };
-      return version === 0 ? beginDraft(tx, place, words) : rewriteDraft(tx, place, version, words);
+      return version === 0 ? beginDraft(tx, place, words) : this.rewrite(tx, by, version, { ...place, ...words });
     });
     if (saved === null) {
       const theirs = await this.draftOf(place);
@@ -143,6 +145,15 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
       return { version: theirs.version, problems: problemsIn(text, findings) };
     }
     return { version: saved, problems: problemsIn(text, findings) };
+  }
+
+  private async rewrite(tx: Transaction, by: Author, version: number, words: Place & Written): Promise<number | null> {
+    const before = await draftAt(tx, words);
+    if (before?.version !== version) return null;
+    const saved = await rewriteDraft(tx, before, words);
+    // Single saves are not noted, but that somebody was waiting for these words, or for their time, is over.
+    if (saved !== null && before.state !== 'draft') await this.note(tx, by, 'words.withdrawn', words, 'by an edit');
+    return saved;
   }
 
   /** From which shipped and which English words an edit began. Both stay readable, whatever is shipped later. */
@@ -284,6 +295,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
   }
 
   private async publishOne(draft: WordsDraft): Promise<void> {
+    if (!isWordsKey(draft.key)) return; // of a mail that an older or newer version has
     const by = { id: draft.publisher ?? draft.by, name: draft.publisherName ?? draft.byName };
     // Who was blocked, removed, or publishes no more, publishes nothing by what they left behind.
     if (!(await this.mayPublish(by.id)))
@@ -342,8 +354,7 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     }
     const now = this.clock.now();
     await this.database.write(async (tx) => {
-      const before = await currentOf(tx, key, locale);
-      if ((before?.current.revisionId ?? null) === (revision?.id ?? null)) return;
+      if ((await lockCounting(tx, key, locale)) === (revision?.id ?? null)) return;
       const hashes = { shippedHash: former?.shippedHash ?? null, englishHash: former?.englishHash ?? null };
       await decide(tx, { key, locale, kind: 'rollback', revisionId: revision?.id ?? null, ...hashes, by, why }, now);
       await this.note(tx, by, 'words.rolled-back', place, `${revision?.id ?? 'shipped'}; ${why}`);

@@ -53,17 +53,10 @@ export async function beginDraft(tx: Transaction, { key, locale }: Place, words:
   return write(tx, { key, locale }, words, [words.by], { from: `state = 'gone'` });
 }
 
-/** The new version, or null if the draft is not that version any more. */
-export async function rewriteDraft(
-  tx: Transaction,
-  place: Place,
-  version: number,
-  words: Written,
-): Promise<number | null> {
-  // Those of this version: if somebody writes in between, it is another one, and nothing is changed.
-  const before = (await draftAt(tx, place))?.authors ?? [];
-  const authors = [...new Set([...before, words.by])];
-  return write(tx, place, words, authors, { from: `state <> 'gone' AND version = ?`, values: [version] });
+/** The new version, or null if the draft is not the same any more. */
+export function rewriteDraft(tx: Transaction, before: WordsDraft, words: Written): Promise<number | null> {
+  const authors = [...new Set([...before.authors, words.by])];
+  return write(tx, before, words, authors, { from: `state <> 'gone' AND version = ?`, values: [before.version] });
 }
 
 /** These return false if there is no such draft any more. */

@@ -6,10 +6,12 @@ import { PosternError } from '../errors.js';
 import type { Author } from '../templates/revisions.js';
 import { PublishedWords } from '../templates/published.js';
 import { shellsDir, templatesDir } from '../templates/templates.module.js';
+import type { WordsDraft } from '../templates/words.entity.js';
 import { type WordsKey, wordsFile, wordsKeys } from '../templates/words-texts.js';
 import { exportXliff, importXliff } from '../translations/exchange.js';
 import { XliffError } from '../translations/xliff.js';
 import { WordsDesk } from './words-desk.js';
+import type { Place } from './words-drafts.js';
 
 export interface Exchanged {
   accepted: string[];
@@ -43,20 +45,31 @@ export class WordsExchange {
       const before = (key: WordsKey) => texts.get(key) ?? this.published.texts.read(key, locale);
       return { report: imported, changed: now.filter(([key, text]) => text !== null && text !== before(key)) };
     });
-    for (const [key, text] of changed) {
-      const draft = drafts.get(key);
-      const base = draft?.base ?? this.published.texts.idOf(key, locale);
-      const noBase = this.published.texts.read(key, locale) === null;
-      await this.desk.save(
-        by,
-        { key, locale },
-        { text: text!, version: draft?.version ?? 0, base: noBase ? 'shipped:' : base },
-      );
-    }
+    const lost = new Map<string, string>();
+    for (const [key, text] of changed)
+      try {
+        await this.save(by, { key, locale }, text!, drafts.get(key) ?? null);
+      } catch (error) {
+        if (!(error instanceof PosternError)) throw error;
+        lost.set(key, error.message); // somebody saved meanwhile; the others are in their drafts already
+      }
+    const whyLost = (unit: string) => lost.get(unit.slice(0, unit.indexOf('/')));
     return {
-      accepted: report.accepted,
-      refused: report.refused.map(({ id, line, message }) => ({ unit: id, line, message })),
+      accepted: report.accepted.filter((unit) => whyLost(unit) === undefined),
+      refused: [
+        ...report.refused.map(({ id, line, message }) => ({ unit: id, line, message })),
+        ...report.accepted.flatMap((unit) => {
+          const message = whyLost(unit);
+          return message === undefined ? [] : [{ unit, line: 1, message }];
+        }),
+      ],
     };
+  }
+
+  private async save(by: Author, place: Place, text: string, draft: WordsDraft | null): Promise<void> {
+    const { texts } = this.published;
+    const base = texts.read(place.key, place.locale) === null ? 'shipped:' : texts.idOf(place.key, place.locale);
+    await this.desk.save(by, place, { text, version: draft?.version ?? 0, base: draft?.base ?? base });
   }
 
   /** Does the work in a folder that holds all words as they count now, and these drafts over them. */

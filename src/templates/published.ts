@@ -5,7 +5,7 @@ import { run, selectRows } from '../platform/database/rows.js';
 import { Logger } from '../platform/logger.js';
 import { TemplateCatalogue } from './catalogue.js';
 import { CurrentWords, Publication, TemplateRevision } from './words.entity.js';
-import { type EditedText, placeOf, type WordsKey, WordsTexts, wordsHash } from './words-texts.js';
+import { type EditedText, isWordsKey, placeOf, type WordsKey, WordsTexts, wordsHash } from './words-texts.js';
 
 /** How often it is looked for changes of words: they reach every process within twice this time, a slow query included. */
 const LOOK_EVERY_MS = 5000;
@@ -96,7 +96,9 @@ export class PublishedWords implements OnModuleInit, OnApplicationShutdown {
     const byId = new Map(revisions.map((revision) => [revision.id, revision]));
     // The frame first: mails are tried in it.
     const isFrame = ({ key }: CurrentWords) => (key === '_frame' ? 0 : 1);
-    for (const row of rows.sort((a, b) => isFrame(a) - isFrame(b)))
+    // Words of a mail that an older or newer version has are used by nobody here: they can't be broken either.
+    const known = rows.filter(({ key }) => isWordsKey(key));
+    for (const row of known.sort((a, b) => isFrame(a) - isFrame(b)))
       await this.takeOne(row, row.revisionId ? (byId.get(row.revisionId) ?? null) : null);
     const edited = new Map(this.edited);
     this.texts = this.texts.over(edited);

@@ -75,6 +75,13 @@ export async function currentOf(
   return publication ? { current, publication } : null;
 }
 
+/** Which revision counts, null for the shipped words; on Postgres nobody else decides about it until the commit. */
+export async function lockCounting(tx: Transaction, key: WordsKey, locale: string): Promise<Id<'rev'> | null> {
+  const lock = tx.dataSource.options.type === 'postgres' ? 'FOR UPDATE' : '';
+  const [current] = await selectRows(tx, CurrentWords, `WHERE id = ? ${lock}`, [placeOf(key, locale)]);
+  return current?.revisionId ?? null;
+}
+
 /** Newest first. */
 export function historyOf(tx: Transaction, key: WordsKey, locale: string): Promise<Publication[]> {
   return selectRows(tx, Publication, 'WHERE key = ? AND locale = ? ORDER BY id DESC LIMIT 200', [key, locale]);

@@ -155,6 +155,98 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
     expect(test.gateway.app.get(PublishedWords).alarms).toEqual([]);
   });
 
+  it('are missed by no mail and no page, whatever was planted in the database: each alarm names what is broken', async () => {
+    await publish('Good');
+    const { text: frame } = await open('words/_frame/en');
+    const at = test.clock.now();
+    /** Puts words into force past everything; null: a revision that is not there. */
+    const plant = async (key: string, text: string | null) => {
+      const id = newId('rev', at);
+      const quoted = text?.replaceAll("'", "''");
+      if (text !== null)
+        await change(
+          test,
+          `INSERT INTO template_revisions (id, key, locale, hash, text, origin, created_at)
+           VALUES ('${id}', '${key}', 'en', '${wordsHash(text)}', '${quoted}', 'edited', ${at})`,
+        );
+      await change(
+        test,
+        `INSERT INTO template_current (id, key, locale, revision_id, publication_id, version, changed_at)
+         VALUES ('${key}/en', '${key}', 'en', '${id}', 'pub_x', 1, ${at}) ON CONFLICT (id) DO UPDATE
+         SET revision_id = excluded.revision_id, version = template_current.version + 1`,
+      );
+    };
+    await plant('ticket-replied', (await open()).text.replace('---\n', '--\n'));
+    await plant('ticket-closed', null);
+    await plant('_frame', frame.replace(/^greeting: .*$/m, 'greeting: "{{'));
+    await plant('pages', 'no JSON');
+    // Words of a mail that this version does not have are used by nobody.
+    await plant('ticket-forgotten', 'x');
+    await test.gateway.app.get(PublishedWords).refresh();
+    const { alarms, cells } = (await editor.ask('GET', 'board')).body;
+    expect(alarms.map(({ key }: { key: string }) => key).sort()).toEqual([
+      '_frame',
+      'pages',
+      'ticket-closed',
+      'ticket-replied',
+    ]);
+    expect(alarms).toContainEqual(
+      expect.objectContaining({ key: 'ticket-closed', message: expect.stringContaining('not there') }),
+    );
+    expect(cells.pages.en.state).toBe('failing');
+    await tell();
+    await test.drain();
+    expect(subjects()).toEqual(['Good 12345']);
+    expect((await fetch(`${test.url}/help`)).status).toBe(200);
+    // An alarm ends with the next decision.
+    for (const key of ['_frame', 'pages', 'ticket-closed', 'ticket-replied'])
+      expect(await publisher.ask('POST', `words/${key}/en/rollback`, { revision: 'shipped', why: 'x' })).toMatchObject({
+        status: 200,
+      });
+    expect((await editor.ask('GET', 'board')).body.alarms).toEqual([]);
+  });
+
+  it('that a mail was made of and somebody destroyed cost no mail: it leaves in those that count', async () => {
+    const answers = [451];
+    relay.onData = () => answers.shift();
+    await tell();
+    await test.drain();
+    const kept = await rows(test, 'template_renditions');
+    await change(test, `UPDATE template_renditions SET sources = '{"html'`);
+    await test.restart();
+    test.clock.advance({ minutes: 1 });
+    await test.drain();
+    expect((await rows(test, 'deliveries'))[0]).toMatchObject({ state: 'sent' });
+    expect(relay.handedOver[1]!.raw).toBe(relay.handedOver[0]!.raw);
+    // The same words are whole again.
+    expect((await rows(test, 'template_renditions')).map(({ sources }) => sources)).toEqual(
+      kept.map(({ sources }) => sources),
+    );
+  });
+
+  it('that are scheduled beside some that cannot even be tried come into force', async () => {
+    const at = new Date(test.clock.now() + 60_000).toISOString();
+    await write('In time');
+    expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'x', at })).toMatchObject({ status: 200 });
+    // Of a mail that this version does not have, due before it.
+    const [draft] = await rows(test, 'template_drafts');
+    const other = { ...draft, id: newId('wdr', 1), key: 'ticket-forgotten', publish_at: 1 };
+    const quote = (value: unknown) => (value === null ? 'NULL' : `'${String(value).replaceAll("'", "''")}'`);
+    await change(
+      test,
+      `INSERT INTO template_drafts (${Object.keys(other)
+        .map((name) => `"${name}"`)
+        .join(', ')})
+       VALUES (${Object.values(other).map(quote).join(', ')})`,
+    );
+    test.clock.advance({ minutes: 1 });
+    await test.gateway.app
+      .get(WordsDesk)
+      .publishDue()
+      .catch(() => undefined);
+    expect(await rows(test, 'template_current')).toMatchObject([{ id: 'ticket-replied/en' }]);
+  });
+
   it('are never lost to somebody who saves at the same time', async () => {
     const { text, base } = await open();
     const both = await Promise.all(
@@ -329,13 +421,23 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
     await write('At noon');
     const at = new Date(test.clock.now() + 3_600_000).toISOString();
     expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'launch', at })).toMatchObject({ status: 200 });
+    // Whoever edits them takes them back, and that is noted.
+    await write('At noon!');
+    expect((await open()).draft).toMatchObject({ state: 'draft', publishAt: null });
+    expect(await rows(test, 'audit_log', `action = 'words.withdrawn'`)).toMatchObject([{ actor: editor.id }]);
+    await write('At noon');
+    expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'launch', at })).toMatchObject({ status: 200 });
     const desk = test.gateway.app.get(WordsDesk);
     await desk.publishDue();
     expect((await open()).draft).toMatchObject({ state: 'scheduled', publishAt: at });
     expect(await count(test, 'template_current')).toBe(0);
     test.clock.advance({ hours: 1 });
     await Promise.all(Array.from({ length: 5 }, () => desk.publishDue()));
-    expect((await rows(test, 'template_publications')).map(({ kind }) => kind)).toEqual(['schedule', 'publish']);
+    expect((await rows(test, 'template_publications')).map(({ kind }) => kind)).toEqual([
+      'schedule',
+      'schedule',
+      'publish',
+    ]);
     await tell();
     await test.drain();
     expect(subjects()).toEqual(['At noon 12345']);
@@ -397,16 +499,33 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
     const xliff = out.body
       .replaceAll('state="initial"', 'state="translated"')
       .replace(`<target>${target}</target>`, `<target>Kabar: ${target}</target>`)
-      .replace(`<target>${spoilt}</target>`, '<target>Tanpa nomor {{{x}}}</target>');
+      .replace(`<target>${spoilt}</target>`, '<target>Tanpa nomor {{{x}}}</target>')
+      .replace(/(<unit id="heading" name="ticket-created\/heading"[^]*?<target>)/, '$1Kabar: ');
+    // Somebody saves one of them between the look at the drafts and the end.
+    const theirs = await open('words/ticket-created/id');
+    const saved = { text: `${theirs.text}\n`, version: 0, base: theirs.base };
+    await publisher.ask('PUT', 'drafts/ticket-created/id', saved);
+    const desk = test.gateway.app.get(WordsDesk);
+    const look = desk.drafts.bind(desk);
+    desk.drafts = () => ((desk.drafts = look), Promise.resolve([]));
     const back = await editor.upload('xliff/id', xliff);
     expect(back).toMatchObject({ status: 200 });
+    expect(back.body.accepted).not.toContain('ticket-created/heading');
+    expect(back.body.refused).toContainEqual({
+      ...{ unit: 'ticket-created/heading', line: 1 },
+      message: expect.stringContaining('Somebody else saved'),
+    });
+    expect((await open('words/ticket-created/id')).draft.text).toBe(saved.text);
+    expect(await count(test, 'audit_log', `action = 'words.imported'`)).toBe(1);
     expect(back.body.accepted).toContain('ticket-replied/heading');
     expect(back.body.refused).toContainEqual(
       expect.objectContaining({ unit: 'ticket-closed/heading', line: expect.any(Number) }),
     );
     expect((await open('words/ticket-replied/id')).draft.text).toContain('Kabar: ');
     // Whoever uploads is an author, and no second person.
-    expect(await rows(test, 'template_drafts')).toMatchObject([{ authors: JSON.stringify([editor.id]) }]);
+    expect(await rows(test, 'template_drafts', `key = 'ticket-replied'`)).toMatchObject([
+      { authors: JSON.stringify([editor.id]) },
+    ]);
     expect(await count(test, 'template_current')).toBe(0);
     expect((await editor.upload('xliff/de', xliff)).status).toBe(422);
   });
