@@ -9,8 +9,11 @@ const IGNORED: Record<IgnoredReason, string> = {
   'nothing-new': 'it changes nothing that people are told of',
 };
 
-/** What a webhook would do, for a person at a terminal. Without `colour` it is plain text. */
-export function forecastText(forecasts: readonly Forecast[], { colour }: { colour: boolean }): string {
+/** What a webhook would do, for a person at a terminal of so many columns. Without `colour` it is plain text. */
+export function forecastText(
+  forecasts: readonly Forecast[],
+  { colour, columns }: { colour: boolean; columns: number },
+): string {
   const paint = (format: Parameters<typeof styleText>[0], text: string) => (colour ? styleText(format, text) : text);
   return `${forecasts.map((one) => forecast(one).join('\n')).join('\n\n')}\n`;
 
@@ -18,12 +21,17 @@ export function forecastText(forecasts: readonly Forecast[], { colour }: { colou
     if ('ignored' in one) return [paint('yellow', `Ignored (${one.ignored}): ${IGNORED[one.ignored]}.`)];
     if ('lookUp' in one)
       return [paint('yellow', `The source's API did not say what is missing (${one.lookUp}): ${seen(one.detail)}`)];
-    const { type, data } = one.event as { type: string; data: { ticket: { number: string; status: string } } };
+    const { type, data } = one.event as {
+      type: string;
+      data: { ticket: { number: string; status: string }; message?: object | null };
+    };
     const { number, status } = data.ticket;
+    const isReply = type === 'ticket.replied' || type === 'ticket.info_requested';
+    const nobody = `Nobody is mailed${isReply && !data.message ? ': it has no message that is public' : ''}.`;
     return [
       `${paint('bold', type)}  ticket ${seen(number)}, ${status}`,
       ...(one.duplicate ? [paint('yellow', 'It is known already.')] : []),
-      ...(one.mails.length === 0 ? ['Nobody is mailed.'] : one.mails.flatMap(mail)),
+      ...(one.mails.length === 0 ? [paint('yellow', nobody)] : one.mails.flatMap(mail)),
     ];
   }
 
@@ -37,9 +45,21 @@ export function forecastText(forecasts: readonly Forecast[], { colour }: { colou
       ...seen(one.text)
         .trimEnd()
         .split('\n')
+        .flatMap((line) => wrapped(line, Math.min(columns, 100) - '  │ '.length))
         .map((line) => paint('dim', '  │ ') + line),
     ];
   }
+}
+
+/** Lines of whole words; a word that is longer stands alone. */
+function wrapped(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)!;
+    if (last !== '' && last.length + word.length >= width) lines.push(word);
+    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+  }
+  return lines;
 }
 
 /** Without what would steer the terminal: the words come from outside. */

@@ -185,24 +185,41 @@ describe('npm run postern', () => {
       [
         { ignored: 'internal' },
         {
+          duplicate: false,
+          event: { type: 'ticket.replied', data: { ticket: { number: '7', status: 'open' }, message: null } },
+          mails: [],
+        },
+        {
           duplicate: true,
           event: { type: 'ticket.replied', data: { ticket: { number: '10081', status: 'open' } } },
           mails: [
             {
               ...{ recipient: 'siti@example.com', channel: 'email', locale: 'id', localeReason: 'language' },
               ...{ templateKey: 'ticket-replied', templateRevision: 'abc', dueAt: '', suppressed: 'complaint' },
-              ...{ subject: 'Balasan\u001b[2J', text: 'Halo,\nbuka tiket\n', html: '<p>' },
+              ...{
+                subject: 'Balasan\u001b[2J',
+                text: 'Halo Siti, tim dukungan kami membalas,\nbuka tiket\n',
+                html: '<p>',
+              },
             },
           ],
         },
-      ],
-      { colour: false },
+      ] as Forecast[],
+      { colour: false, columns: 40 },
     );
     expect(words.split('\n')).toEqual([
       ...['Ignored (internal): the message is not marked as public.', ''],
+      ...['ticket.replied  ticket 7, open', 'Nobody is mailed: it has no message that is public.', ''],
       ...['ticket.replied  ticket 10081, open', 'It is known already.', ''],
       'siti@example.com  email, id (language), ticket-replied abc',
-      ...['  nothing is sent to it: complaint', '  Balasan[2J', '  │ Halo,', '  │ buka tiket', ''],
+      ...[
+        '  nothing is sent to it: complaint',
+        '  Balasan[2J',
+        '  │ Halo Siti, tim dukungan kami',
+        '  │ membalas,',
+        '  │ buka tiket',
+        '',
+      ],
     ]);
   });
 
