@@ -14,6 +14,8 @@ export function forecastText(
   forecasts: readonly Forecast[],
   { colour, columns }: { colour: boolean; columns: number },
 ): string {
+  // Some terminals say 0 for what they do not know.
+  const width = Math.min(columns || 80, 100);
   const paint = (format: Parameters<typeof styleText>[0], text: string) => (colour ? styleText(format, text) : text);
   return `${forecasts.map((one) => forecast(one).join('\n')).join('\n\n')}\n`;
 
@@ -45,7 +47,7 @@ export function forecastText(
       ...seen(one.text)
         .trimEnd()
         .split('\n')
-        .flatMap((line) => wrapped(line, Math.min(columns, 100) - '  │ '.length))
+        .flatMap((line) => wrapped(line, width - '  │ '.length))
         .map((line) => paint('dim', '  │ ') + line),
     ];
   }
