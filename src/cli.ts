@@ -18,8 +18,8 @@ const USAGE = `postern <command>            in the repository: npm run postern -
   start
       the gateway, until it is told to stop; settings come from the environment or .env (README.md)
   dry-run --source NAME FILE [--header 'name: value']… [--json]
-      what a webhook with the body in FILE (- for the standard input) would do; needs no signature, changes nothing;
-      to a terminal in words, to a file or a pipe (or with --json) as JSON with the whole mails
+      what a webhook with the body in FILE (- for the standard input) would do;
+      needs no signature, changes nothing; JSON with the whole mails into a pipe, or with --json
   send --source NAME --type TYPE [--to ADDRESS] [--locale TAG] [--url URL]
       signs a sample event and posts it to the running gateway
   keys list
@@ -29,7 +29,8 @@ const USAGE = `postern <command>            in the repository: npm run postern -
   erase ADDRESS --reason WHY
       forgets a person; --dry in place of a reason only says what would go
   studio-link
-      a link that makes whoever opens it an admin of the studio, once and within 24 hours; a former one ends
+      a link that makes whoever opens it an admin of the studio, once and within 24 hours;
+      a former one ends
 `;
 
 /** What the command line is told, for whoever reads it; `ok` is the process's own success. */
@@ -121,7 +122,7 @@ async function dryRun(args: string[]): Promise<Told> {
       .foresee(values.source, { headers, rawBody, mediaType }, { isTrusted: true });
     const { stdout } = process;
     if (stdout.isTTY && !values.json)
-      return { ok: true, text: forecastText(forecasts, { colour: stdout.hasColors() }) };
+      return { ok: true, text: forecastText(forecasts, { colour: stdout.hasColors(), columns: stdout.columns }) };
     return { ok: true, text: `${JSON.stringify(forecasts.length === 1 ? forecasts[0] : forecasts, null, 2)}\n` };
   } finally {
     await gateway.close();

@@ -25,8 +25,13 @@ const UNTOLD: Record<Untold, string> = {
   erased: 'whom it concerns was erased',
 };
 
-/** What a webhook would do, for a person at a terminal. Without `colour` it is plain text. */
-export function forecastText(forecasts: readonly Forecast[], { colour }: { colour: boolean }): string {
+/** What a webhook would do, for a person at a terminal of so many columns. Without `colour` it is plain text. */
+export function forecastText(
+  forecasts: readonly Forecast[],
+  { colour, columns }: { colour: boolean; columns: number },
+): string {
+  // Some terminals say 0 for what they do not know.
+  const width = Math.min(columns || 80, 100);
   const paint = (format: Parameters<typeof styleText>[0], text: string) => (colour ? styleText(format, text) : text);
   return `${forecasts.map((one) => forecast(one).join('\n')).join('\n\n')}\n`;
 
@@ -57,9 +62,21 @@ export function forecastText(forecasts: readonly Forecast[], { colour }: { colou
       ...seen(one.text)
         .trimEnd()
         .split('\n')
+        .flatMap((line) => wrapped(line, width - '  │ '.length))
         .map((line) => paint('dim', '  │ ') + line),
     ];
   }
+}
+
+/** Lines of whole words; a word that is longer stands alone. */
+function wrapped(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)!;
+    if (last !== '' && last.length + word.length >= width) lines.push(word);
+    else lines[lines.length - 1] = last === '' ? word : `${last} ${word}`;
+  }
+  return lines;
 }
 
 /** Without what would steer the terminal: the words come from outside. */

@@ -23,6 +23,7 @@ import { Admission } from './admission.js';
 import { Event, type Untold } from './event.entity.js';
 import type { IgnoredReason, IncomingWebhook, LookUp, NativeEvent } from './sources/adapter.js';
 import { readWebhook, type Happening } from './sources/read.js';
+import { BATCH } from './sources/cloudevents.js';
 import { WaitingEvent } from './waiting-event.entity.js';
 
 /** What the sender is told of one happening of its webhook. */
@@ -120,7 +121,10 @@ export class Intake {
       return await this.admission.run(webhook.rawBody.length, () => {
         const happenings = readWebhook(source, { ...webhook, now: this.clock.now() });
         this.admission.count(source, happenings.length);
-        return Promise.all(happenings.map((one) => this.take(source, one)));
+        const isBatch = webhook.mediaType === BATCH;
+        return Promise.all(
+          happenings.map((one, place) => this.take(source, one, isBatch ? `/${place}/id` : undefined)),
+        );
       });
     } catch (error) {
       const reason =
@@ -179,10 +183,11 @@ export class Intake {
     for (const file of done.done.flatMap(({ orphanedFiles }) => orphanedFiles)) await this.files.remove(file);
   }
 
-  private async take(source: Source, happening: Happening): Promise<Receipt> {
+  /** `at`: where its id stands, if it is one of several in a batch. */
+  private async take(source: Source, happening: Happening, at?: string): Promise<Receipt> {
     if (happening.kind === 'ignored') return this.ignore(source, happening.reason);
     const recorded = await this.arrivals.add({ ...happening, source });
-    if (recorded === null) throw conflict();
+    if (recorded === null) throw conflict(at);
     const { eventId, duplicate, untold, orphanedFiles } = recorded;
     if (untold === 'unknown-ticket') return this.ignore(source, 'internal');
     for (const file of orphanedFiles) await this.files.remove(file);
@@ -286,11 +291,12 @@ export class Intake {
   }
 }
 
-function conflict(): PosternError {
-  return new PosternError(
-    'event-conflict',
-    'The id of this event came before with another body. Give each event an id of its own.',
-  );
+function conflict(at?: string): PosternError {
+  const detail = 'The id of this event came before with another body. Give each event an id of its own.';
+  if (at === undefined) return new PosternError('event-conflict', detail);
+  return new PosternError('event-conflict', `${detail} The others of the batch are taken; see errors.`, {
+    errors: [{ pointer: at, detail: 'came before with another body' }],
+  });
 }
 
 function rowOf({ source, sourceEventId, bodyHash, event }: Arrival, now: number): Event {

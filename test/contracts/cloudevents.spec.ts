@@ -92,6 +92,17 @@ describe.each(someDatabase)('CloudEvents, on $name', (database) => {
     expect(statuses).toEqual([202, 202, 409]);
   });
 
+  it('a conflict in a batch is named by its place, and the others are taken', async () => {
+    const [old, fresh] = [randomUUID(), randomUUID()];
+    await emit(HTTP.structured(event({ id: old })));
+    const batch = [fresh, old].map((id) => event({ id, time: '2026-11-23T02:16:00Z' }));
+    const headers = { 'content-type': 'application/cloudevents-batch+json' };
+    const answer = await answerOf(await emit({ headers, body: JSON.stringify(batch) }));
+    expect(answer).toMatchObject({ status: 409, body: { errors: [{ pointer: '/1/id' }] } });
+    const again = await emit({ headers, body: JSON.stringify(batch.slice(0, 1)) });
+    expect(await answerOf(again)).toMatchObject({ status: 200, body: { events: [{ duplicate: true }] } });
+  });
+
   it('headers are percent-decoded, in quotes or not', async () => {
     const id = 'Euro € 😀 100%';
     const body = JSON.stringify(data());

@@ -205,12 +205,16 @@ describe('npm run postern', () => {
             {
               ...{ recipient: 'siti@example.com', channel: 'email', locale: 'id', localeReason: 'language' },
               ...{ templateKey: 'ticket-replied', templateRevision: 'abc', dueAt: '', suppressed: 'complaint' },
-              ...{ subject: 'Balasan\u001b[2J', text: 'Halo,\nbuka tiket\n', html: '<p>' },
+              ...{
+                subject: 'Balasan\u001b[2J',
+                text: 'Halo Siti, tim dukungan kami membalas,\nbuka tiket\n',
+                html: '<p>',
+              },
             },
           ],
         },
-      ],
-      { colour: false },
+      ] as Forecast[],
+      { colour: false, columns: 40 },
     );
     expect(words.split('\n')).toEqual([
       ...['Ignored (internal): the message is not marked as public.', ''],
@@ -218,7 +222,14 @@ describe('npm run postern', () => {
       ...['Nobody is mailed (superseded): something newer is known of the ticket.', ''],
       ...['ticket.replied  ticket 10081, open', 'It is known already.', ''],
       'siti@example.com  email, id (language), ticket-replied abc',
-      ...['  nothing is sent to it: complaint', '  Balasan[2J', '  │ Halo,', '  │ buka tiket', ''],
+      ...[
+        '  nothing is sent to it: complaint',
+        '  Balasan[2J',
+        '  │ Halo Siti, tim dukungan kami',
+        '  │ membalas,',
+        '  │ buka tiket',
+        '',
+      ],
     ]);
   });
 
