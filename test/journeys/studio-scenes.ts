@@ -143,11 +143,11 @@ export const studioScenes: StudioScene[] = [
       await page.keyboard.press('Control+a');
       await page.keyboard.press('Delete');
       await page.keyboard.insertText('---\nsubject:\npreheader: a\nheading: {{tiketNumber}}\n---\n{{> greting}}\n');
-      await page.getByText('problems').first().waitFor();
+      await page.getByRole('button', { name: 'put “Antwort lesen” back' }).waitFor();
     },
   },
-  { name: 'editor-guide', path: editor, act: (page) => press(page, 'Guide') },
-  { name: 'editor-guide-pages', path: '/studio/words/pages/de', act: (page) => press(page, 'Guide') },
+  { name: 'editor-guide', path: editor, act: guide },
+  { name: 'editor-guide-pages', path: '/studio/words/pages/de', act: guide },
   { name: 'editor-find', path: editor, act: (page) => press(page, 'Find') },
   {
     name: 'editor-rtl',
@@ -235,7 +235,12 @@ export const studioScenes: StudioScene[] = [
     path: '/studio/matrix/ticket-replied',
     act: (page) => page.locator('.matrix pre').last().waitFor(),
   },
-  { name: 'history', path: `/studio/history/${place}`, set: withHistory },
+  {
+    name: 'history',
+    path: `/studio/history/${place}`,
+    set: withHistory,
+    act: (page) => page.locator('.diff').waitFor(),
+  },
   { name: 'history-empty', path: `/studio/history/${place}` },
   { name: 'reviews', path: '/studio/reviews', set: busy, act: (page) => page.locator('.diff').waitFor() },
   { name: 'reviews-empty', path: '/studio/reviews' },
@@ -300,6 +305,11 @@ export const studioScenes: StudioScene[] = [
   },
   { name: 'not-there', path: '/studio/nowhere' },
 ];
+
+async function guide(page: Page): Promise<void> {
+  await press(page, 'Guide');
+  await page.getByRole('dialog').waitFor();
+}
 
 /** The preview shows the words that stand in the editor. */
 async function shown(page: Page): Promise<void> {
