@@ -155,6 +155,7 @@ export const studioScenes: StudioScene[] = [
     act: async (page) => {
       await shown(page);
       await press(page, 'RTL');
+      await page.frameLocator('.frame:not(.frame--behind)').locator('div[dir=rtl]').waitFor();
     },
   },
   { name: 'editor-arabic', path: '/studio/words/ticket-replied/ar', act: shown },
