@@ -142,7 +142,7 @@ export const studioScenes: StudioScene[] = [
       await page.getByRole('textbox', { name: /Support replied in/ }).click();
       await page.keyboard.press('Control+a');
       await page.keyboard.press('Delete');
-      await page.keyboard.insertText('---\nsubject:\npreheader: a\nheading: {{tiketNumber}}\n---\n{{> greting}}\n');
+      await page.keyboard.insertText('---\nsubject:\npreheader: a\nheading: b\n---\n{{> greeting}}\n');
       await page.getByRole('button', { name: 'put “Antwort lesen” back' }).waitFor();
     },
   },
