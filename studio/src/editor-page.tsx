@@ -191,7 +191,7 @@ function Editor({ about, language, words, reload }: EditorProps) {
               <Button kind="quiet" title="How these words are written" onClick={() => setOpen('guide')}>
                 Guide
               </Button>
-              {!showsSource && (
+              {!showsSource && locale !== 'en' && (
                 <Button kind="quiet" onClick={() => setShowsSource(true)}>
                   English
                 </Button>

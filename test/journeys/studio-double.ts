@@ -23,6 +23,7 @@ import { isStudioPage, StudioFiles } from '../../src/studio/studio-files.js';
 import { addStudioHeaders, nonceOf } from '../../src/studio/studio-headers.js';
 import type { Board, Hit } from '../../src/studio/words-board.js';
 import { helpersOf, vocabularyOf, wordsTitles } from '../../src/studio/words-vocabulary.js';
+import { problemsIn } from '../../src/studio/problems.js';
 import { loadBrand, type Brand } from '../../src/templates/brand.js';
 import { compileMail, isCompiled } from '../../src/templates/compile.js';
 import type { Problem } from '../../src/templates/mustache.js';
@@ -520,16 +521,11 @@ function problemsOf(key: string, locale: string, text: string): object[] {
       return [{ line: 1, column: 1, severity: 'error', message: (error as Error).message }];
     }
   }
-  return read(key, locale, text).problems.map(({ line, column, message }) => {
-    const unknown = /no value "(\w+)"/.exec(message)?.[1];
-    const at = unknown ? text.indexOf(unknown) : -1;
-    return {
-      ...{ line: Math.max(1, line), column: Math.max(1, column), severity: 'error', message },
-      ...(unknown === 'ticketNumer' && at >= 0
-        ? { fix: { label: 'write ticketNumber', from: at, to: at + unknown.length, insert: 'ticketNumber' } }
-        : {}),
-    };
-  });
+  const { problems } = read(key, locale, text);
+  return problemsIn(
+    text,
+    problems.map((one) => ({ ...one, severity: 'error', about: '' })),
+  );
 }
 
 function render(

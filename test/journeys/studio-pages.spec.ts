@@ -461,7 +461,7 @@ describeInBrowser('the studio’s pages, on the real gateway', () => {
     provider.account = { sub: 'eve', email: 'eve@support.example' };
     await page.goto(`${origin}/studio/words/ticket-closed/id`);
     await button.click();
-    await page.getByRole('link', { name: 'Eve' }).waitFor();
+    await page.getByRole('link', { name: 'Eve', exact: true }).waitFor();
     await page.waitForURL(`${origin}/studio/words/ticket-closed/id`);
     await context.clearCookies();
     await provider.close();

@@ -142,12 +142,12 @@ export const studioScenes: StudioScene[] = [
       await page.getByRole('textbox', { name: /Support replied in/ }).click();
       await page.keyboard.press('Control+a');
       await page.keyboard.press('Delete');
-      await page.keyboard.insertText('---\nsubject:\npreheader: a\nheading: {{tiketNumber}}\n---\n{{> greting}}\n');
-      await page.getByText('problems').first().waitFor();
+      await page.keyboard.insertText('---\nsubject:\npreheader: a\nheading: b\n---\n{{> greeting}}\n');
+      await page.getByRole('button', { name: 'put “Antwort lesen” back' }).waitFor();
     },
   },
-  { name: 'editor-guide', path: editor, act: (page) => press(page, 'Guide') },
-  { name: 'editor-guide-pages', path: '/studio/words/pages/de', act: (page) => press(page, 'Guide') },
+  { name: 'editor-guide', path: editor, act: guide },
+  { name: 'editor-guide-pages', path: '/studio/words/pages/de', act: guide },
   { name: 'editor-find', path: editor, act: (page) => press(page, 'Find') },
   {
     name: 'editor-rtl',
@@ -155,6 +155,7 @@ export const studioScenes: StudioScene[] = [
     act: async (page) => {
       await shown(page);
       await press(page, 'RTL');
+      await page.frameLocator('.frame:not(.frame--behind)').locator('div[dir=rtl]').waitFor();
     },
   },
   { name: 'editor-arabic', path: '/studio/words/ticket-replied/ar', act: shown },
@@ -235,7 +236,12 @@ export const studioScenes: StudioScene[] = [
     path: '/studio/matrix/ticket-replied',
     act: (page) => page.locator('.matrix pre').last().waitFor(),
   },
-  { name: 'history', path: `/studio/history/${place}`, set: withHistory },
+  {
+    name: 'history',
+    path: `/studio/history/${place}`,
+    set: withHistory,
+    act: (page) => page.locator('.diff').waitFor(),
+  },
   { name: 'history-empty', path: `/studio/history/${place}` },
   { name: 'reviews', path: '/studio/reviews', set: busy, act: (page) => page.locator('.diff').waitFor() },
   { name: 'reviews-empty', path: '/studio/reviews' },
@@ -300,6 +306,11 @@ export const studioScenes: StudioScene[] = [
   },
   { name: 'not-there', path: '/studio/nowhere' },
 ];
+
+async function guide(page: Page): Promise<void> {
+  await press(page, 'Guide');
+  await page.getByRole('dialog').waitFor();
+}
 
 /** The preview shows the words that stand in the editor. */
 async function shown(page: Page): Promise<void> {
