@@ -9,8 +9,8 @@ import { parseMailbox } from '../platform/address.js';
 import { audit } from '../platform/audit.js';
 import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
-import { checkBrand, type Brand, type BrandProblem, type BrandSettings } from '../templates/brand.js';
-import { Brands } from '../templates/brands.js';
+import { checkBrand, type BrandProblem, type BrandSettings } from '../templates/brand.js';
+import { Brands, settingsOf, type Look } from '../templates/brands.js';
 import { readJson } from './json-body.js';
 import { LARGEST_UPLOAD, readLogo } from './logo.js';
 import { People } from './people.js';
@@ -20,13 +20,13 @@ const version = z.int().min(0);
 const editShape = z.looseObject({ version });
 const rollbackShape = z.object({ version, to: version });
 
-/** What is asked of a brand: its settings, its logo (undefined: as it is), and what to call it in the audit log. */
+/** What is asked of a brand, and what to call it in the audit log. */
 interface Change {
   version: number;
-  settings: BrandSettings | null;
-  logo: Buffer | null | undefined;
+  /** Null: as it is shipped. */
+  make: (before: Look) => Look | null;
   action: string;
-  detail: string;
+  detail: (before: Look) => string;
 }
 
 /** How mails and pages look and who sends them: edited over what is shipped, checked as that is, and never lost. */
@@ -58,14 +58,12 @@ export class BrandsController {
     const problems = [...(checked.ok ? [] : checked.problems), ...this.senderProblems(key, given.sender)];
     if (!checked.ok || problems.length > 0) throw refused(problems);
     const { settings } = checked;
-    const change = {
+    return this.add(key, request, {
       version,
-      settings,
-      logo: undefined,
+      make: ({ logo }) => ({ settings, logo }),
       action: 'brand.edited',
-      detail: changes(this.newest(key), settings),
-    };
-    return this.add(key, request, change);
+      detail: (before) => changes(before.settings, settings),
+    });
   }
 
   /** `multipart/form-data` with the picture and, before it, the field `version`. */
@@ -79,8 +77,12 @@ export class BrandsController {
     const { content, version } = await readUpload(request);
     const logo = await readLogo(content);
     if (!logo.ok) throw new PosternError('logo-refused', logo.detail);
-    const settings = settingsOf(this.newest(key));
-    return this.add(key, request, { version, settings, logo: logo.png, action: 'brand.logo-set', detail: '' });
+    return this.add(key, request, {
+      version,
+      make: ({ settings }) => ({ settings, logo: logo.png }),
+      action: 'brand.logo-set',
+      detail: () => '',
+    });
   }
 
   @Delete(':key/logo')
@@ -92,9 +94,12 @@ export class BrandsController {
     @Req() request: FastifyRequest,
   ): Promise<object> {
     this.mustExist(key);
-    const settings = settingsOf(this.newest(key));
-    const change = { settings, logo: null, action: 'brand.logo-removed', detail: '' };
-    return this.add(key, request, { version: versionOf(given), ...change });
+    return this.add(key, request, {
+      version: versionOf(given),
+      make: ({ settings }) => ({ settings, logo: null }),
+      action: 'brand.logo-removed',
+      detail: () => '',
+    });
   }
 
   /** Looks as it did at a version again; 0: as it is shipped. */
@@ -108,18 +113,26 @@ export class BrandsController {
     const former = this.brands.history(key).find((one) => one.version === to);
     if (to !== 0 && !former) throw new PosternError('not-found', 'There is no such version at hand.');
     const isShipped = !former || Object.keys(former.settings).length === 0;
-    const logo = isShipped ? null : (this.brands.logo(former.look)?.content ?? null);
-    const settings = isShipped ? null : settingsOf(former.look);
-    return this.add(key, request, { version, settings, logo, action: 'brand.rolled-back', detail: `to ${to}` });
+    const look = isShipped
+      ? null
+      : { settings: settingsOf(former.look), logo: this.brands.logo(former.look)?.content ?? null };
+    return this.add(key, request, {
+      version,
+      make: () => look,
+      action: 'brand.rolled-back',
+      detail: () => `to ${to}`,
+    });
   }
 
   private async add(key: string, request: FastifyRequest, change: Change): Promise<object> {
-    const { action, detail, version, settings } = change;
+    const { action, version } = change;
     const { id: madeBy } = signedIn(request);
-    await this.brands.refresh();
-    const logo = change.logo === undefined ? (this.brands.logo(this.newest(key))?.content ?? null) : change.logo;
     const added = await this.database.write(async (tx) => {
-      const made = await this.brands.add(tx, { brand: key, version, settings, logo, madeBy });
+      let detail = '';
+      const made = await this.brands.add(tx, { brand: key, version, madeBy }, (before) => {
+        detail = change.detail(before);
+        return change.make(before);
+      });
       const entry = { actor: madeBy, action, subject: key, detail: `version ${made}${detail && `; ${detail}`}` };
       if (made !== null) await audit(tx, entry, this.clock.now());
       return made;
@@ -151,10 +164,6 @@ export class BrandsController {
     };
   }
 
-  private newest(key: string): Brand {
-    return this.brands.history(key)[0]?.look ?? this.brands.shippedBrand(key);
-  }
-
   private mustExist(key: string): void {
     if (!this.brands.keys().includes(key)) throw new PosternError('not-found', 'There is no such brand.');
   }
@@ -184,13 +193,9 @@ function refused(problems: readonly BrandProblem[]): PosternError {
   return new PosternError('brand-refused', 'Mend what the problems name.', { problems });
 }
 
-function settingsOf({ key: _key, logo: _logo, ...settings }: Brand): BrandSettings {
-  return settings;
-}
-
 /** Names of what differs: the log tells who changed the sender, the history what it was. */
-function changes(before: Brand, after: BrandSettings): string {
-  const known = settingsOf(before) as Record<string, unknown>;
+function changes(before: BrandSettings, after: BrandSettings): string {
+  const known = before as Record<string, unknown>;
   const given = after as Record<string, unknown>;
   const names = new Set([...Object.keys(known), ...Object.keys(given)]);
   return [...names].filter((name) => JSON.stringify(known[name]) !== JSON.stringify(given[name])).join(', ');

@@ -32,11 +32,14 @@ export interface NewEdition {
   brand: string;
   /** That it was made from; 0: what is shipped. */
   version: number;
-  /** Null: as it is shipped, again. */
-  settings: BrandSettings | null;
+  madeBy: string;
+}
+
+/** What is edited of a brand. */
+export interface Look {
+  settings: BrandSettings;
   /** PNG */
   logo: Buffer | null;
-  madeBy: string;
 }
 
 interface Edition {
@@ -133,18 +136,26 @@ export class Brands implements OnApplicationBootstrap, OnApplicationShutdown {
   /**
    * Adds an edition, if nobody has added one since `version`: the unique key decides, over all processes. Call
    * `refresh` once it is committed.
+   * @param change what to make of the edition that it lies over; null: as it is shipped, again
    * @returns its version, or null if somebody was first
    */
-  async add(tx: Transaction, { brand, version, settings, logo, madeBy }: NewEdition): Promise<number | null> {
+  async add(
+    tx: Transaction,
+    { brand, version, madeBy }: NewEdition,
+    change: (before: Look) => Look | null,
+  ): Promise<number | null> {
     const now = this.clock.now();
     const [last] = await selectRows(tx, BrandEdition, 'WHERE brand = ? ORDER BY version DESC LIMIT 1', [brand]);
     if ((last?.version ?? 0) !== version) return null;
+    // Not what this process has seen of it: another one may have written it a moment ago.
+    const before = last ? this.edition(last).brand : this.shippedBrand(brand);
+    const look = change({ settings: settingsOf(before), logo: this.logo(before)?.content ?? null });
     const id = newId('bed', now);
     const added = await insertNew(tx, BrandEdition, [
       {
         ...{ id, brand, madeBy, madeAt: now, version: version + 1 },
-        settings: settings ?? {},
-        logo: logo?.toString('base64') ?? null,
+        settings: look?.settings ?? {},
+        logo: look?.logo?.toString('base64') ?? null,
         usedFrom: Math.max(now + USED_AFTER_MS, (last?.usedFrom ?? 0) + 1),
       },
     ]);
@@ -183,6 +194,10 @@ export class Brands implements OnApplicationBootstrap, OnApplicationShutdown {
     this.logos.set(brand, content && logoOf(content, 'logo.png'));
     return { version, usedFrom, row, brand };
   }
+}
+
+export function settingsOf({ key: _key, logo: _logo, ...settings }: Brand): BrandSettings {
+  return settings;
 }
 
 function logoOf(content: Buffer, file: string): Logo {

@@ -173,6 +173,22 @@ describe.each(someDatabase)('brands in the studio on $name', (database) => {
     expect((await mailAndPage('7005')).mail.html).not.toContain('<img');
   });
 
+  it('have a logo set over what another process wrote a moment ago', async () => {
+    const second = await secondGateway(test);
+    const there = (await second.app.getUrl()).replace('[::1]', '127.0.0.1');
+    const settings = settingsOf(await shown());
+    admin.at = there;
+    const edited = await admin.request('PUT', PATH, { ...settings, name: 'Acme Help', radius: 3 });
+    expect(edited.body.version).toBe(1);
+    admin.at = test.url;
+    const set = await upload(await picture().png().toBuffer(), 1);
+    expect(set.body).toMatchObject({ version: 2, name: 'Acme Help', radius: 3 });
+    admin.at = there;
+    const without = await admin.request('DELETE', `${PATH}/logo?version=2`);
+    expect(without.body).toMatchObject({ version: 3, name: 'Acme Help', logo: null });
+    await second.close();
+  });
+
   it('refuse what is no logo', async () => {
     const bomb = await sharp({ create: { width: 9000, height: 9000, channels: 3, background: '#fff' } })
       .png({ compressionLevel: 9 })
