@@ -5,7 +5,7 @@ import { Guest } from '../support/guest.js';
 import { linkOf } from '../support/mail.js';
 import { someDatabase } from '../support/some-database.js';
 import { firstAdmin, secondGateway, type Answer, type StudioBrowser } from '../support/studio.js';
-import { count } from '../support/tables.js';
+import { change, count } from '../support/tables.js';
 
 const PATH = '/studio/api/brands/default';
 
@@ -90,9 +90,23 @@ describe.each(someDatabase)('brands in the studio on $name', (database) => {
     const between = test.clock.now();
     await edit({ name: 'Acme Care' });
     test.clock.advance({ minutes: 1 });
-    const names = [before, between, test.clock.now()].map((time) => brands.at('default', time).name);
-    expect(names).toEqual([brands.shippedBrand('default').name, 'Acme Help', 'Acme Care']);
+    const times = [before, between, test.clock.now()];
+    const names = () => Promise.all(times.map(async (time) => (await brands.at('default', time)).name));
+    const expected = [brands.shippedBrand('default').name, 'Acme Help', 'Acme Care'];
+    expect(await names()).toEqual(expected);
     expect(brands.get('default')).toBe(brands.get('default'));
+    // After more editions than are kept at hand.
+    const settings = settingsOf(await shown());
+    for (let version = 2; version < 23; version++) {
+      await admin.request('PUT', PATH, { ...settings, version, name: `Acme ${version}` });
+      await change(test, 'DELETE FROM limits');
+    }
+    // Twenty wait for their moment: what is used now is used.
+    expect(brands.get('default').name).toBe('Acme Care');
+    test.clock.advance({ minutes: 1 });
+    expect(brands.get('default').name).toBe('Acme 22');
+    await edit({ name: 'Acme once more' });
+    expect(await names()).toEqual(expected);
   });
 
   it('are refused where nobody could read them, with the pair, its ratio and a colour that would do', async () => {
@@ -165,9 +179,14 @@ describe.each(someDatabase)('brands in the studio on $name', (database) => {
     const loaded = await fetch(url);
     expect([loaded.status, loaded.headers.get('content-type')]).toEqual([200, 'image/png']);
     expect(Buffer.from(await loaded.arrayBuffer())).toEqual(kept);
-    // A process that wrote no page yet has it too.
+    // A process that wrote no page yet has it too, and one that has newer editions at hand only.
     await test.restart();
     expect((await guest.get(new URL(url).pathname)).status).toBe(200);
+    const brands = test.gateway.app.get(Brands);
+    vi.spyOn(brands, 'all').mockReturnValue([]);
+    expect((await guest.get(new URL(url).pathname)).status).toBe(200);
+    expect((await guest.get(new URL(url).pathname.replace(/\w{16}/, '0'.repeat(16)))).status).toBe(404);
+    vi.restoreAllMocks();
     expect((await admin.request('DELETE', `${PATH}/logo?version=1`)).body.logo).toBeNull();
     test.clock.advance({ seconds: 10 });
     expect((await mailAndPage('7005')).mail.html).not.toContain('<img');

@@ -16,7 +16,7 @@ import { TakenUpAgain1795730000000 } from './1795730000000-taken-up-again.js';
 import { Forgetting1795740000000 } from './1795740000000-forgetting.js';
 import { OutboundBySource1795750000000 } from './1795750000000-outbound-by-source.js';
 import { AuthorsOfDrafts1795760000000 } from './1795760000000-authors-of-drafts.js';
-import { PasskeysOfSessions1795773000000 } from './1795773000000-passkeys-of-sessions.js';
+import { PasskeysAndLogos1795773000000 } from './1795773000000-passkeys-and-logos.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -38,5 +38,5 @@ export const migrations = [
   Forgetting1795740000000,
   OutboundBySource1795750000000,
   AuthorsOfDrafts1795760000000,
-  PasskeysOfSessions1795773000000,
+  PasskeysAndLogos1795773000000,
 ];
