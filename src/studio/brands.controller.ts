@@ -2,10 +2,10 @@ import type {} from '@fastify/multipart';
 import { Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { studioUploadLimit, takeLimits } from '../access/limits.js';
+import { studioBrandLimit, studioUploadLimit, takeLimits } from '../access/limits.js';
 import { Config } from '../config.js';
 import { PosternError } from '../errors.js';
-import { parseMailbox } from '../platform/address.js';
+import { parseMailbox, type EmailAddress } from '../platform/address.js';
 import { audit } from '../platform/audit.js';
 import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
@@ -14,6 +14,7 @@ import { Brands, settingsOf, type Look } from '../templates/brands.js';
 import { readJson } from './json-body.js';
 import { LARGEST_UPLOAD, readLogo } from './logo.js';
 import { People } from './people.js';
+import { EVERY_BRAND, mayDo, type RoleOfBrand } from './roles.js';
 import { Needs, signedIn, StudioGuard } from './studio.guard.js';
 
 const version = z.int().min(0);
@@ -43,9 +44,11 @@ export class BrandsController {
 
   @Get()
   @Needs('editor', 'any')
-  async list(): Promise<object[]> {
+  async list(@Req() request: FastifyRequest): Promise<object[]> {
     await this.brands.refresh();
-    return Promise.all(this.brands.keys().map((key) => this.view(key)));
+    const { roles } = signedIn(request);
+    const theirs = this.brands.keys().filter((key) => mayDo(roles, 'editor', key));
+    return Promise.all(theirs.map((key) => this.view(key)));
   }
 
   /** Everything but the logo. */
@@ -54,10 +57,7 @@ export class BrandsController {
   async edit(@Param('key') key: string, @Req() request: FastifyRequest): Promise<object> {
     this.mustExist(key);
     const { version, ...given } = readJson(request, editShape);
-    const checked = checkBrand(given);
-    const problems = [...(checked.ok ? [] : checked.problems), ...this.senderProblems(key, given.sender)];
-    if (!checked.ok || problems.length > 0) throw refused(problems);
-    const { settings } = checked;
+    const settings = this.checked(key, given, signedIn(request).roles);
     return this.add(key, request, {
       version,
       make: ({ logo }) => ({ settings, logo }),
@@ -126,12 +126,18 @@ export class BrandsController {
 
   private async add(key: string, request: FastifyRequest, change: Change): Promise<object> {
     const { action, version } = change;
-    const { id: madeBy } = signedIn(request);
+    const { id: madeBy, roles } = signedIn(request);
+    const rules = [studioBrandLimit(this.config.secretKeys, madeBy)];
+    const taken = await this.database.write((tx) => takeLimits(tx, rules, this.clock.now()));
+    if (!taken.ok) throw new PosternError('too-many-requests', 'Too many changes of brands. Wait a little.', taken);
     const added = await this.database.write(async (tx) => {
       let detail = '';
       const made = await this.brands.add(tx, { brand: key, version, madeBy }, (before) => {
         detail = change.detail(before);
-        return change.make(before);
+        const look = change.make(before);
+        // What was good once need not be now: the operator may send from other domains since.
+        if (look) this.checked(key, look.settings, roles);
+        return look;
       });
       const entry = { actor: madeBy, action, subject: key, detail: `version ${made}${detail && `; ${detail}`}` };
       if (made !== null) await audit(tx, entry, this.clock.now());
@@ -180,13 +186,38 @@ export class BrandsController {
     return [...new Set(domains.map((domain) => domain.toLowerCase()))];
   }
 
-  private senderProblems(key: string, sender: unknown): BrandProblem[] {
-    const parsed = typeof sender === 'string' ? parseMailbox(sender, { allowLocalhost: true }) : null;
-    if (!parsed?.ok) return []; // none, or one whose shape is a problem already
-    const domains = this.senderDomains(key);
-    if (domains.includes(parsed.address.domain.toLowerCase())) return [];
-    return [{ place: 'sender', message: `must be an address of ${domains.join(' or ')}: an operator sets up others` }];
+  /** @throws PosternError `brand-refused` */
+  private checked(key: string, given: Record<string, unknown>, roles: readonly RoleOfBrand[]): BrandSettings {
+    const checked = checkBrand(given);
+    const problems = [...(checked.ok ? [] : checked.problems), ...this.senderProblems(key, given.sender, roles)];
+    if (!checked.ok || problems.length > 0) throw refused(problems);
+    return checked.settings;
   }
+
+  private senderProblems(key: string, sender: unknown, roles: readonly RoleOfBrand[]): BrandProblem[] {
+    const address = addressOf(sender);
+    if (address === null) return []; // none, or one whose shape is a problem already
+    const domains = this.senderDomains(key);
+    if (!domains.includes(address.domain.toLowerCase()))
+      return [
+        { place: 'sender', message: `must be an address of ${domains.join(' or ')}: an operator sets up others` },
+      ];
+    if (mayDo(roles, 'publisher', EVERY_BRAND)) return [];
+    const sendersOf = (brand: string) =>
+      [this.brands.history(brand)[0]?.look, this.brands.shippedBrand(brand)].map(
+        (look) => addressOf(look?.sender)?.key,
+      );
+    const isAnothers = this.brands.keys().some((other) => other !== key && sendersOf(other).includes(address.key));
+    if (!isAnothers || sendersOf(key).includes(address.key)) return [];
+    return [
+      { place: 'sender', message: 'is the address of another brand: somebody with a role for all brands sets it' },
+    ];
+  }
+}
+
+function addressOf(sender: unknown): EmailAddress | null {
+  const parsed = typeof sender === 'string' ? parseMailbox(sender, { allowLocalhost: true }) : null;
+  return parsed?.ok ? parsed.address : null;
 }
 
 function refused(problems: readonly BrandProblem[]): PosternError {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { StartError } from '../errors.js';
 import { parseAddress, parseMailbox } from '../platform/address.js';
 import { matchLocale } from '../platform/locale.js';
+import { isOneLine } from '../platform/one-line.js';
 import { parseUrl } from '../platform/url.js';
 
 const hex = z.string().regex(/^#[0-9a-f]{6}$/, 'must be a colour like #1f6f5c (six hexadecimal digits, lower case)');
@@ -36,7 +37,7 @@ const paletteShape = z.strictObject({
 const footerLine = z.string().trim().min(1).max(300);
 
 const brandShape = z.strictObject({
-  name: z.string().trim().min(1).max(60),
+  name: z.string().trim().min(1).max(60).refine(isOneLine, 'must be plain words in one line'),
   /** Sender of this brand's mails, `Name <address>`; else MAIL_FROM. */
   sender: z
     .string()

@@ -4,7 +4,7 @@ import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { linkOf } from '../support/mail.js';
 import { someDatabase } from '../support/some-database.js';
-import { firstAdmin, secondGateway, type Answer, type StudioBrowser } from '../support/studio.js';
+import { enrol, firstAdmin, secondGateway, type Answer, type StudioBrowser } from '../support/studio.js';
 import { change, count } from '../support/tables.js';
 
 const PATH = '/studio/api/brands/default';
@@ -126,11 +126,36 @@ describe.each(someDatabase)('brands in the studio on $name', (database) => {
     ['a contact that runs', { contact: 'javascript:alert(1)' }, 'contact'],
     ['two senders', { sender: 'a@support.example, b@support.example' }, 'sender'],
     ['no name', { name: ' ' }, 'name'],
+    ['a name that turns what follows', { name: 'Acme \u202eknaB' }, 'name'],
   ])('are refused with %s', async (_, changes, place) => {
     const { status, body } = await edit(changes);
     expect(status).toBe(422);
     expect(body.problems.map((one: { place: string }) => one.place)).toContain(place);
     expect(await count(test, 'brand_editions')).toBe(0);
+  });
+
+  it('go back to no sender that is not the operator’s any more', async () => {
+    await edit({ sender: 'Acme <help@support.example>' });
+    await edit({ sender: undefined });
+    await test.restart({ MAIL_FROM: 'Postern <no-reply@elsewhere.example>' });
+    const { status, body } = await admin.post(`${PATH}/rollback`, { to: 1, version: 2 });
+    expect([status, body.code, body.problems?.[0].place]).toEqual([422, 'brand-refused', 'sender']);
+  });
+
+  it('are each for those of their own role: another one’s look is not shown, nor its sender taken', async () => {
+    const sender = 'Help <help@support.example>';
+    await edit({ sender });
+    const sampler = await enrol(test, admin, { email: 'sam@content.example', role: 'publisher', brand: 'sample' });
+    const own = (await sampler.get('/studio/api/brands')).body;
+    expect(own.map(({ key }: { key: string }) => key)).toEqual(['sample']);
+    const body = { ...settingsOf({ body: own[0] } as Answer), sender };
+    const taken = await sampler.request('PUT', '/studio/api/brands/sample', body);
+    expect([taken.status, taken.body.problems?.[0].place]).toEqual([422, 'sender']);
+    expect((await admin.request('PUT', '/studio/api/brands/sample', body)).status).toBe(200);
+    const preview = (brand: string) =>
+      sampler.post('/studio/api/preview', { key: 'ticket-replied', locale: 'en', brand });
+    expect((await preview('default')).status).toBe(403);
+    expect((await preview('sample')).status).not.toBe(403);
   });
 
   it('keep every edit: of twenty at once one is taken, and the others are shown what is there', async () => {
