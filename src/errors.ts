@@ -13,6 +13,7 @@ export const errorCodes = {
   'sign-in-required': { status: 401, title: 'Nobody is signed in', log: 'debug', retry: false },
   'sign-in-refused': { status: 401, title: 'The sign-in was refused', log: 'info', retry: false },
   'cookies-required': { status: 403, title: 'The browser kept no cookie', log: 'info', retry: false },
+  'fresh-sign-in-required': { status: 403, title: 'The last sign-in is too long ago', log: 'info', retry: false },
   forbidden: { status: 403, title: 'Refused', log: 'info', retry: false },
   'not-found': { status: 404, title: 'Not found', log: 'debug', retry: false },
   'unknown-source': { status: 404, title: 'There is no such source', log: 'info', retry: false },

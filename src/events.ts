@@ -1,7 +1,13 @@
 import { z } from 'zod';
+<<<<<<< HEAD
 import { type FieldError } from './errors.js';
 import { parseAddress, type AddressFault } from './platform/address.js';
 import { faultsOf, inWords } from './platform/faults.js';
+=======
+import { pointerOf, type FieldError } from './errors.js';
+import { parseAddress } from './platform/address.js';
+import { UNPRINTABLE } from './platform/one-line.js';
+>>>>>>> inA2
 import { canonicalLocale, isTimeZone } from './platform/locale.js';
 
 /** Types that tell people, in the native event's words. */
@@ -34,10 +40,9 @@ export type AuthorKind = (typeof authorKinds)[number];
 export const messageFormats = ['text', 'markdown', 'html'] as const;
 export type MessageFormat = (typeof messageFormats)[number];
 
-// Values that stand in one line (a subject, a name) lose control characters, line breaks and bidirectional overrides.
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g;
 /** JSON may hold half a surrogate pair or NUL; Postgres takes neither in a text. */
 const storable = (text: string) => text.toWellFormed().replaceAll('\0', '');
+/** Of values that stand in one line (a subject, a name). */
 const oneLine = (max: number) =>
   z
     .string()

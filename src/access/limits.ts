@@ -23,7 +23,8 @@ type LimitName =
   | 'studio-try'
   | 'studio-person'
   | 'studio-invite'
-  | 'studio-upload';
+  | 'studio-upload'
+  | 'studio-brand';
 
 /** At most `max` within any stretch of `seconds`. */
 interface Window {
@@ -130,6 +131,11 @@ export function studioInviteLimits(ring: KeyRing, personId: string, addressKey: 
 /** Logos of one person: each is a picture that is read and written anew. */
 export function studioUploadLimit(ring: KeyRing, personId: string): LimitRule {
   return rule(ring, 'studio-upload', personId, [{ max: 30, seconds: HOUR }]);
+}
+
+/** Edits of brands by one person: each is kept for good. */
+export function studioBrandLimit(ring: KeyRing, personId: string): LimitRule {
+  return rule(ring, 'studio-brand', personId, [{ max: 120, seconds: HOUR }]);
 }
 
 /** Under each key of the ring: a new one in front finds what was counted under the former, and counts go on. */

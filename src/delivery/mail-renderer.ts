@@ -33,14 +33,15 @@ export class MailRenderer {
 
   /**
    * @param words those of this try; without them the ones that count now
+   * @param brand as it was when it was planned (`brandOf`); without it as it is now
    * @throws if it cannot be rendered, now or at any later try; what it returns never throws
    */
   render(
     delivery: Delivery,
     code: CodeForMail | null,
     words: CompiledMail = this.catalogue.current(delivery.templateKey, delivery.locale),
+    brand: Brand = this.brands.get(delivery.inputs.brand),
   ): Mail {
-    const brand = this.brands.at(delivery.inputs.brand, delivery.createdAt);
     const frame = this.frame(brand);
     const link = this.linkOf(delivery);
     const mail = this.fill(delivery, brand, code, link, words);
@@ -72,6 +73,11 @@ export class MailRenderer {
         headers: { ...FIXED_HEADERS, ...own },
       }),
     };
+  }
+
+  /** Who sends a mail and how it looks: as it was when it was planned, whatever was edited since. */
+  brandOf({ inputs, createdAt }: Delivery): Promise<Brand> {
+    return this.brands.at(inputs.brand, createdAt);
   }
 
   /** What a ticket mail says, with a link that opens nothing and a reference that nobody knows. */

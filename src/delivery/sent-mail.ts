@@ -43,7 +43,8 @@ export class SentMail {
     const { createdAt } = delivery;
     const expiresAt = createdAt + this.config.codeLifetimeSeconds * 1000;
     const code = delivery.challengeId === null ? null : { code: HIDDEN, reference: '•••', createdAt, expiresAt };
-    const { from, subject, html, text } = this.renderer.render(delivery, code, words).content();
+    const brand = await this.renderer.brandOf(delivery);
+    const { from, subject, html, text } = this.renderer.render(delivery, code, words, brand).content();
     const hide = (given: string) => given.replaceAll(/(\/t\/)[\w.~-]{20,}/g, `$1${HIDDEN}`);
     return {
       ...sentView(delivery),

@@ -220,9 +220,11 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnApplicationShut
     const startedAt = this.clock.now();
     try {
       const words = await this.words.of(delivery);
-      return { ...admitted, mail: this.renderer.render(delivery, code, words), expiresAt: code?.expiresAt ?? Infinity };
+      const brand = await this.renderer.brandOf(delivery);
+      const mail = this.renderer.render(delivery, code, words, brand);
+      return { ...admitted, mail, expiresAt: code?.expiresAt ?? Infinity };
     } catch (error) {
-      if (isDatabaseUnavailable(error)) throw error; // it knows the words of the first try
+      if (isDatabaseUnavailable(error)) throw error; // it knows the words and the look of the first try
       // One mail that cannot be rendered must not hold up the others; it is kept for a person to look at.
       this.logger.error('a mail could not be rendered and is parked', {
         id: delivery.id,

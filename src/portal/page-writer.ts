@@ -6,7 +6,7 @@ import { Config } from '../config.js';
 import type { Source } from '../sources.js';
 import { Clock } from '../platform/clock.js';
 import type { Brand } from '../templates/brand.js';
-import { Brands } from '../templates/brands.js';
+import { Brands, type Logo } from '../templates/brands.js';
 import { templatesDir } from '../templates/templates.module.js';
 import { PublishedWords } from '../templates/published.js';
 import type { Participant } from '../tickets/ticket.entity.js';
@@ -29,15 +29,17 @@ interface PageBrand {
   brand: Brand;
   logo: string | null;
   css: Asset;
+  /** What pages and mails load of it. */
+  assets: Asset[];
 }
 
 /** Writes whole pages with their headers. */
 @Injectable()
 export class PageWriter {
   readonly pages: GuestPages;
-  /** Everything that pages load, by its path. */
-  private readonly assets = new Map<string, Asset>();
   private readonly named: Map<string, Asset>;
+  /** The same by their paths. */
+  private readonly files: Map<string, Asset>;
   /** An edited brand is another one. */
   private readonly looks = new WeakMap<Brand, PageBrand>();
 
@@ -52,7 +54,7 @@ export class PageWriter {
     this.pages.use(published.texts);
     published.onChange(() => this.pages.use(published.texts));
     this.named = loadAssets(templatesDir);
-    for (const asset of this.named.values()) this.assets.set(asset.path, asset);
+    this.files = new Map([...this.named.values()].map((asset) => [asset.path, asset]));
   }
 
   /** The language of a page: the first that there are words in of the one chosen here, the person's, the browser's, the source's. */
@@ -131,12 +133,21 @@ export class PageWriter {
     return this.send(request, reply, status, 'notice', view, subject);
   }
 
-  /** What a page loads from this path. What a brand adds may be asked for here though another process wrote the page. */
-  asset(path: string): Asset | undefined {
-    const known = this.assets.get(path);
-    if (known) return known;
-    for (const brand of this.brands.all()) this.look(brand);
-    return this.assets.get(path);
+  /** What a page or mail loads from this path. What a brand adds may be asked for here though another process wrote it. */
+  async asset(path: string): Promise<Asset | null> {
+    const atHand = this.files.get(path) ?? this.brandAsset(path);
+    if (atHand) return atHand;
+    const [, hash] = /^\/assets\/([0-9a-f]{16})\/logo\.png$/.exec(path) ?? [];
+    const logo = hash === undefined ? null : await this.brands.formerLogo(hash);
+    return logo && assetOfLogo(logo);
+  }
+
+  private brandAsset(path: string): Asset | undefined {
+    for (const brand of this.brands.all()) {
+      const found = this.look(brand).assets.find((asset) => asset.path === path);
+      if (found) return found;
+    }
+    return undefined;
   }
 
   /** How all pages of a brand look, and what they load, as of now. */
@@ -166,15 +177,17 @@ export class PageWriter {
     if (known) return known;
     const content = Buffer.from(brandCss({ accent: brand.light.accent, accentDark: brand.dark.accent }));
     const css = assetOf(`brand-${brand.key}.css`, content);
-    this.assets.set(css.path, css);
     const logo = this.brands.logo(brand);
     // Mails load it from its path; a page has so small a picture in itself: one request less, and nothing to guess.
-    if (logo) this.assets.set(logo.path, { name: 'logo', gzipped: gzipSync(logo.content), ...logo });
     const url = logo && `data:${logo.type};base64,${logo.content.toString('base64')}`;
-    const look = { brand, css, logo: url };
+    const look = { brand, css, logo: url, assets: [css, ...(logo ? [assetOfLogo(logo)] : [])] };
     this.looks.set(brand, look);
     return look;
   }
+}
+
+function assetOfLogo(logo: Logo): Asset {
+  return { name: 'logo', gzipped: gzipSync(logo.content), ...logo };
 }
 
 /** Where the language is changed: for the person, where a session or the link of this page says who it is. */

@@ -23,7 +23,7 @@ export class PublicController {
   /** Another content has another path, so a browser may keep it for ever. */
   @Get('assets/*')
   async asset(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const asset = this.writer.asset(request.url.split('?', 1)[0]!);
+    const asset = await this.writer.asset(request.url.split('?', 1)[0]!);
     if (!asset) return this.writer.notice(request, reply, 404, { kind: 'not-found' });
     const takesGzip = takesCoding(request.headers['accept-encoding'], 'gzip');
     if (takesGzip) void reply.header('content-encoding', 'gzip');

@@ -2,31 +2,32 @@ import type {} from '@fastify/multipart';
 import { Controller, Delete, Get, HttpCode, Param, Post, Put, Query, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { studioUploadLimit, takeLimits } from '../access/limits.js';
+import { studioBrandLimit, studioUploadLimit, takeLimits } from '../access/limits.js';
 import { Config } from '../config.js';
 import { PosternError } from '../errors.js';
-import { parseMailbox } from '../platform/address.js';
+import { parseMailbox, type EmailAddress } from '../platform/address.js';
 import { audit } from '../platform/audit.js';
 import { Clock, isoTime } from '../platform/clock.js';
 import { Database } from '../platform/database/database.js';
-import { checkBrand, type Brand, type BrandProblem, type BrandSettings } from '../templates/brand.js';
-import { Brands } from '../templates/brands.js';
+import { checkBrand, type BrandProblem, type BrandSettings } from '../templates/brand.js';
+import { Brands, settingsOf, type Look } from '../templates/brands.js';
 import { readJson } from './json-body.js';
 import { LARGEST_UPLOAD, readLogo } from './logo.js';
 import { People } from './people.js';
+import { EVERY_BRAND, mayDo, type RoleOfBrand } from './roles.js';
 import { Needs, signedIn, StudioGuard } from './studio.guard.js';
 
 const version = z.int().min(0);
 const editShape = z.looseObject({ version });
 const rollbackShape = z.object({ version, to: version });
 
-/** What is asked of a brand: its settings, its logo (undefined: as it is), and what to call it in the audit log. */
+/** What is asked of a brand, and what to call it in the audit log. */
 interface Change {
   version: number;
-  settings: BrandSettings | null;
-  logo: Buffer | null | undefined;
+  /** Null: as it is shipped. */
+  make: (before: Look) => Look | null;
   action: string;
-  detail: string;
+  detail: (before: Look) => string;
 }
 
 /** How mails and pages look and who sends them: edited over what is shipped, checked as that is, and never lost. */
@@ -43,9 +44,11 @@ export class BrandsController {
 
   @Get()
   @Needs('editor', 'any')
-  async list(): Promise<object[]> {
+  async list(@Req() request: FastifyRequest): Promise<object[]> {
     await this.brands.refresh();
-    return Promise.all(this.brands.keys().map((key) => this.view(key)));
+    const { roles } = signedIn(request);
+    const theirs = this.brands.keys().filter((key) => mayDo(roles, 'editor', key));
+    return Promise.all(theirs.map((key) => this.view(key)));
   }
 
   /** Everything but the logo. */
@@ -54,15 +57,13 @@ export class BrandsController {
   async edit(@Param('key') key: string, @Req() request: FastifyRequest): Promise<object> {
     this.mustExist(key);
     const { version, ...given } = readJson(request, editShape);
-    const settings = this.checked(key, given);
-    const change = {
+    const settings = this.checked(key, given, signedIn(request).roles);
+    return this.add(key, request, {
       version,
-      settings,
-      logo: undefined,
+      make: ({ logo }) => ({ settings, logo }),
       action: 'brand.edited',
-      detail: changes(this.newest(key), settings),
-    };
-    return this.add(key, request, change);
+      detail: (before) => changes(before.settings, settings),
+    });
   }
 
   /** `multipart/form-data` with the picture and, before it, the field `version`. */
@@ -76,8 +77,12 @@ export class BrandsController {
     const { content, version } = await readUpload(request);
     const logo = await readLogo(content);
     if (!logo.ok) throw new PosternError('logo-refused', logo.detail);
-    const settings = settingsOf(this.newest(key));
-    return this.add(key, request, { version, settings, logo: logo.png, action: 'brand.logo-set', detail: '' });
+    return this.add(key, request, {
+      version,
+      make: ({ settings }) => ({ settings, logo: logo.png }),
+      action: 'brand.logo-set',
+      detail: () => '',
+    });
   }
 
   @Delete(':key/logo')
@@ -89,9 +94,12 @@ export class BrandsController {
     @Req() request: FastifyRequest,
   ): Promise<object> {
     this.mustExist(key);
-    const settings = settingsOf(this.newest(key));
-    const change = { settings, logo: null, action: 'brand.logo-removed', detail: '' };
-    return this.add(key, request, { version: versionOf(given), ...change });
+    return this.add(key, request, {
+      version: versionOf(given),
+      make: ({ settings }) => ({ settings, logo: null }),
+      action: 'brand.logo-removed',
+      detail: () => '',
+    });
   }
 
   /** Looks as it did at a version again; 0: as it is shipped. */
@@ -105,27 +113,32 @@ export class BrandsController {
     const former = this.brands.history(key).find((one) => one.version === to);
     if (to !== 0 && !former) throw new PosternError('not-found', 'There is no such version at hand.');
     const isShipped = !former || Object.keys(former.settings).length === 0;
-    const logo = isShipped ? null : (this.brands.logo(former.look)?.content ?? null);
-    // By the rules of today: what may be sent from can have changed since.
-    const settings = isShipped ? null : this.checked(key, settingsOf(former.look));
-    return this.add(key, request, { version, settings, logo, action: 'brand.rolled-back', detail: `to ${to}` });
-  }
-
-  /** @throws PosternError `brand-refused` with all that is wrong */
-  private checked(key: string, given: Record<string, unknown>): BrandSettings {
-    const checked = checkBrand(given);
-    const problems = [...(checked.ok ? [] : checked.problems), ...this.senderProblems(key, given.sender)];
-    if (!checked.ok || problems.length > 0) throw refused(problems);
-    return checked.settings;
+    const look = isShipped
+      ? null
+      : { settings: settingsOf(former.look), logo: this.brands.logo(former.look)?.content ?? null };
+    return this.add(key, request, {
+      version,
+      make: () => look,
+      action: 'brand.rolled-back',
+      detail: () => `to ${to}`,
+    });
   }
 
   private async add(key: string, request: FastifyRequest, change: Change): Promise<object> {
-    const { action, detail, version, settings } = change;
-    const { id: madeBy } = signedIn(request);
-    await this.brands.refresh();
-    const logo = change.logo === undefined ? (this.brands.logo(this.newest(key))?.content ?? null) : change.logo;
+    const { action, version } = change;
+    const { id: madeBy, roles } = signedIn(request);
+    const rules = [studioBrandLimit(this.config.secretKeys, madeBy)];
+    const taken = await this.database.write((tx) => takeLimits(tx, rules, this.clock.now()));
+    if (!taken.ok) throw new PosternError('too-many-requests', 'Too many changes of brands. Wait a little.', taken);
     const added = await this.database.write(async (tx) => {
-      const made = await this.brands.add(tx, { brand: key, version, settings, logo, madeBy });
+      let detail = '';
+      const made = await this.brands.add(tx, { brand: key, version, madeBy }, (before) => {
+        detail = change.detail(before);
+        const look = change.make(before);
+        // What was good once need not be now: the operator may send from other domains since.
+        if (look) this.checked(key, look.settings, roles);
+        return look;
+      });
       const entry = { actor: madeBy, action, subject: key, detail: `version ${made}${detail && `; ${detail}`}` };
       if (made !== null) await audit(tx, entry, this.clock.now());
       return made;
@@ -157,10 +170,6 @@ export class BrandsController {
     };
   }
 
-  private newest(key: string): Brand {
-    return this.brands.history(key)[0]?.look ?? this.brands.shippedBrand(key);
-  }
-
   private mustExist(key: string): void {
     if (!this.brands.keys().includes(key)) throw new PosternError('not-found', 'There is no such brand.');
   }
@@ -177,26 +186,47 @@ export class BrandsController {
     return [...new Set(domains.map((domain) => domain.toLowerCase()))];
   }
 
-  private senderProblems(key: string, sender: unknown): BrandProblem[] {
-    const parsed = typeof sender === 'string' ? parseMailbox(sender, { allowLocalhost: true }) : null;
-    if (!parsed?.ok) return []; // none, or one whose shape is a problem already
-    const domains = this.senderDomains(key);
-    if (domains.includes(parsed.address.domain.toLowerCase())) return [];
-    return [{ place: 'sender', message: `must be an address of ${domains.join(' or ')}: an operator sets up others` }];
+  /** @throws PosternError `brand-refused` */
+  private checked(key: string, given: Record<string, unknown>, roles: readonly RoleOfBrand[]): BrandSettings {
+    const checked = checkBrand(given);
+    const problems = [...(checked.ok ? [] : checked.problems), ...this.senderProblems(key, given.sender, roles)];
+    if (!checked.ok || problems.length > 0) throw refused(problems);
+    return checked.settings;
   }
+
+  private senderProblems(key: string, sender: unknown, roles: readonly RoleOfBrand[]): BrandProblem[] {
+    const address = addressOf(sender);
+    if (address === null) return []; // none, or one whose shape is a problem already
+    const domains = this.senderDomains(key);
+    if (!domains.includes(address.domain.toLowerCase()))
+      return [
+        { place: 'sender', message: `must be an address of ${domains.join(' or ')}: an operator sets up others` },
+      ];
+    if (mayDo(roles, 'publisher', EVERY_BRAND)) return [];
+    const sendersOf = (brand: string) =>
+      [this.brands.history(brand)[0]?.look, this.brands.shippedBrand(brand)].map(
+        (look) => addressOf(look?.sender)?.key,
+      );
+    const isAnothers = this.brands.keys().some((other) => other !== key && sendersOf(other).includes(address.key));
+    if (!isAnothers || sendersOf(key).includes(address.key)) return [];
+    return [
+      { place: 'sender', message: 'is the address of another brand: somebody with a role for all brands sets it' },
+    ];
+  }
+}
+
+function addressOf(sender: unknown): EmailAddress | null {
+  const parsed = typeof sender === 'string' ? parseMailbox(sender, { allowLocalhost: true }) : null;
+  return parsed?.ok ? parsed.address : null;
 }
 
 function refused(problems: readonly BrandProblem[]): PosternError {
   return new PosternError('brand-refused', 'Mend what the problems name.', { problems });
 }
 
-function settingsOf({ key: _key, logo: _logo, ...settings }: Brand): BrandSettings {
-  return settings;
-}
-
 /** Names of what differs: the log tells who changed the sender, the history what it was. */
-function changes(before: Brand, after: BrandSettings): string {
-  const known = settingsOf(before) as Record<string, unknown>;
+function changes(before: BrandSettings, after: BrandSettings): string {
+  const known = before as Record<string, unknown>;
   const given = after as Record<string, unknown>;
   const names = new Set([...Object.keys(known), ...Object.keys(given)]);
   return [...names].filter((name) => JSON.stringify(known[name]) !== JSON.stringify(given[name])).join(', ');

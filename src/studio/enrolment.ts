@@ -67,7 +67,7 @@ export class Enrolment {
   letIn(request: FastifyRequest, { subject, email, name }: Vouched): Promise<string | null> {
     return this.database.write(async (tx) => {
       const known = await this.people.find(tx, { oidcSubject: subject });
-      if (known) return this.signIn(tx, request, known.id, 'oidc');
+      if (known) return this.signIn(tx, request, known.id, null);
       const sameAddress = await this.people.find(tx, { emailKey: addressKey(email) });
       if (sameAddress) return this.bind(tx, request, sameAddress, subject);
       const invitation = await this.invitations.findFor(tx, email);
@@ -77,7 +77,7 @@ export class Enrolment {
       const person = { id, email, name: invitation.name || name || email.split('@')[0]! };
       await this.settle(tx, person, invitation);
       await tx.update(Person, { id }, { oidcSubject: subject });
-      return this.signIn(tx, request, id, 'oidc');
+      return this.signIn(tx, request, id, null);
     });
   }
 
@@ -95,13 +95,14 @@ export class Enrolment {
       .set({ oidcSubject: subject })
       .where('id = :id AND oidc_subject IS NULL', { id })
       .execute();
-    return bound.affected === 1 ? this.signIn(tx, request, id, 'oidc') : null;
+    return bound.affected === 1 ? this.signIn(tx, request, id, null) : null;
   }
 
-  /** The token of a new session; give it to `StudioSessions.keep` once it is committed. */
-  async signIn(tx: Transaction, request: FastifyRequest, id: Id<'usr'>, by: string): Promise<string> {
-    await audit(tx, { actor: id, action: 'person.signed-in', subject: id, detail: by }, this.clock.now());
-    return this.sessions.open(tx, request, id);
+  /** The token of a new session, by a passkey or (null) by the provider; give it to `StudioSessions.keep` once it is committed. */
+  async signIn(tx: Transaction, request: FastifyRequest, id: Id<'usr'>, passkey: Id<'pky'> | null): Promise<string> {
+    const detail = passkey === null ? 'oidc' : 'passkey';
+    await audit(tx, { actor: id, action: 'person.signed-in', subject: id, detail }, this.clock.now());
+    return this.sessions.open(tx, request, id, passkey);
   }
 }
 

@@ -13,6 +13,7 @@ import { sha256 } from '../platform/crypto.js';
 import { Database } from '../platform/database/database.js';
 import { insertNew } from '../platform/database/rows.js';
 import { HttpClient } from '../platform/http-client.js';
+import { UNPRINTABLE } from '../platform/one-line.js';
 import { Logger } from '../platform/logger.js';
 import { StudioChallenge } from './people.entity.js';
 
@@ -107,7 +108,7 @@ export class OidcSignIn {
     if (claims.email_verified !== true) return this.refuse('the address is not verified');
     const parsed = parseAddress(String(claims.email ?? ''), { allowLocalhost: true });
     if (!parsed.ok) return this.refuse('no address');
-    const name = typeof claims.name === 'string' ? claims.name.trim().slice(0, 100) : '';
+    const name = typeof claims.name === 'string' ? claims.name.replaceAll(UNPRINTABLE, ' ').trim().slice(0, 100) : '';
     return { subject: `${claims.iss} ${claims.sub}`, email: parsed.address.given, name };
   }
 

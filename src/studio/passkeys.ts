@@ -9,6 +9,7 @@ import {
   type VerifiedAuthenticationResponse,
   type VerifiedRegistrationResponse,
 } from '@simplewebauthn/server';
+import { IsNull, Not } from 'typeorm';
 import { Config } from '../config.js';
 import { PosternError } from '../errors.js';
 import { idBytes, newId, type Id } from '../ids.js';
@@ -16,7 +17,8 @@ import { audit } from '../platform/audit.js';
 import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
 import { insertNew } from '../platform/database/rows.js';
-import { Passkey } from './people.entity.js';
+import { Passkey, StudioSession } from './people.entity.js';
+import type { SignedIn } from './studio-session.js';
 
 /** The name that a person's device shows beside the key. */
 const RELYING_PARTY = 'Postern studio';
@@ -159,10 +161,10 @@ export class Passkeys {
   }
 
   /**
-   * False if it is not one of this person.
+   * Ends whatever it was signed in with, but the session that removes it. False if it is not one of this person.
    * @throws PosternError `last-passkey` when nothing would be left to sign in with
    */
-  async remove(personId: Id<'usr'>, id: string, hasOtherWay: boolean): Promise<boolean> {
+  async remove({ id: personId, sessionId }: SignedIn, id: string, hasOtherWay: boolean): Promise<boolean> {
     return this.database.write(async (tx) => {
       // All of them are locked: of two that are removed at once the second sees that it is the last.
       await tx.update(Passkey, { personId }, { personId });
@@ -170,7 +172,10 @@ export class Passkeys {
       if (removed.affected !== 1) return false;
       if (!hasOtherWay && (await tx.countBy(Passkey, { personId })) === 0)
         throw new PosternError('last-passkey', 'It is the only one: add another passkey first.');
-      await audit(tx, { actor: personId, action: 'passkey.removed', subject: id, detail: '' }, this.clock.now());
+      const now = this.clock.now();
+      const itsSessions = { passkeyId: id as Id<'pky'>, id: Not(sessionId), endedAt: IsNull() };
+      await tx.update(StudioSession, itsSessions, { endedAt: now });
+      await audit(tx, { actor: personId, action: 'passkey.removed', subject: id, detail: '' }, now);
       return true;
     });
   }

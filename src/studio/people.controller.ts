@@ -18,7 +18,7 @@ import { readJson } from './json-body.js';
 import { People } from './people.js';
 import { EVERY_BRAND, ROLES, type RoleOfBrand } from './roles.js';
 import { emailShape, nameShape } from './shapes.js';
-import { Needs, signedIn, StudioGuard } from './studio.guard.js';
+import { Fresh, Needs, signedIn, StudioGuard } from './studio.guard.js';
 
 const PAGE = 100;
 
@@ -63,6 +63,7 @@ export class PeopleController {
   /** Mails a link. A second one to the same address ends the first. `mailed` false: no way out took the mail. */
   @Post('people/invitations')
   @Needs('admin')
+  @Fresh()
   async invite(@Req() request: FastifyRequest): Promise<{ id: string; mailed: boolean }> {
     const by = signedIn(request);
     const { email, name, brand, role } = readJson(request, invitationShape);
@@ -100,6 +101,7 @@ export class PeopleController {
   @Patch('people/:id')
   @HttpCode(204)
   @Needs('admin')
+  @Fresh()
   async change(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
     const change = readJson(request, changeShape);
     this.mustBeBrand(change.brand);
@@ -109,6 +111,7 @@ export class PeopleController {
   @Delete('people/:id')
   @HttpCode(204)
   @Needs('admin')
+  @Fresh()
   async remove(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
     await this.people.remove(id, signedIn(request).id);
   }

@@ -95,6 +95,8 @@ export class StudioSession {
   @IdColumn() id: Id<'ses'>;
   @TextColumn() tokenHash: string;
   @TextColumn() personId: Id<'usr'>;
+  /** By which it was opened; null: by the OpenID provider. */
+  @OptionalTextColumn() passkeyId: Id<'pky'> | null;
   /** `Firefox on Windows`: by which the person knows it again. */
   @TextColumn() browser: string;
   @TimeColumn() createdAt: number;

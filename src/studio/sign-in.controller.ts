@@ -21,7 +21,7 @@ import { OidcSignIn } from './oidc.js';
 import { challengeIn, Passkeys } from './passkeys.js';
 import { People } from './people.js';
 import { emailShape, nameShape } from './shapes.js';
-import { Anybody, signedIn, SignedInOnly, signedInOrNull, StudioGuard } from './studio.guard.js';
+import { Anybody, Fresh, signedIn, SignedInOnly, signedInOrNull, StudioGuard } from './studio.guard.js';
 import { StudioSessions } from './studio-session.js';
 
 /** Who is being enrolled: by an invitation's token, or the one who is signed in. */
@@ -64,6 +64,16 @@ const answerShape = z.object({
     userHandle: base64url.optional(),
   }),
 });
+
+/** What is told of a passkey, and what to do about it. */
+const ADDED = {
+  what: 'added to',
+  otherwise: 'sign in, remove it under “Your passkeys”, end all other sessions, and tell an admin',
+};
+const REMOVED = {
+  what: 'removed from',
+  otherwise: 'sign in with another one, end all other sessions, and tell an admin',
+};
 
 /** The ways in, and what a person holds of them. All refusals of a sign-in are one and the same. */
 @Controller('studio')
@@ -137,6 +147,8 @@ export class SignInController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<object> {
     const { person, invitation } = await this.enrolling(request, readJson(request, enrolmentShape));
+    // The device answers for the challenge: whoever brings that answer was asked here.
+    if (invitation === null) this.sessions.mustBeFresh(signedIn(request));
     const forWhom = { personId: person.id, invitationId: invitation?.id ?? null };
     const challenge = await this.challenges.issue(request, reply, 'register', forWhom);
     return this.passkeys.registrationOptions(challenge, person);
@@ -159,7 +171,7 @@ export class SignInController {
     if (key === null) throw refused();
     if (invitation === null) {
       await this.database.write((tx) => this.passkeys.add(tx, person.id, key, label));
-      await this.tell(person.email);
+      await this.tell(person.email, ADDED);
       return { id: person.id };
     }
     // The id under which the device keeps its key was made with the options.
@@ -167,8 +179,8 @@ export class SignInController {
     const token = await this.database.write(async (tx) => {
       await this.invitations.useUp(tx, invitation.id);
       await this.enrolment.settle(tx, enrolled, invitation);
-      await this.passkeys.add(tx, enrolled.id, key, label);
-      return this.enrolment.signIn(tx, request, enrolled.id, 'passkey');
+      const passkey = await this.passkeys.add(tx, enrolled.id, key, label);
+      return this.enrolment.signIn(tx, request, enrolled.id, passkey);
     });
     this.sessions.keep(reply, token);
     return { id: enrolled.id };
@@ -204,7 +216,7 @@ export class SignInController {
     const token = await this.database.write(async (tx) => {
       const person = await this.people.find(tx, { id: passkey.personId });
       if (person === null || !(await this.passkeys.verify(tx, passkey, answer))) return null;
-      return this.enrolment.signIn(tx, request, person.id, 'passkey');
+      return this.enrolment.signIn(tx, request, person.id, passkey.id);
     });
     if (token === null) throw refused();
     this.sessions.keep(reply, token);
@@ -294,11 +306,13 @@ export class SignInController {
   @Delete('api/passkeys/:id')
   @HttpCode(204)
   @SignedInOnly()
+  @Fresh()
   async removePasskey(@Req() request: FastifyRequest, @Param('id') id: string): Promise<void> {
     const person = signedIn(request);
     const hasOtherWay = person.hasOidc && this.config.studio.oidc !== null;
-    if (!(await this.passkeys.remove(person.id, id, hasOtherWay)))
+    if (!(await this.passkeys.remove(person, id, hasOtherWay)))
       throw new PosternError('not-found', 'You have no such passkey.');
+    await this.tell(person.email, REMOVED);
   }
 
   /** By a token, else by the session; each try is counted before it is looked at. */
@@ -327,13 +341,13 @@ export class SignInController {
   }
 
   /** Whoever did not do that wants to know. */
-  private async tell(email: string): Promise<void> {
+  private async tell(to: string, { what, otherwise }: { what: string; otherwise: string }): Promise<void> {
     await this.mail.sendLetter({
-      to: email,
-      subject: 'A passkey was added to your account in the studio',
+      to,
+      subject: `A passkey was ${what} your account in the studio`,
       paragraphs: [
-        'A passkey was just added to your account in the Postern studio.',
-        `If that was you, there is nothing to do. If not, sign in, remove it under “Your passkeys”, end all other sessions, and tell an admin: ${this.config.publicUrl}/studio`,
+        `A passkey was just ${what} your account in the Postern studio.`,
+        `If that was you, there is nothing to do. If not, ${otherwise}: ${this.config.publicUrl}/studio`,
       ],
     });
   }

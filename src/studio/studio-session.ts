@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { IsNull, MoreThan } from 'typeorm';
 import { Config } from '../config.js';
+import { PosternError } from '../errors.js';
 import { newId, type Id } from '../ids.js';
 import { Clock } from '../platform/clock.js';
 import { cookieName } from '../platform/cookie-name.js';
@@ -12,6 +13,8 @@ import { Person, StudioSession } from './people.entity.js';
 import type { RoleOfBrand } from './roles.js';
 
 const IDLE_MS = 60 * 60_000;
+/** For how long after a sign-in it opens what could keep somebody in, or out, for good. */
+const FRESH_MS = 5 * 60_000;
 const LIFETIME_MS = 12 * 3_600_000;
 /** The last use is written at most this often: looking at a page must not cost a commit. */
 const TOUCH_EVERY_MS = 60_000;
@@ -21,6 +24,7 @@ const TOKEN = /^[\w-]{43}$/;
 export interface SignedIn {
   id: Id<'usr'>;
   sessionId: Id<'ses'>;
+  signedInAt: number;
   name: string;
   email: string;
   roles: readonly RoleOfBrand[];
@@ -40,8 +44,16 @@ export class StudioSessions {
     this.secure = config.publicUrl.startsWith('https:');
   }
 
-  /** Opens one with a new token, and ends the one that this browser had. Give the token to `keep` once it is committed. */
-  async open(tx: Transaction, request: FastifyRequest, personId: Id<'usr'>): Promise<string> {
+  /**
+   * Opens one with a new token, and ends the one that this browser had: a copy of its cookie gains nothing by a new
+   * sign-in. Give the token to `keep` once it is committed.
+   */
+  async open(
+    tx: Transaction,
+    request: FastifyRequest,
+    personId: Id<'usr'>,
+    passkeyId: Id<'pky'> | null,
+  ): Promise<string> {
     const now = this.clock.now();
     const former = this.tokenOf(request);
     if (former !== null)
@@ -51,6 +63,7 @@ export class StudioSessions {
       id: newId('ses', now),
       tokenHash: hashToken(token),
       personId,
+      passkeyId,
       browser: browserName(request.headers['user-agent'] ?? ''),
       createdAt: now,
       lastUsedAt: now,
@@ -90,7 +103,8 @@ export class StudioSessions {
         tx.update(StudioSession, { id: session.id, endedAt: IsNull() }, { lastUsedAt: now }),
       );
     const { id, name, email, roles, oidcSubject } = person;
-    return { id, sessionId: session.id, name, email, roles, hasOidc: oidcSubject !== null };
+    const { id: sessionId, createdAt: signedInAt } = session;
+    return { id, sessionId, signedInAt, name, email, roles, hasOidc: oidcSubject !== null };
   }
 
   /** Those of a person that live, newest first. */
@@ -108,6 +122,18 @@ export class StudioSessions {
   async end(tx: Transaction, personId: Id<'usr'>, id: Id<'ses'>): Promise<boolean> {
     const ended = await tx.update(StudioSession, { id, personId, endedAt: IsNull() }, { endedAt: this.clock.now() });
     return ended.affected === 1;
+  }
+
+  /**
+   * For what outlives a session. Who holds only its cookie cannot sign in.
+   * @throws PosternError `fresh-sign-in-required`
+   */
+  mustBeFresh({ signedInAt }: SignedIn): void {
+    if (signedInAt > this.clock.now() - FRESH_MS) return;
+    throw new PosternError(
+      'fresh-sign-in-required',
+      'Sign in once more: this takes a sign-in of the last five minutes.',
+    );
   }
 
   /** What unsafe requests of this session carry in `x-studio-token`: another site can neither read nor send it. */

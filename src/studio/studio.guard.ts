@@ -22,6 +22,10 @@ export const SignedInOnly = () => SetMetadata<string, Door>(DOOR, 'signed-in');
 export const Needs = (role: Role, brand: 'every' | 'any' | 'key' = 'every') =>
   SetMetadata<string, Door>(DOOR, { role, brand });
 
+const FRESH = 'studio-fresh';
+/** What it does outlives the session, so it takes a sign-in of the last minutes too. */
+export const Fresh = () => SetMetadata(FRESH, true);
+
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
 const people = new WeakMap<FastifyRequest, SignedIn>();
 
@@ -56,6 +60,7 @@ export class StudioGuard implements CanActivate {
     if (isUnsafe && !this.sessions.isFormToken(person, request.headers['x-studio-token']))
       throw new PosternError('forbidden', 'Send the token of this session in x-studio-token.');
     if (door !== 'signed-in') checkRole(person, door, request);
+    if (this.reflector.getAllAndOverride<true | undefined>(FRESH, targets)) this.sessions.mustBeFresh(person);
     return true;
   }
 

@@ -32,6 +32,7 @@ import { SOURCE_LOCALE } from '../translations/checks.js';
 import { LONGEST_TEXT } from '../translations/check-text.js';
 import { readJson } from './json-body.js';
 import { Previews } from './previews.js';
+import { mayDo } from './roles.js';
 import { Needs, signedIn, StudioGuard } from './studio.guard.js';
 import { WordsBoard, type Board, type Hit } from './words-board.js';
 import { WordsDesk } from './words-desk.js';
@@ -134,6 +135,8 @@ export class WordsController {
   @Needs('editor', 'any')
   preview(@Req() request: FastifyRequest): object {
     const { key, locale, ...given } = readJson(request, previewShape);
+    if (!mayDo(signedIn(request).roles, 'editor', given.brand))
+      throw new PosternError('forbidden', 'Your role is for another brand.');
     return this.previews.show({ ...placeOrThrow(key, locale), ...given });
   }
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { StartError } from '../errors.js';
 import { parseAddress, parseMailbox } from '../platform/address.js';
 import { matchLocale } from '../platform/locale.js';
+import { isOneLine } from '../platform/one-line.js';
 import { parseUrl } from '../platform/url.js';
 import { contrast, NEEDED_CONTRAST, READABLE_PAIRS, readable, type Palette } from './palette.js';
 
@@ -32,7 +33,7 @@ const paletteShape: z.ZodType<Palette> = z.strictObject({
 const footerLine = z.string().trim().min(1).max(300);
 
 const brandShape = z.strictObject({
-  name: z.string().trim().min(1).max(60),
+  name: z.string().trim().min(1).max(60).refine(isOneLine, 'must be plain words in one line'),
   /** Sender of this brand's mails, `Name <address>`; else MAIL_FROM. */
   sender: z
     .string()

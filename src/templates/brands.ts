@@ -15,8 +15,9 @@ import { BrandEdition } from './brand-edition.entity.js';
 const LOOK_EVERY_MS = 3_000;
 /** By then every process has looked: from that moment on all of them use a new edition, and a mail tried twice is the same. */
 const USED_AFTER_MS = 6_000;
-/** Of each brand, that are kept at hand: mails that are tried again for days, and logos of mails that are read later. */
+/** Of each brand, that are kept at hand; older ones are read from their table by the few mails that still want them. */
 const KEPT_EDITIONS = 20;
+const EDITED_LOGO = 'logo.png';
 /** A logo is made twice as large as it is shown. */
 const LOGO_SCALE = 2;
 
@@ -32,11 +33,14 @@ export interface NewEdition {
   brand: string;
   /** That it was made from; 0: what is shipped. */
   version: number;
-  /** Null: as it is shipped, again. */
-  settings: BrandSettings | null;
+  madeBy: string;
+}
+
+/** What is edited of a brand. */
+export interface Look {
+  settings: BrandSettings;
   /** PNG */
   logo: Buffer | null;
-  madeBy: string;
 }
 
 interface Edition {
@@ -91,13 +95,26 @@ export class Brands implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** How it looks now. The same edition is always the same object. @throws Error if there is no such brand */
   get(key: string): Brand {
-    return this.at(key, this.clock.now());
+    return this.kept(key, this.clock.now()) ?? this.shippedBrand(key);
   }
 
-  /** How it looked at that moment: whatever is written again, is written the same. */
-  at(key: string, time: number): Brand {
-    const edition = this.editions.get(key)?.findLast(({ usedFrom }) => usedFrom <= time);
-    return edition?.brand ?? this.shippedBrand(key);
+  /** How it looked at that moment: whatever is written again, is written the same, after however many edits. */
+  async at(key: string, time: number): Promise<Brand> {
+    const kept = this.kept(key, time);
+    if (kept) return kept;
+    const [oldest] = this.editions.get(key) ?? [];
+    if (!oldest || oldest.version === 1) return this.shippedBrand(key);
+    const where = 'WHERE brand = ? AND used_from <= ? ORDER BY version DESC LIMIT 1';
+    const [row] = await this.database.read((manager) => selectRows(manager, BrandEdition, where, [key, time]));
+    return row ? this.edition(row).brand : this.shippedBrand(key);
+  }
+
+  /** The logo of an edition that is not at hand any more, by the hash in its path: mails are read for years. */
+  async formerLogo(hash: string): Promise<Logo | null> {
+    const [row] = await this.database.read((manager) =>
+      selectRows(manager, BrandEdition, 'WHERE logo_hash = ? LIMIT 1', [hash]),
+    );
+    return row ? logoOf(Buffer.from(row.logo!, 'base64'), EDITED_LOGO) : null;
   }
 
   /** Every look that is at hand: shipped, and each edition. */
@@ -133,18 +150,27 @@ export class Brands implements OnApplicationBootstrap, OnApplicationShutdown {
   /**
    * Adds an edition, if nobody has added one since `version`: the unique key decides, over all processes. Call
    * `refresh` once it is committed.
+   * @param change what to make of the edition that it lies over; null: as it is shipped, again
    * @returns its version, or null if somebody was first
    */
-  async add(tx: Transaction, { brand, version, settings, logo, madeBy }: NewEdition): Promise<number | null> {
+  async add(
+    tx: Transaction,
+    { brand, version, madeBy }: NewEdition,
+    change: (before: Look) => Look | null,
+  ): Promise<number | null> {
     const now = this.clock.now();
     const [last] = await selectRows(tx, BrandEdition, 'WHERE brand = ? ORDER BY version DESC LIMIT 1', [brand]);
     if ((last?.version ?? 0) !== version) return null;
+    // Not what this process has seen of it: another one may have written it a moment ago.
+    const before = last ? this.edition(last).brand : this.shippedBrand(brand);
+    const look = change({ settings: settingsOf(before), logo: this.logo(before)?.content ?? null });
     const id = newId('bed', now);
     const added = await insertNew(tx, BrandEdition, [
       {
         ...{ id, brand, madeBy, madeAt: now, version: version + 1 },
-        settings: settings ?? {},
-        logo: logo?.toString('base64') ?? null,
+        settings: look?.settings ?? {},
+        logo: look?.logo?.toString('base64') ?? null,
+        logoHash: look?.logo ? hashOf(look.logo) : null,
         usedFrom: Math.max(now + USED_AFTER_MS, (last?.usedFrom ?? 0) + 1),
       },
     ]);
@@ -172,7 +198,14 @@ export class Brands implements OnApplicationBootstrap, OnApplicationShutdown {
     const known = this.editions.get(key) ?? [];
     // Two that look at once both find it: the second has nothing to add.
     const added = rows.filter(({ version }) => version > (known.at(-1)?.version ?? 0)).map((row) => this.edition(row));
-    this.editions.set(key, [...known, ...added].slice(-KEPT_EDITIONS));
+    const all = [...known, ...added];
+    // The one that is used now stays, however many wait for their moment.
+    const used = all.findLastIndex(({ usedFrom }) => usedFrom <= this.clock.now());
+    this.editions.set(key, all.slice(Math.min(Math.max(0, used), Math.max(0, all.length - KEPT_EDITIONS))));
+  }
+
+  private kept(key: string, time: number): Brand | undefined {
+    return this.editions.get(key)?.findLast(({ usedFrom }) => usedFrom <= time)?.brand;
   }
 
   private edition(row: BrandEdition): Edition {
@@ -180,20 +213,27 @@ export class Brands implements OnApplicationBootstrap, OnApplicationShutdown {
     if (Object.keys(settings).length === 0) return { version, usedFrom, row, brand: { ...this.shippedBrand(key) } };
     const content = row.logo === null ? null : Buffer.from(row.logo, 'base64');
     const brand: Brand = { ...(settings as BrandSettings), key, ...(content && { logo: shownLogo(content) }) };
-    this.logos.set(brand, content && logoOf(content, 'logo.png'));
+    this.logos.set(brand, content && logoOf(content, EDITED_LOGO));
     return { version, usedFrom, row, brand };
   }
 }
 
+export function settingsOf({ key: _key, logo: _logo, ...settings }: Brand): BrandSettings {
+  return settings;
+}
+
 function logoOf(content: Buffer, file: string): Logo {
-  const hash = createHash('sha256').update(content).digest('hex').slice(0, 16);
   const extension = file.split('.').at(-1)!;
   const type = `image/${extension === 'jpg' ? 'jpeg' : extension}`;
-  return { path: `/assets/${hash}/logo.${extension}`, type, content };
+  return { path: `/assets/${hashOf(content)}/logo.${extension}`, type, content };
+}
+
+function hashOf(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 16);
 }
 
 function shownLogo(content: Buffer): NonNullable<Brand['logo']> {
   const { width, height } = imageSize(content);
   const shown = (pixels: number) => Math.max(1, Math.round(pixels / LOGO_SCALE));
-  return { file: 'logo.png', width: shown(width), height: shown(height) };
+  return { file: EDITED_LOGO, width: shown(width), height: shown(height) };
 }

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { call, get } from './api.js';
-import { deviceName, makePasskey } from './passkey.js';
+import { deviceName, freshly, makePasskey } from './passkey.js';
 import { useSession } from './session.js';
 import { Button, Failure, Time, useAction, useLoad, useTitle, Waiting } from './ui.js';
 
@@ -104,7 +104,7 @@ function Passkeys() {
                 <Button
                   kind="quiet"
                   aria-label={`Remove ${name}`}
-                  onClick={() => void run(() => call('DELETE', `passkeys/${id}`)).then(reload)}
+                  onClick={() => void run(() => freshly(() => call('DELETE', `passkeys/${id}`))).then(reload)}
                 >
                   Remove
                 </Button>

@@ -165,10 +165,20 @@ export class ApiError extends Error {
 }
 
 let formToken = '';
+let person = '';
 
-/** The token that each change carries, as `/me` gave it. */
-export function keepToken(token: string): void {
+/** The token that each change carries, as `/me` gave it, and whose it is. */
+export function keepToken({ id, token }: Me): void {
   formToken = token;
+  person = id;
+}
+
+/** After a new sign-in of the same person, here or in another tab. False: there was none, or it is somebody else now. */
+export async function renewToken(): Promise<boolean> {
+  const { id, token } = await get<Me>('me');
+  if (id !== person || token === formToken) return false;
+  formToken = token;
+  return true;
 }
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -197,6 +207,9 @@ export async function call<T>(method: Method, path: string, body?: unknown, sign
   const content = isJson ? ((await answer.json()) as Record<string, unknown>) : {};
   if (answer.ok) return content as T;
   if (answer.status === 401 && !path.startsWith('passkeys/sign-in')) globalThis.dispatchEvent(new Event('signed-out'));
+  const isStale = content['code'] === 'forbidden' && method !== 'GET' && person !== '';
+  // Not twice in a row: the second time the token is the newest.
+  if (isStale && (await renewToken())) return call(method, path, body, signal);
   const said = content['detail'] ?? content['title'];
   throw new ApiError(
     answer.status,

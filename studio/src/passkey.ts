@@ -5,7 +5,7 @@ import {
   type PublicKeyCredentialCreationOptionsJSON,
   type PublicKeyCredentialRequestOptionsJSON,
 } from '@simplewebauthn/browser';
-import { ApiError, call } from './api.js';
+import { ApiError, call, get, renewToken } from './api.js';
 
 /** Who is enrolled: by an invitation's or the operator's token; nothing for who is signed in. */
 export interface Enrolment {
@@ -24,12 +24,26 @@ export async function signInByPasskey(): Promise<void> {
   await call('POST', 'passkeys/sign-in/verify', { response });
 }
 
+/**
+ * For what takes a sign-in of the last minutes: the device is asked once more, then it goes on.
+ * @throws ApiError with words for the person; `fresh-sign-in-required` if they have no passkey to do it with
+ */
+export async function freshly<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 'fresh-sign-in-required') throw error;
+    if ((await get<unknown[]>('passkeys')).length === 0) throw error;
+  }
+  await signInByPasskey();
+  if (!(await renewToken())) throw new ApiError(0, 'passkey', 'That is somebody else’s passkey. Load this page again.');
+  return work();
+}
+
 /** @throws ApiError with words for the person */
 export async function makePasskey(enrolment: Enrolment, label: string): Promise<void> {
-  const optionsJSON = await call<PublicKeyCredentialCreationOptionsJSON>(
-    'POST',
-    'passkeys/register/options',
-    enrolment,
+  const optionsJSON = await freshly(() =>
+    call<PublicKeyCredentialCreationOptionsJSON>('POST', 'passkeys/register/options', enrolment),
   );
   const response = await told(startRegistration({ optionsJSON }), 'No passkey was made. Try again when you are ready.');
   await call('POST', 'passkeys/register/verify', { ...enrolment, label, response });

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { call, get, type Role } from './api.js';
 import { WhyDialog } from './decisions.js';
+import { freshly } from './passkey.js';
 import { useSession } from './session.js';
 import { Button, Empty, Failure, Field, Time, useAction, useLoad, useTitle, Waiting } from './ui.js';
 
@@ -73,7 +74,8 @@ function People({ people, reload }: { people: Person[]; reload: () => void }) {
   const { me } = useSession();
   const { error, run } = useAction();
   const [leaving, setLeaving] = useState<Person | null>(null);
-  const change = (id: string, body: object) => void run(() => call('PATCH', `people/${id}`, body)).then(reload);
+  const change = (id: string, body: object) =>
+    void run(() => freshly(() => call('PATCH', `people/${id}`, body))).then(reload);
   if (people.length === 0) return <Empty title="Nobody is here yet" />;
   return (
     <>
@@ -148,7 +150,7 @@ function People({ people, reload }: { people: Person[]; reload: () => void }) {
           action="Remove"
           isDanger
           asksWhy={false}
-          work={() => call('DELETE', `people/${leaving.id}`)}
+          work={() => freshly(() => call('DELETE', `people/${leaving.id}`))}
           onDone={() => {
             setLeaving(null);
             reload();
@@ -217,7 +219,7 @@ function Invite({ onDone }: { onDone: (said: string) => void }) {
         event.preventDefault();
         let isMailed = true;
         void run(async () => {
-          const made = await call<{ mailed?: boolean }>('POST', 'people/invitations', person);
+          const made = await freshly(() => call<{ mailed?: boolean }>('POST', 'people/invitations', person));
           isMailed = made.mailed !== false;
           if (!isMailed) throw new Error('The invitation is made, but no mail server took it. Invite again later.');
         }).then((isDone) => {

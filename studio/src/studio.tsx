@@ -103,7 +103,7 @@ function Mark() {
 function SignedIn({ children }: { children: (me: Me) => ReactNode }) {
   const [me, reload] = useLoad(async (signal) => {
     const found = await get<Me>('me', signal);
-    keepToken(found.token);
+    keepToken(found);
     return found;
   }, []);
   useEffect(() => {

@@ -123,6 +123,11 @@ export function Failure({ error }: { error: ApiError | null }) {
   if (!error) return null;
   return (
     <Notice kind="error" title={error.message}>
+      {error.code === 'fresh-sign-in-required' && (
+        <a className="button button--plain" href="/studio/oidc/start">
+          Sign in with your organisation
+        </a>
+      )}
       {error.problems.length > 0 && (
         <ul>
           {error.problems.map((problem, index) => (

@@ -129,6 +129,42 @@ describe('the studio under attack', () => {
     });
   });
 
+  it('a session that somebody stole keeps nobody in and nobody out for good', async () => {
+    const owner = await enrol(test, admin, { email: 'owner@support.example', role: 'admin' });
+    const laptop = new StudioBrowser(test.url);
+    await owner.register({}, {}, laptop.device);
+    await laptop.signIn();
+    const thief = new StudioBrowser(test.url);
+    for (const [name, value] of owner.cookies) thief.cookies.set(name, value);
+    thief.token = owner.token;
+    test.clock.advance({ minutes: 5 });
+    const [first] = (await thief.get('/studio/api/passkeys')).body;
+    const kept = (): Promise<number> => count(test, 'studio_passkeys', `person_id = '${owner.id}'`);
+    const tries: [string, string, object?][] = [
+      ['POST', 'passkeys/register/options', {}],
+      ['DELETE', `passkeys/${first.id}`],
+      ['POST', 'people/invitations', { email: 'thief@evil.example', name: 'T', role: 'admin' }],
+      ['PATCH', `people/${admin.id}`, { blocked: true }],
+      ['PATCH', `people/${admin.id}`, { role: 'editor' }],
+      ['DELETE', `people/${admin.id}`],
+    ];
+    for (const [method, path, body] of tries) {
+      const answer = await thief.ask(method, path, body);
+      expect([path, answer.status, answer.body.code]).toEqual([path, 403, 'fresh-sign-in-required']);
+    }
+    // The owner signs in once more, and may; the copy of the cookie ends with it.
+    await owner.signIn();
+    expect((await thief.get('/studio/api/me')).status).toBe(401);
+    // What the first passkey signed in ends with it, here it does not; the person is told.
+    const elsewhere = new StudioBrowser(test.url);
+    await elsewhere.signIn({}, owner.device);
+    expect((await owner.ask('DELETE', `passkeys/${first.id}`)).status).toBe(204);
+    expect(await kept()).toBe(1);
+    expect(test.inbox.messages.at(-1)!.subject).toBe('A passkey was removed from your account in the studio');
+    const living = [owner, laptop, elsewhere].map(async (one) => (await one.get('/studio/api/me')).status);
+    expect(await Promise.all(living)).toEqual([200, 200, 401]);
+  });
+
   describe('requests of other sites', () => {
     const foreign: [string, Record<string, string | undefined>][] = [
       ['from another site', { 'sec-fetch-site': 'cross-site' }],
@@ -184,6 +220,7 @@ describe('the studio under attack', () => {
     });
 
     it('cannot send JSON as a form does, and no other origin is ever allowed to read', async () => {
+      await admin.signIn();
       const plain = await admin.post('/studio/api/people/invitations', {}, { 'content-type': 'text/plain' });
       expect(plain.status).toBe(415);
       for (const method of ['GET', 'OPTIONS']) {

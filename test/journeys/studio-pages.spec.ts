@@ -7,7 +7,7 @@ import { describeInBrowser, launchBrowser, openBrowser, type TestBrowser } from 
 import { createGateway } from '../support/gateway.js';
 import { wordsHash } from '../../src/templates/words-texts.js';
 import { aThird, within } from '../support/long.js';
-import { change } from '../support/tables.js';
+import { change, count } from '../support/tables.js';
 import { startOpenIdProvider } from '../support/openid.js';
 import { firstToken, inviteToStudio, studioPerson, tokenMailedTo } from '../support/studio.js';
 import { startStudioDouble, type StudioDouble } from './studio-double.js';
@@ -395,6 +395,33 @@ describeInBrowser('the studio’s pages, on the real gateway', () => {
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText('Work laptop').waitFor();
     expect(ada.faults).toEqual([]);
+  });
+
+  it('asks the device once more for what lasts, and goes on; another tab notices nothing', async () => {
+    const { test, origin, ada } = studio;
+    const { page } = ada;
+    const tab = await ada.context.newPage();
+    await tab.goto(`${origin}/studio/account`);
+    await tab.getByRole('button', { name: /^Rename / }).click();
+    await page.goto(`${origin}/studio/people`);
+    await page.getByLabel('E-mail address').fill('eve@support.example');
+    await page.getByLabel('Name', { exact: true }).fill('Eve');
+    test.clock.advance({ minutes: 6 });
+    const before = await count(test, 'studio_sessions');
+    await page.getByRole('button', { name: 'Send invitation' }).click();
+    await page.getByText('We mailed an invitation to eve@support.example').waitFor();
+    await page.getByRole('button', { name: 'Withdraw the invitation of Eve' }).click();
+    await page.getByText('eve@support.example', { exact: true }).waitFor({ state: 'detached' });
+    expect(await count(test, 'studio_sessions')).toBe(before + 1);
+    await tab.getByRole('textbox', { name: 'Name' }).fill('Home');
+    await tab.getByRole('button', { name: 'Save' }).click();
+    await tab.getByText('Home', { exact: true }).waitFor();
+    await tab.close();
+    // The answer that asked for the device, and the one to the other tab's old token.
+    expect(ada.faults.splice(0)).toEqual([
+      expect.stringMatching(/^403 .*invitations$/),
+      expect.stringMatching(/^403 .*passkeys/),
+    ]);
   });
 
   it('shows somebody of one brand the brands, and no words that they could not change', async () => {

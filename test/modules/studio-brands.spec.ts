@@ -4,8 +4,8 @@ import { createGateway, type TestGateway } from '../support/gateway.js';
 import { Guest } from '../support/guest.js';
 import { linkOf } from '../support/mail.js';
 import { someDatabase } from '../support/some-database.js';
-import { firstAdmin, secondGateway, type Answer, type StudioBrowser } from '../support/studio.js';
-import { count } from '../support/tables.js';
+import { enrol, firstAdmin, secondGateway, type Answer, type StudioBrowser } from '../support/studio.js';
+import { change, count } from '../support/tables.js';
 
 const PATH = '/studio/api/brands/default';
 
@@ -90,9 +90,23 @@ describe.each(someDatabase)('brands in the studio on $name', (database) => {
     const between = test.clock.now();
     await edit({ name: 'Acme Care' });
     test.clock.advance({ minutes: 1 });
-    const names = [before, between, test.clock.now()].map((time) => brands.at('default', time).name);
-    expect(names).toEqual([brands.shippedBrand('default').name, 'Acme Help', 'Acme Care']);
+    const times = [before, between, test.clock.now()];
+    const names = () => Promise.all(times.map(async (time) => (await brands.at('default', time)).name));
+    const expected = [brands.shippedBrand('default').name, 'Acme Help', 'Acme Care'];
+    expect(await names()).toEqual(expected);
     expect(brands.get('default')).toBe(brands.get('default'));
+    // After more editions than are kept at hand.
+    const settings = settingsOf(await shown());
+    for (let version = 2; version < 23; version++) {
+      await admin.request('PUT', PATH, { ...settings, version, name: `Acme ${version}` });
+      await change(test, 'DELETE FROM limits');
+    }
+    // Twenty wait for their moment: what is used now is used.
+    expect(brands.get('default').name).toBe('Acme Care');
+    test.clock.advance({ minutes: 1 });
+    expect(brands.get('default').name).toBe('Acme 22');
+    await edit({ name: 'Acme once more' });
+    expect(await names()).toEqual(expected);
   });
 
   it('are refused where nobody could read them, with the pair, its ratio and a colour that would do', async () => {
@@ -112,11 +126,36 @@ describe.each(someDatabase)('brands in the studio on $name', (database) => {
     ['a contact that runs', { contact: 'javascript:alert(1)' }, 'contact'],
     ['two senders', { sender: 'a@support.example, b@support.example' }, 'sender'],
     ['no name', { name: ' ' }, 'name'],
+    ['a name that turns what follows', { name: 'Acme \u202eknaB' }, 'name'],
   ])('are refused with %s', async (_, changes, place) => {
     const { status, body } = await edit(changes);
     expect(status).toBe(422);
     expect(body.problems.map((one: { place: string }) => one.place)).toContain(place);
     expect(await count(test, 'brand_editions')).toBe(0);
+  });
+
+  it('go back to no sender that is not the operator’s any more', async () => {
+    await edit({ sender: 'Acme <help@support.example>' });
+    await edit({ sender: undefined });
+    await test.restart({ MAIL_FROM: 'Postern <no-reply@elsewhere.example>' });
+    const { status, body } = await admin.post(`${PATH}/rollback`, { to: 1, version: 2 });
+    expect([status, body.code, body.problems?.[0].place]).toEqual([422, 'brand-refused', 'sender']);
+  });
+
+  it('are each for those of their own role: another one’s look is not shown, nor its sender taken', async () => {
+    const sender = 'Help <help@support.example>';
+    await edit({ sender });
+    const sampler = await enrol(test, admin, { email: 'sam@content.example', role: 'publisher', brand: 'sample' });
+    const own = (await sampler.get('/studio/api/brands')).body;
+    expect(own.map(({ key }: { key: string }) => key)).toEqual(['sample']);
+    const body = { ...settingsOf({ body: own[0] } as Answer), sender };
+    const taken = await sampler.request('PUT', '/studio/api/brands/sample', body);
+    expect([taken.status, taken.body.problems?.[0].place]).toEqual([422, 'sender']);
+    expect((await admin.request('PUT', '/studio/api/brands/sample', body)).status).toBe(200);
+    const preview = (brand: string) =>
+      sampler.post('/studio/api/preview', { key: 'ticket-replied', locale: 'en', brand });
+    expect((await preview('default')).status).toBe(403);
+    expect((await preview('sample')).status).not.toBe(403);
   });
 
   it('keep every edit: of twenty at once one is taken, and the others are shown what is there', async () => {
@@ -171,12 +210,33 @@ describe.each(someDatabase)('brands in the studio on $name', (database) => {
     const loaded = await fetch(url);
     expect([loaded.status, loaded.headers.get('content-type')]).toEqual([200, 'image/png']);
     expect(Buffer.from(await loaded.arrayBuffer())).toEqual(kept);
-    // A process that wrote no page yet has it too.
+    // A process that wrote no page yet has it too, and one that has newer editions at hand only.
     await test.restart();
     expect((await guest.get(new URL(url).pathname)).status).toBe(200);
+    const brands = test.gateway.app.get(Brands);
+    vi.spyOn(brands, 'all').mockReturnValue([]);
+    expect((await guest.get(new URL(url).pathname)).status).toBe(200);
+    expect((await guest.get(new URL(url).pathname.replace(/\w{16}/, '0'.repeat(16)))).status).toBe(404);
+    vi.restoreAllMocks();
     expect((await admin.request('DELETE', `${PATH}/logo?version=1`)).body.logo).toBeNull();
     test.clock.advance({ seconds: 10 });
     expect((await mailAndPage('7005')).mail.html).not.toContain('<img');
+  });
+
+  it('have a logo set over what another process wrote a moment ago', async () => {
+    const second = await secondGateway(test);
+    const there = (await second.app.getUrl()).replace('[::1]', '127.0.0.1');
+    const settings = settingsOf(await shown());
+    admin.at = there;
+    const edited = await admin.request('PUT', PATH, { ...settings, name: 'Acme Help', radius: 3 });
+    expect(edited.body.version).toBe(1);
+    admin.at = test.url;
+    const set = await upload(await picture().png().toBuffer(), 1);
+    expect(set.body).toMatchObject({ version: 2, name: 'Acme Help', radius: 3 });
+    admin.at = there;
+    const without = await admin.request('DELETE', `${PATH}/logo?version=2`);
+    expect(without.body).toMatchObject({ version: 3, name: 'Acme Help', logo: null });
+    await second.close();
   });
 
   it('refuse what is no logo', async () => {

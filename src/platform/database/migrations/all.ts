@@ -18,6 +18,7 @@ import { OutboundBySource1795750000000 } from './1795750000000-outbound-by-sourc
 import { AuthorsOfDrafts1795760000000 } from './1795760000000-authors-of-drafts.js';
 import { RenditionsInUse1795770000000 } from './1795770000000-renditions-in-use.js';
 import { WhatBecameOfEvents1795771000000 } from './1795771000000-what-became-of-events.js';
+import { PasskeysAndLogos1795773000000 } from './1795773000000-passkeys-and-logos.js';
 
 /** In order. A landed migration is never changed: the next one is added. */
 export const migrations = [
@@ -41,4 +42,5 @@ export const migrations = [
   AuthorsOfDrafts1795760000000,
   RenditionsInUse1795770000000,
   WhatBecameOfEvents1795771000000,
+  PasskeysAndLogos1795773000000,
 ];
