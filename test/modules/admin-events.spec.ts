@@ -153,7 +153,7 @@ describe.each(someDatabase)('events that lack something, on $name', (database) =
     expect(await list('parked')).toMatchObject([{ id }]);
   });
 
-  it('end three workers at most, and take no other event along: then they are parked, and asked about anew when it is said', async () => {
+  it('end three workers at most, while others are told: then they are parked, and asked about anew when it is said', async () => {
     api.otherwise = tells;
     const apis = test.gateway.app.get(SourceApis, { strict: false });
     const { of } = apis;
