@@ -1,13 +1,8 @@
 import { z } from 'zod';
-<<<<<<< HEAD
 import { type FieldError } from './errors.js';
 import { parseAddress, type AddressFault } from './platform/address.js';
 import { faultsOf, inWords } from './platform/faults.js';
-=======
-import { pointerOf, type FieldError } from './errors.js';
-import { parseAddress } from './platform/address.js';
 import { UNPRINTABLE } from './platform/one-line.js';
->>>>>>> inA2
 import { canonicalLocale, isTimeZone } from './platform/locale.js';
 
 /** Types that tell people, in the native event's words. */
