@@ -3,7 +3,8 @@ FROM node:24-bookworm AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci
-COPY tsconfig.json ormconfig.ts ./
+COPY tsconfig.json ormconfig.ts LICENSE ./
+COPY docs/client.md docs/
 COPY scripts scripts
 COPY src src
 COPY studio studio

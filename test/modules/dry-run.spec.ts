@@ -233,6 +233,13 @@ describe('npm run postern', () => {
     ]);
   });
 
+  it('dry-run in words keeps a line together where the terminal does not say how wide it is', () => {
+    const mail = { recipient: 'a@example.com', suppressed: null, subject: 'S', text: 'Halo Siti, apa kabar?' };
+    const event = { type: 'ticket.replied', data: { ticket: { number: '7', status: 'open' } } };
+    const forecasts = [{ duplicate: false, event, mails: [mail] }] as unknown as Forecast[];
+    expect(forecastText(forecasts, { colour: false, columns: 0 })).toContain('│ Halo Siti, apa kabar?\n');
+  });
+
   it('send signs a sample and posts it to the gateway', async () => {
     const { stdout, code } = await run(
       'send',
