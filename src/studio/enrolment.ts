@@ -50,17 +50,24 @@ export class Enrolment {
     };
   }
 
-  /** The person of an invitation that was just used up: a new one, or one who lost their passkeys. */
-  async settle(tx: Transaction, person: Enrolling['person'], invitation: Invitation): Promise<void> {
+  /**
+   * The person of an invitation that was just used up: a new one, or (true), by the operator's link, one who lost their
+   * passkeys. No other invitation that is left from before is a way into what is somebody's.
+   */
+  async settle(tx: Transaction, person: Enrolling['person'], invitation: Invitation): Promise<boolean> {
     const { roles, invitedBy } = invitation;
-    const known = await this.people.find(tx, { emailKey: addressKey(person.email) });
-    if (known === null) await this.people.add(tx, { ...person, roles });
-    else if (known.id !== person.id) throw refused();
+    const emailKey = addressKey(person.email);
+    const known = await this.people.find(tx, { emailKey });
+    if (known === null) {
+      await this.people.add(tx, { ...person, roles });
+      await this.invitations.withdrawFor(tx, emailKey);
+    } else if (known.id !== person.id || invitedBy !== OPERATOR) throw refused();
     // The operator's link puts somebody in charge again who lost it.
-    else if (invitedBy === OPERATOR && !isInCharge(known.roles))
+    else if (!isInCharge(known.roles))
       await tx.update(Person, { id: known.id }, { roles: [...known.roles.filter(isOfOneBrand), ...roles] });
     const entry = { actor: person.id, action: 'invitation.used', subject: invitation.id, detail: `by ${invitedBy}` };
     await audit(tx, entry, this.clock.now());
+    return known !== null;
   }
 
   /** Somebody whom the provider vouches for, if they are known or invited: the token of their session, or null. */
@@ -68,6 +75,8 @@ export class Enrolment {
     return this.database.write(async (tx) => {
       const known = await this.people.find(tx, { oidcSubject: subject });
       if (known) return this.signIn(tx, request, known.id, null);
+      // Of somebody blocked: nobody who is new, whatever address they have there now.
+      if (await tx.existsBy(Person, { oidcSubject: subject })) return null;
       const sameAddress = await this.people.find(tx, { emailKey: addressKey(email) });
       if (sameAddress) return this.bind(tx, request, sameAddress, subject);
       const invitation = await this.invitations.findFor(tx, email);
@@ -95,7 +104,9 @@ export class Enrolment {
       .set({ oidcSubject: subject })
       .where('id = :id AND oidc_subject IS NULL', { id })
       .execute();
-    return bound.affected === 1 ? this.signIn(tx, request, id, null) : null;
+    if (bound.affected !== 1) return null;
+    await audit(tx, { actor: id, action: 'oidc.bound', subject: id, detail: subject }, this.clock.now());
+    return this.signIn(tx, request, id, null);
   }
 
   /** The token of a new session, by a passkey or (null) by the provider; give it to `StudioSessions.keep` once it is committed. */

@@ -101,6 +101,11 @@ export class Invitations {
     return withdrawn.affected === 1;
   }
 
+  /** Closes what is open for an address that is somebody's now. */
+  async withdrawFor(tx: Transaction, emailKey: string): Promise<void> {
+    await tx.update(Invitation, { openKey: emailKey }, { openKey: null });
+  }
+
   /** Withdraws whatever somebody invited who may invite no more: a stolen session leaves no way in behind. */
   async withdrawAllBy(tx: Transaction, invitedBy: Id<'usr'>, by: Id<'usr'>): Promise<void> {
     for (const { id } of await tx.findBy(Invitation, { ...this.open(), invitedBy })) {

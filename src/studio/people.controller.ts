@@ -15,6 +15,7 @@ import { Database } from '../platform/database/database.js';
 import { Brands } from '../templates/brands.js';
 import { Invitations, OPERATOR } from './invitations.js';
 import { readJson } from './json-body.js';
+import { Person } from './people.entity.js';
 import { People } from './people.js';
 import { EVERY_BRAND, ROLES, type RoleOfBrand } from './roles.js';
 import { emailShape, nameShape } from './shapes.js';
@@ -74,7 +75,8 @@ export class PeopleController {
     if (!taken.ok) throw new PosternError('too-many-requests', 'Too many invitations. Wait a little.', taken);
     const roles: RoleOfBrand[] = [{ brand, role }];
     const { id, link } = await this.database.write(async (tx) => {
-      if (await this.people.find(tx, { emailKey: key }))
+      // Of somebody who is blocked too.
+      if (await tx.existsBy(Person, { emailKey: key }))
         throw new PosternError('already-there', 'This address belongs to somebody already.');
       const made = await this.invitations.invite(tx, { email, name, roles }, by.id);
       const entry = { actor: by.id, action: 'person.invited', subject: made.id, detail: `${brand}:${role}` };

@@ -176,13 +176,14 @@ export class SignInController {
     }
     // The id under which the device keeps its key was made with the options.
     const enrolled = { ...person, id: asked!.personId! };
-    const token = await this.database.write(async (tx) => {
+    const { token, wasThere } = await this.database.write(async (tx) => {
       await this.invitations.useUp(tx, invitation.id);
-      await this.enrolment.settle(tx, enrolled, invitation);
+      const wasThere = await this.enrolment.settle(tx, enrolled, invitation);
       const passkey = await this.passkeys.add(tx, enrolled.id, key, label);
-      return this.enrolment.signIn(tx, request, enrolled.id, passkey);
+      return { token: await this.enrolment.signIn(tx, request, enrolled.id, passkey), wasThere };
     });
     this.sessions.keep(reply, token);
+    if (wasThere) await this.tell(person.email, ADDED);
     return { id: enrolled.id };
   }
 

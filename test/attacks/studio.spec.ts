@@ -427,6 +427,16 @@ describe('sign-in at an OpenID provider', () => {
     await admin.request('PATCH', `/studio/api/people/${ben.id}`, { blocked: true });
     provider.account = { sub: 'ben', email: 'ben@support.example' };
     expect(await signIn()).toBe(false);
+    // The account there of somebody blocked, under an address that was invited since.
+    await inviteToStudio(test, admin, { email: 'carl@support.example' });
+    provider.account = { sub: 'carl', email: 'carl@support.example' };
+    const carl = new StudioBrowser(test.url);
+    expect(await signIn(carl)).toBe(true);
+    const { id } = (await carl.get('/studio/api/me')).body;
+    await admin.request('PATCH', `/studio/api/people/${id}`, { blocked: true });
+    await inviteToStudio(test, admin, { email: 'carl.new@support.example' });
+    provider.account = { sub: 'carl', email: 'carl.new@support.example' };
+    expect(await signIn()).toBe(false);
   });
 
   describe('for somebody who may come in', () => {

@@ -64,6 +64,9 @@ describe.each(someDatabase)('people of the studio on $name', (database) => {
       expect(back.id).toBe(admin.id);
       expect(await count(test, 'studio_people')).toBe(1);
       expect(await count(test, 'studio_passkeys')).toBe(2);
+      // Whoever did not ask the operator for it wants to know.
+      const told = test.inbox.messages.at(-1)!;
+      expect([told.to, told.subject]).toEqual([[ada.email], 'A passkey was added to your account in the studio']);
     });
   });
 
@@ -148,6 +151,21 @@ describe.each(someDatabase)('people of the studio on $name', (database) => {
       const { body } = await admin.get('/studio/api/audit');
       const withdrawn = body.items.filter(({ action }: { action: string }) => action === 'invitation.withdrawn');
       expect(withdrawn).toHaveLength(2);
+    });
+
+    it('is no way into what has become somebody’s, nor a new one for who is blocked', async () => {
+      const email = 'ben@support.example';
+      const leftover = await inviteToStudio(test, admin, { email });
+      const ben = other();
+      await ben.register({ token: await firstToken(test), email, name: 'Ben' });
+      expect((await other().register({ token: leftover })).status).toBe(410);
+      // Though it were open still.
+      await change(test, `UPDATE studio_invitations SET open_key = '${email}' WHERE used_at IS NULL`);
+      expect((await other().register({ token: leftover })).status).toBe(401);
+      expect(await count(test, 'studio_passkeys', `person_id = '${ben.id}'`)).toBe(1);
+      await admin.request('PATCH', `/studio/api/people/${ben.id}`, { blocked: true });
+      const again = await admin.post('/studio/api/people/invitations', { email, name: 'Ben', role: 'editor' });
+      expect(again.body.code).toBe('already-there');
     });
 
     it('goes to nobody who is there already, and to no brand that is not', async () => {
