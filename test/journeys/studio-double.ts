@@ -27,6 +27,7 @@ import { problemsIn } from '../../src/studio/problems.js';
 import { loadBrand, type Brand } from '../../src/templates/brand.js';
 import { compileMail, isCompiled } from '../../src/templates/compile.js';
 import type { Problem } from '../../src/templates/mustache.js';
+import { wordDiff } from '../../src/templates/word-diff.js';
 import { readSamples } from '../../src/templates/samples.js';
 import {
   layoutVocabulary,
@@ -431,7 +432,7 @@ export async function startStudioDouble(): Promise<StudioDouble> {
   });
   server.get('/studio/api/compare', (request) => {
     const { key, locale, from, to } = request.query as Place & { from: string; to: string };
-    return { segments: lineDiff(textOf(key, locale, from), textOf(key, locale, to)) };
+    return { segments: wordDiff(textOf(key, locale, from), textOf(key, locale, to)) };
   });
   server.get('/studio/api/three-way/:key/:locale', (request) => {
     const { key, locale } = request.params as Place;
@@ -562,21 +563,6 @@ function render(
 function pageOf(text: string): string {
   const words = JSON.parse(text) as Record<string, string>;
   return `<!doctype html><html lang="en"><head><title>x</title></head><body><h1>${words['landing.title'] ?? ''}</h1><p>${words['landing.lead'] ?? ''}</p></body></html>`;
-}
-
-/** Enough for pictures: the lines that differ. */
-function lineDiff(from: string, to: string): { kind: string; text: string }[] {
-  const [before, after] = [from.split(/(?<=\s)/), to.split(/(?<=\s)/)];
-  let start = 0;
-  while (start < before.length && before[start] === after[start]) start++;
-  let end = 0;
-  while (end < Math.min(before.length, after.length) - start && before.at(-1 - end) === after.at(-1 - end)) end++;
-  return [
-    { kind: 'same', text: before.slice(0, start).join('') },
-    { kind: 'removed', text: before.slice(start, before.length - end).join('') },
-    { kind: 'added', text: after.slice(start, after.length - end).join('') },
-    { kind: 'same', text: before.slice(before.length - end).join('') },
-  ].filter(({ text }) => text);
 }
 
 function entry(id: string, action: string, subject: string, detail: string): object {
