@@ -13,7 +13,7 @@ import { OutboundLedger, outboundStates } from '../outbound/outbound-ledger.js';
 import { Outbound } from '../outbound/outbound.js';
 import { parseAddress } from '../platform/address.js';
 import { AdminGuard } from '../platform/admin.guard.js';
-import { ADMIN, below, PAGE, pageOf, reasonOf, stateAmong, type Page } from '../platform/admin-request.js';
+import { ADMIN, below, decisionIn, PAGE, pageOf, reasonOf, stateAmong, type Page } from '../platform/admin-request.js';
 import { AuditEntry } from '../platform/audit.entity.js';
 import { audit } from '../platform/audit.js';
 import { Clock } from '../platform/clock.js';
@@ -201,11 +201,13 @@ export class AdminController {
   @HttpCode(200)
   async revokeLinks(
     @Param('id') id: string,
-    @Query() { address, reason }: { address?: string; reason?: string },
+    @Query() query: { address?: string; reason?: string },
     @Req() request: FastifyRequest,
   ): Promise<{ id: string; revoked: number }> {
-    const key = address === undefined ? undefined : keyOf(address);
-    const why = reasonOf(reason, request);
+    const fields = ['reason', 'address'];
+    const why = reasonOf(query.reason, request, fields);
+    const address = query.address ?? decisionIn(request, fields).address;
+    const key = address === undefined ? undefined : keyOf(String(address));
     const revoked = await this.database.write(async (tx) => {
       const people = isId('tkt', id) ? await revokeLinks(tx, id, key) : 0;
       const entry = { actor: ADMIN, action: 'links.revoked', subject: id, detail: `${people} people; ${why}` };
