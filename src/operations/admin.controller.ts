@@ -18,6 +18,7 @@ import {
   among,
   below,
   between,
+  decisionIn,
   PAGE,
   pageOf,
   reasonOf,
@@ -214,11 +215,13 @@ export class AdminController {
   @HttpCode(200)
   async revokeLinks(
     @Param('id') id: string,
-    @Query() { address, reason }: { address?: string; reason?: string },
+    @Query() query: { address?: string; reason?: string },
     @Req() request: FastifyRequest,
   ): Promise<{ id: string; revoked: number }> {
-    const key = address === undefined ? undefined : keyOf(address);
-    const why = reasonOf(reason, request);
+    const fields = ['reason', 'address'];
+    const why = reasonOf(query.reason, request, fields);
+    const address = query.address ?? decisionIn(request, fields).address;
+    const key = address === undefined ? undefined : keyOf(String(address));
     const revoked = await this.database.write(async (tx) => {
       const people = isId('tkt', id) ? await revokeLinks(tx, id, key) : 0;
       const entry = { actor: ADMIN, action: 'links.revoked', subject: id, detail: `${people} people; ${why}` };

@@ -22,12 +22,20 @@ export class Backlog {
   private readonly lag = this.gauge('postern_lag_seconds', 'How long the first of a lane has been due.', ['lane']);
   private readonly parked = this.gauge('postern_parked', 'What waits for a person.', ['kind']);
 
+  private running: Promise<string> | null = null;
+
   constructor(
     private readonly database: Database,
     private readonly clock: Clock,
   ) {}
 
-  async text(): Promise<string> {
+  /** Two that ask at once get one answer: they would empty the gauges under each other's hands. */
+  text(): Promise<string> {
+    this.running ??= this.countAll().finally(() => (this.running = null));
+    return this.running;
+  }
+
+  private async countAll(): Promise<string> {
     await this.database.read(async (manager) => {
       this.waiting.reset();
       for (const lane of lanes) {

@@ -9,6 +9,7 @@ import type { Id } from '../ids.js';
 import { Event } from '../intake/event.entity.js';
 import { WaitingEvent } from '../intake/waiting-event.entity.js';
 import { forgetNews } from '../outbound/forget.js';
+import { isNamed } from '../platform/address.js';
 import { audit } from '../platform/audit.js';
 import { Clock } from '../platform/clock.js';
 import { Database, type Transaction } from '../platform/database/database.js';
@@ -162,7 +163,7 @@ export class Erasure {
   }
 
   private names({ id, sealed }: WaitingEvent, addressKey: string): boolean {
-    return this.config.secretKeys.decrypt('event', sealed, id)?.toString().toLowerCase().includes(addressKey) ?? false;
+    return isNamed(addressKey, this.config.secretKeys.decrypt('event', sealed, id)?.toString() ?? '');
   }
 
   private async forgetWaiting(tx: Transaction, ids: Id<'evt'>[]): Promise<Step> {

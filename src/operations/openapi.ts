@@ -388,7 +388,12 @@ export function openApi(publicUrl: string, version: string): Json {
         'Ends the links, codes and sessions of a ticket',
         { '200': ok('How many people it met.', { type: 'object' }) },
         {},
-        { name: 'address', in: 'query', schema: string, description: 'Of this person alone; without it of all.' },
+        {
+          name: 'address',
+          in: 'query',
+          schema: string,
+          description: 'Of this person alone; without it of all. May stand in the body, as `reason` may.',
+        },
       ),
       '/v1/admin/people/{address}': {
         ...one('How much is kept of a person', { ...id, name: 'address' }),

@@ -13,6 +13,8 @@ import { Draft } from '../tickets/visit.entity.js';
 
 const DAY_MS = 86_400_000;
 const EVERY_MS = 6 * 3_600_000;
+/** After a start: not while a new version is only being tried. */
+const FIRST_MS = 5 * 60_000;
 /** Rows that are looked at, and tickets that are forgotten, in one transaction: some milliseconds. */
 const PAGE = 500;
 const TICKETS_TOGETHER = 20;
@@ -104,6 +106,7 @@ interface StaleTicket {
 @Injectable()
 export class Retention implements OnApplicationBootstrap, OnApplicationShutdown {
   private timer: NodeJS.Timeout | null = null;
+  private first: NodeJS.Timeout | null = null;
   private running: Promise<void> | null = null;
   private isStopping = false;
 
@@ -120,31 +123,41 @@ export class Retention implements OnApplicationBootstrap, OnApplicationShutdown 
     const sweep = () => {
       this.running ??= this.sweep()
         .then(() => undefined)
-        // The next round finds it as well.
-        .catch((error: unknown) => this.logger.warn('what is old was not forgotten', { error }))
         .finally(() => (this.running = null));
     };
     this.timer = setInterval(sweep, EVERY_MS).unref();
+    // A process that is restarted more often than that forgets as well.
+    this.first = setTimeout(sweep, FIRST_MS).unref();
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.isStopping = true;
     if (this.timer) clearInterval(this.timer);
+    if (this.first) clearTimeout(this.first);
     await this.running;
   }
 
   /** Returns how many rows of each table it met, tickets with all that hangs on them as one. */
   async sweep(): Promise<Record<string, number>> {
     const forgotten: Record<string, number> = {};
-    for (const rule of rules) await this.apply(rule, forgotten);
+    for (const rule of rules) await this.try(rule.table, () => this.apply(rule, forgotten));
     if (this.config.retentionDays > 0) {
-      forgotten.tickets = await this.forgetTickets();
-      forgotten.language_choices = await this.forgetChoices();
+      await this.try('tickets', async () => void (forgotten.tickets = await this.forgetTickets()));
+      await this.try('language_choices', async () => void (forgotten.language_choices = await this.forgetChoices()));
     }
     forgotten.template_renditions = await this.forgetRenditions();
     const some = Object.fromEntries(Object.entries(forgotten).filter(([, count]) => count > 0));
     if (Object.keys(some).length > 0) this.logger.info('forgot what is old', some);
     return some;
+  }
+
+  /** One table that cannot be swept keeps no other from it: the next round finds what is left. */
+  private async try(table: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.logger.warn('what is old was not forgotten', { table, error });
+    }
   }
 
   private before(days: number): number {

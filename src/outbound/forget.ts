@@ -1,7 +1,7 @@
 import type { Transaction } from '../platform/database/database.js';
 import { run } from '../platform/database/rows.js';
 
-/** What a source is told of one ticket; with `naming` (`EmailAddress.key`) only what names that address. */
+/** What a source is told of one ticket; with `naming` (`EmailAddress.key`) only what is of that person. */
 export interface NewsOf {
   source: string;
   sourceTicketId: string;
@@ -17,8 +17,9 @@ export async function forgetNews(
   { source, sourceTicketId, naming }: NewsOf,
   now: number,
 ): Promise<number> {
+  // The field of the JSON: what somebody else wrote may hold the address too, in quotes that are escaped there.
   const [whose, values] =
-    naming === undefined ? ['', []] : [`AND lower(data) LIKE ? ESCAPE '\\'`, [`%${literal(naming)}%`]];
+    naming === undefined ? ['', []] : [`AND lower(data) LIKE ? ESCAPE '\\'`, [`%"email":"${literal(naming)}"%`]];
   const met = await run(
     tx,
     `UPDATE outbound_messages SET data = '{}',

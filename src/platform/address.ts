@@ -1,4 +1,4 @@
-import { domainToASCII } from 'node:url';
+import { domainToASCII, domainToUnicode } from 'node:url';
 
 /** An address that may be written into RCPT and To alike. */
 export interface EmailAddress {
@@ -55,6 +55,18 @@ export function parseAddress(text: string, options: AddressOptions = {}): Addres
 /** The key of an address that was parsed before. */
 export function addressKey(given: string): string {
   return given.toLowerCase();
+}
+
+/** Whether a text names the address of this key as a whole, its domain in whichever spelling: not `joann@` for `ann@`. */
+export function isNamed(key: string, text: string): boolean {
+  const [local = '', domain = ''] = key.split('@');
+  const spellings = [domain, domainToUnicode(domain)].map((one) =>
+    `${local}@${one}`.replaceAll(/[$*+./?^{|}]/g, '\\$&'),
+  );
+  const whole = `(?<![\\p{L}\\p{N}.#$&'*+/=?^_\`{|}~-])(?:${spellings.join('|')})(?![\\p{L}\\p{N}-]|\\.[\\p{L}\\p{N}])`;
+  return new RegExp(whole, 'iu').test(
+    text.replaceAll(/\\u([\da-f]{4})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16))),
+  );
 }
 
 /** The domain of an address, in lower case. */

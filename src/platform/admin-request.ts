@@ -98,14 +98,24 @@ export function among<S extends string>(name: string, values: readonly S[], give
  * Why it is done: `?reason=`, or `{"reason":"…"}` in the body.
  * @throws PosternError `invalid-request`, or what is wrong with the JSON
  */
-export function reasonOf(given: unknown, { body }: FastifyRequest): string {
-  const reason = given ?? (Buffer.isBuffer(body) && body.length > 0 ? reasonIn(body) : undefined);
+export function reasonOf(given: unknown, request: FastifyRequest, fields: readonly string[] = ['reason']): string {
+  const said = decisionIn(request, fields).reason;
+  const reason = given ?? said;
   if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= LONGEST_REASON) return reason.trim();
   throw new PosternError('invalid-request', `Say why, for the audit log: reason, 1 to ${LONGEST_REASON} characters.`);
 }
 
-function reasonIn(body: Buffer): unknown {
+/**
+ * What the body of a decision says. A field that is not known is refused: what it was to narrow down must not be done
+ * to everything.
+ * @throws PosternError `invalid-request`, or what is wrong with the JSON
+ */
+export function decisionIn({ body }: FastifyRequest, fields: readonly string[]): Record<string, unknown> {
+  if (!Buffer.isBuffer(body) || body.length === 0) return {};
   const json = parseStrictJson(body, { maxDepth: MAX_DEPTH });
   if (!json.ok) throw jsonProblem(json);
-  return (json.value as { reason?: unknown } | null)?.reason;
+  const said = (json.value ?? {}) as Record<string, unknown>;
+  const unknown = Object.keys(said).find((name) => !fields.includes(name));
+  if (unknown !== undefined) throw new PosternError('invalid-request', `The body may say ${fields.join(' and ')}.`);
+  return said;
 }

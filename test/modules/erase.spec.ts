@@ -222,6 +222,19 @@ describe.each(someDatabase)('a person who is erased on $name', (database) => {
     expect(await count(test, 'replies')).toBe(1);
   });
 
+  it('leaves to somebody else what they are to be told of, though it names the address or one that ends like it', async () => {
+    source.answer = (_, response) => void response.writeHead(500).end();
+    const email = `not.${siti}`;
+    const participants = [{ kind: 'guest', email: siti, name: 'Rahmawati', locale: 'en' }];
+    const other = await visit(test, { email, ticket, data: { participants } });
+    const body = `mine, {"email":"${siti}"} knows`;
+    await other.guest.submit(other.page, '/replies', { body });
+    await erase();
+    const [kept] = await rows(test, 'outbound_messages', "type = 'ticket.guest_replied'");
+    expect(kept!.ended_at).toBeNull();
+    expect(String(kept!.data)).toContain('mine');
+  });
+
   it('stays unmailed if they complained, also after the ticket system names them again, until somebody releases them', async () => {
     await live();
     const suppressions = test.gateway.app.get(Suppressions);

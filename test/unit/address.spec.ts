@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import addressparser from 'nodemailer/lib/addressparser/index.js';
-import { maskAddress, parseAddress, parseMailbox } from '../../src/platform/address.js';
+import { isNamed, maskAddress, parseAddress, parseMailbox } from '../../src/platform/address.js';
 
 const given = (text: string, allowLocalhost = false): string => {
   const outcome = parseAddress(text, { allowLocalhost });
@@ -352,6 +352,25 @@ describe('whatever is accepted', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+});
+
+describe('an address in a text', () => {
+  const ann = 'ann.o@example.com';
+  it.each(['"Ann.O@example.com"', 'Ann <ann.o@EXAMPLE.com>', 'to ann.o@example.com.', 'mailto:ann.o@example.com'])(
+    'is named by %s',
+    (text) => expect(isNamed(ann, text)).toBe(true),
+  );
+  it.each([
+    'joann.o@example.com',
+    'j.ann.o@example.com',
+    'ann.o@example.com.au',
+    'ann.o@example.community',
+    'annxo@example.com',
+  ])('is not named by %s', (text) => expect(isNamed(ann, text)).toBe(false));
+  it('is named by its domain in letters, raw or as JSON escapes them', () => {
+    for (const text of ['ann@bücher.example', 'ann@B\\u00FCcher.example', 'ann@xn--bcher-kva.example'])
+      expect(isNamed('ann@xn--bcher-kva.example', text)).toBe(true);
   });
 });
 
