@@ -15,7 +15,9 @@ describeInBrowser('a reply', () => {
     stage = await setStage();
   });
   // The ticket system itself would refuse what is signed by a clock that was moved.
-  beforeEach(() => (stage.road.answer = (_post, response) => void response.writeHead(204).end()));
+  beforeEach(() => {
+    stage.road.answer = (_post, response) => void response.writeHead(204).end();
+  });
   afterEach(() => expect(stage.faults()).toEqual([]));
   afterAll(() => stage.close());
 

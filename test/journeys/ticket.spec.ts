@@ -8,7 +8,9 @@ const KILOBYTES = 1024;
 describeInBrowser('the ticket page', () => {
   let stage: Stage;
   beforeAll(async () => void (stage = await setStage()));
-  beforeEach(() => (stage.road.answer = (_post, response) => void response.writeHead(204).end()));
+  beforeEach(() => {
+    stage.road.answer = (_post, response) => void response.writeHead(204).end();
+  });
   afterEach(() => expect(stage.faults()).toEqual([]));
   afterAll(() => stage.close());
 
