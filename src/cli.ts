@@ -120,7 +120,7 @@ async function dryRun(args: string[]): Promise<Told> {
     const forecasts = await gateway.app
       .get(DryRun)
       .foresee(values.source, { headers, rawBody, mediaType }, { isTrusted: true });
-    const { stdout } = process;
+    const stdout = process.stdout;
     if (stdout.isTTY && !values.json)
       return { ok: true, text: forecastText(forecasts, { colour: stdout.hasColors(), columns: stdout.columns }) };
     return { ok: true, text: `${JSON.stringify(forecasts.length === 1 ? forecasts[0] : forecasts, null, 2)}\n` };

@@ -46,6 +46,7 @@ import {
 } from './words-drafts.js';
 
 const LOOK_FOR_DUE_MS = 5000;
+const CHANGED_MEANWHILE = 'These words were changed after you looked at them: look at them once more.';
 const MOST_REMEMBERED = 2000;
 
 export interface Save {
@@ -179,10 +180,15 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     return { shippedHash: hash, englishHash };
   }
 
-  private async conflict(place: Place, base: string, theirs: WordsDraft | null): Promise<PosternError> {
+  private async conflict(
+    place: Place,
+    base: string,
+    theirs: WordsDraft | null,
+    detail = 'Somebody else saved this draft meanwhile: bring both together.',
+  ): Promise<PosternError> {
     const text = await this.textOf(place, base);
     const given = theirs && { text: theirs.text, by: theirs.byName, at: isoTime(theirs.at), version: theirs.version };
-    return new PosternError('draft-conflict', 'Somebody else saved this draft meanwhile: bring both together.', {
+    return new PosternError('draft-conflict', detail, {
       conflict: { theirs: given, base: text === null ? null : { text } },
     });
   }
@@ -250,13 +256,13 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
   ): Promise<{ revision: Id<'rev'> }> {
     const draft = await this.mustHave(place);
     if (given.version !== undefined && given.version !== draft.version)
-      throw await this.conflict(place, draft.base, draft);
+      throw await this.conflict(place, draft.base, draft, CHANGED_MEANWHILE);
     if (this.config.studio.secondPerson && draft.authors.includes(by.id))
       throw new PosternError('second-person', 'You wrote these words: another person has to publish them.');
     const at = given.at ?? null;
     const isLater = at !== null && at > this.clock.now();
     const revision = await this.putIntoForce(by, draft, given.why, isLater ? at : null);
-    if (revision === null) throw await this.conflict(place, draft.base, await this.draftOf(place));
+    if (revision === null) throw await this.conflict(place, draft.base, await this.draftOf(place), CHANGED_MEANWHILE);
     if (!isLater) await this.published.refresh();
     return { revision };
   }

@@ -222,9 +222,11 @@ export class WordsController {
     const [from, to] = [query['from'], query['to']].map(String);
     const known = (await this.desk.revision(from!)) ?? (await this.desk.revision(to!));
     const at = placeOrThrow(String(query['key'] ?? known?.key), String(query['locale'] ?? known?.locale));
-    const [before, after] = await Promise.all([this.desk.textOf(at, from!), this.desk.textOf(at, to!)]);
+    // A draft with its version: whoever publishes it names the one that they looked at.
+    const draft = to === 'draft' ? await this.desk.draftOf(at) : null;
+    const [before, after] = await Promise.all([this.desk.textOf(at, from!), draft?.text ?? this.desk.textOf(at, to!)]);
     if (before === null || after === null) throw new PosternError('not-found', 'One of the two texts is not there.');
-    return { segments: wordDiff(before, after) };
+    return { segments: wordDiff(before, after), version: draft?.version ?? null };
   }
 
   @Get('three-way/:key/:locale')

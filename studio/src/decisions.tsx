@@ -50,20 +50,30 @@ export function WhyDialog({ title, about, action, isDanger, asksWhy = true, work
   );
 }
 
+interface DraftDiffProps {
+  words: string;
+  locale: string;
+  /** Told the version of the draft that is shown: whoever publishes names it. */
+  onShown?: (version: number) => void;
+}
+
 /** What the draft changes, word by word. */
-export function DraftDiff({ words, locale }: { words: string; locale: string }) {
+export function DraftDiff({ words, locale, onShown }: DraftDiffProps) {
   const [segments, setSegments] = useState<Segment[] | null>(null);
   useEffect(() => {
     const ending = new AbortController();
-    get<{ segments: Segment[] }>(
+    get<{ segments: Segment[]; version: number }>(
       `compare?${query({ key: words, locale, from: 'published', to: 'draft' })}`,
       ending.signal,
     ).then(
-      (found) => setSegments(found.segments),
+      (found) => {
+        setSegments(found.segments);
+        onShown?.(found.version);
+      },
       () => undefined,
     );
     return () => ending.abort();
-  }, [words, locale]);
+  }, [words, locale, onShown]);
   return segments && <Diff segments={segments} label="What changes" />;
 }
 
@@ -135,6 +145,9 @@ export function PublishDialog({ words, locale, title, draft, errors, flush, onDo
   const [when, setWhen] = useState<'now' | 'later'>('now');
   const [at, setAt] = useState('');
   const [missing, setMissing] = useState<{ why?: string | undefined; at?: string | undefined }>({});
+  /** What was looked at: of words that changed since nobody publishes what they have not seen. */
+  const [seen, setSeen] = useState<number | null>(null);
+  const [look, setLook] = useState(0);
   const { busy, error, run } = useAction();
   // Whoever wrote last asks somebody else: the server holds to it, this says so before.
   const isOwn = me.settings.secondPerson && (draft === null || draft.by === me.name || draft.by === me.id);
@@ -147,10 +160,11 @@ export function PublishDialog({ words, locale, title, draft, errors, flush, onDo
     };
     setMissing(wrong);
     if (wrong.why || wrong.at) return;
-    const body = { why: why.trim(), ...(when === 'later' && time ? { at: time.toISOString() } : {}) };
-    void run(() => call('POST', place('drafts', words, locale, 'publish'), body)).then(
-      (isDone) => isDone && onDone(when === 'later' ? 'Scheduled' : 'Published: the next mail says it'),
-    );
+    const body = { why: why.trim(), version: seen, ...(when === 'later' && time ? { at: time.toISOString() } : {}) };
+    void run(() => call('POST', place('drafts', words, locale, 'publish'), body)).then((isDone) => {
+      if (isDone) return onDone(when === 'later' ? 'Scheduled' : 'Published: the next mail says it');
+      setLook(look + 1); // as it stands now, should it have changed
+    });
   };
   return (
     <Dialog title={title} onClose={onClose}>
@@ -168,7 +182,7 @@ export function PublishDialog({ words, locale, title, draft, errors, flush, onDo
             Ask for review instead; two people look at every change here.
           </Notice>
         )}
-        {isSaved && <DraftDiff words={words} locale={locale} />}
+        {isSaved && <DraftDiff key={look} words={words} locale={locale} onShown={setSeen} />}
         <Field label="Why" hint="Shown in the history." error={missing.why}>
           {(ids) => (
             <input {...ids} autoFocus maxLength={500} value={why} onChange={(event) => setWhy(event.target.value)} />
@@ -199,7 +213,7 @@ export function PublishDialog({ words, locale, title, draft, errors, flush, onDo
         <Failure error={error} />
         <p className="dialog__actions">
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" kind="primary" busy={busy} disabled={errors > 0 || !isSaved || isOwn}>
+          <Button type="submit" kind="primary" busy={busy} disabled={errors > 0 || !isSaved || isOwn || seen === null}>
             {when === 'later' ? 'Schedule' : 'Publish now'}
           </Button>
         </p>

@@ -432,7 +432,7 @@ export async function startStudioDouble(): Promise<StudioDouble> {
   });
   server.get('/studio/api/compare', (request) => {
     const { key, locale, from, to } = request.query as Place & { from: string; to: string };
-    return { segments: wordDiff(textOf(key, locale, from), textOf(key, locale, to)) };
+    return { segments: wordDiff(textOf(key, locale, from), textOf(key, locale, to)), version: 1 };
   });
   server.get('/studio/api/three-way/:key/:locale', (request) => {
     const { key, locale } = request.params as Place;

@@ -342,6 +342,27 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
     expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'x' })).toMatchObject({ status: 200 });
   });
 
+  it('are published as the publisher saw them, or not at all', async () => {
+    await write('Looked at');
+    const draft = 'compare?key=ticket-replied&locale=en&from=published&to=draft';
+    const seen = (await publisher.ask('GET', draft)).body.version;
+    await write('Slipped in');
+    const blind = await publisher.ask('POST', `${DRAFT}/publish`, { why: 'x', version: seen });
+    expect(blind).toMatchObject({
+      status: 409,
+      body: { code: 'draft-conflict', detail: expect.stringContaining('after you looked') },
+    });
+    // Taken out of a review and given back is not what was looked at, either.
+    expect(await editor.ask('POST', `${DRAFT}/submit`, { note: '' })).toMatchObject({ status: 204 });
+    const { version } = (await publisher.ask('GET', draft)).body;
+    expect(await editor.ask('POST', `${DRAFT}/withdraw`, {})).toMatchObject({ status: 204 });
+    expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'x', version })).toMatchObject({ status: 409 });
+    const again = (await publisher.ask('GET', draft)).body.version;
+    expect(await publisher.ask('POST', `${DRAFT}/publish`, { why: 'x', version: again })).toMatchObject({
+      status: 200,
+    });
+  });
+
   it('are brought back by publishers alone only if they counted once, and pass the checks of today', async () => {
     await test.restart({ STUDIO_SECOND_PERSON: 'on' });
     const back = (revision: string) => publisher.ask('POST', `${REPLIED}/rollback`, { revision, why: 'x' });
