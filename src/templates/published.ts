@@ -19,6 +19,12 @@ export interface WordsAlarm {
   since: number;
 }
 
+/** A place whose decision changed, and the revision that counts there: null if it is shipped ones, or is not there. */
+interface Taken {
+  row: CurrentWords;
+  revision: TemplateRevision | null;
+}
+
 /**
  * Which words count now. Every process looks by itself whether anything was published: one query of a few rows, and no
  * other one while nothing changed.
@@ -82,7 +88,8 @@ export class PublishedWords implements OnModuleInit, OnApplicationShutdown {
     );
     const changed = found.filter(({ id, version }) => this.versions.get(id) !== version);
     if (changed.length === 0) return;
-    await this.take(changed.map(({ id }) => id));
+    // What could not be used may fit what has come now.
+    await this.take([...new Set([...changed.map(({ id }) => id), ...this.failing.keys()])]);
     // Only after it: what could not be taken is looked for again.
     for (const { id, version } of changed) this.versions.set(id, version);
   }
@@ -94,25 +101,54 @@ export class PublishedWords implements OnModuleInit, OnApplicationShutdown {
       return { rows: current, revisions: await selectRows(manager, TemplateRevision, 'WHERE id IN ?', [ids]) };
     });
     const byId = new Map(revisions.map((revision) => [revision.id, revision]));
-    // The frame first: mails are tried in it.
-    const isFrame = ({ key }: CurrentWords) => (key === '_frame' ? 0 : 1);
     // Words of a mail that an older or newer version has are used by nobody here: they can't be broken either.
-    const known = rows.filter(({ key }) => isWordsKey(key));
-    for (const row of known.sort((a, b) => isFrame(a) - isFrame(b)))
-      await this.takeOne(row, row.revisionId ? (byId.get(row.revisionId) ?? null) : null);
+    const known = rows
+      .filter(({ key }) => isWordsKey(key))
+      .map((row) => ({ row, revision: row.revisionId ? (byId.get(row.revisionId) ?? null) : null }));
+    await this.takeTogether(known);
     const edited = new Map(this.edited);
     this.texts = this.texts.over(edited);
     this.catalogue.use(edited);
     for (const listener of this.listeners) listener();
   }
 
-  private async takeOne(row: CurrentWords, revision: TemplateRevision | null): Promise<void> {
+  /**
+   * A frame and the mails in it are tried as they will be used, whichever was published first and whatever one look finds:
+   * all processes come to the same, after a restart too. A mail that neither frame can carry is at fault itself; else the
+   * frame is; and what does not fit the frame that is left falls back with it.
+   */
+  private async takeTogether(rows: readonly Taken[]): Promise<void> {
+    const before = new Map(this.edited);
+    for (const { row, revision } of rows) {
+      this.failing.delete(row.id);
+      if (revision) this.count(revision);
+      else this.edited.delete(row.id);
+    }
+    const published = rows.filter(({ row }) => row.revisionId !== null);
+    const [frames, others] = [
+      published.filter(({ row }) => row.key === '_frame'),
+      published.filter(({ row }) => row.key !== '_frame'),
+    ];
+    const faults = new Map<string, string>();
+    for (const { row, revision } of others) {
+      const fault = this.faultOf(revision, this.edited);
+      if (fault !== null && this.faultOf(revision, before) !== null) faults.set(row.id, fault);
+    }
+    // Out of the way while the frame is tried.
+    for (const place of faults.keys()) {
+      const former = before.get(place);
+      if (former) this.edited.set(place, former);
+      else this.edited.delete(place);
+    }
+    for (const { row, revision } of [...frames, ...others]) {
+      const fault = faults.get(row.id) ?? this.faultOf(revision, this.edited);
+      if (fault !== null) await this.fallBack(row, fault);
+    }
+  }
+
+  private async fallBack(row: CurrentWords, fault: string): Promise<void> {
     const { id: place, key, locale, revisionId } = row;
-    this.failing.delete(place);
-    if (revisionId === null) return void this.edited.delete(place);
-    const fault = this.faultOf(revision);
-    if (revision && fault === null) return void this.count(revision);
-    const message = `${fault ?? 'is gone'}; the last good words are used instead`;
+    const message = `${fault}; the last good words are used instead`;
     this.failing.set(place, { key, locale, message, since: row.changedAt });
     this.logger.error('published words cannot be used', { words: place, revision: revisionId, detail: message });
     const good = await this.lastGood(row);
@@ -140,18 +176,18 @@ export class PublishedWords implements OnModuleInit, OnApplicationShutdown {
       if (tried.has(id)) continue;
       tried.add(id);
       const found = await this.database.read((manager) => selectRows(manager, TemplateRevision, 'WHERE id = ?', [id]));
-      if (found[0] && this.faultOf(found[0]) === null) return found[0];
+      if (found[0] && this.faultOf(found[0], this.edited) === null) return found[0];
     }
     return null;
   }
 
-  /** Why a revision cannot be used; null if it can. */
-  private faultOf(revision: TemplateRevision | null): string | null {
+  /** Why a revision cannot be used among these others; null if it can. */
+  private faultOf(revision: TemplateRevision | null, others: ReadonlyMap<string, EditedText>): string | null {
     if (revision === null) return 'the revision is not there';
     const { key, locale, text, hash } = revision;
     if (wordsHash(text) !== hash) return 'the text is not the one that was published';
     if (key === 'pages') return faultOfPages(text);
-    const edited = new Map(this.edited).set(placeOf(key, locale), { text, revision: revision.id });
+    const edited = new Map(others).set(placeOf(key, locale), { text, revision: revision.id });
     try {
       const [problem] = this.catalogue.over(this.texts.over(edited)).faults(key, locale);
       return problem ? `line ${problem.line}: ${problem.message}` : null;
