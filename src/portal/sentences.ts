@@ -197,12 +197,16 @@ export function sentenceFaults(sentence: unknown, standard: unknown): string[] {
   if (typeof sentence !== 'string' || sentence.trim() === '') return ['is not a sentence'];
   try {
     const given = typeof standard === 'string' ? argumentUses(standard) : new Map<string, Set<string>>();
-    return [...argumentUses(sentence)].flatMap(([name, uses]) => {
+    const uses = [...argumentUses(sentence)];
+    const faults = uses.flatMap(([name, uses]) => {
       const known = given.get(name);
       if (!known) return [`wants {${name}}, which nobody gives`];
       const other = [...uses].find((use) => !known.has(use));
       return other === undefined ? [] : [`takes {${name}} for a ${other}, and it is none`];
     });
+    // Said once: that a number's unit or digits are none shows only then, and would be an error on a guest's page.
+    if (faults.length === 0) parseSentence(sentence, 'en').format(Object.fromEntries(uses.map(([name]) => [name, 1])));
+    return faults;
   } catch (error) {
     return [`cannot be read (${(error as Error).message}): each { needs its }, each plural its other {…}`];
   }

@@ -46,6 +46,8 @@ import {
 } from './words-drafts.js';
 
 const LOOK_FOR_DUE_MS = 5000;
+/** Longer lists are those of no words that anybody writes, and take room. */
+const MOST_PROBLEMS_REMEMBERED = 50;
 const CHANGED_MEANWHILE = 'These words were changed after you looked at them: look at them once more.';
 const MOST_REMEMBERED = 2000;
 
@@ -93,8 +95,10 @@ export class WordsDesk implements OnApplicationBootstrap, OnApplicationShutdown 
     const known = this.checked.get(id);
     if (known) return known;
     const problems = problemsIn(text, this.findings({ key, locale }, text, isThorough));
-    if (this.checked.size >= MOST_REMEMBERED) this.checked.clear();
+    if (problems.length > MOST_PROBLEMS_REMEMBERED) return problems;
     this.checked.set(id, problems);
+    // The oldest goes: the board looks at all the others again and again.
+    if (this.checked.size > MOST_REMEMBERED) this.checked.delete(this.checked.keys().next().value!);
     return problems;
   }
 

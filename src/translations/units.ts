@@ -131,13 +131,23 @@ function readPagesFile(templatesDir: string, locale: string, units: Map<string, 
   readPages(readFileSync(join(templatesDir, path), 'utf8'), file, units, findings);
 }
 
+/** There are some 300. Beyond that a check would take as long as somebody likes. */
+const MOST_SENTENCES = 1000;
+
 function readPages(text: string, file: string, units: Map<string, Unit>, findings: Finding[]): void {
   const sentences = parsePages(text, file, findings);
+  if (Object.keys(sentences).length === 0) return;
+  if (Object.keys(sentences).length > MOST_SENTENCES) {
+    const message = `is longer than ${MOST_SENTENCES} sentences: nobody shows so many`;
+    findings.push(error('pages', { file, line: 1, column: 1, message }));
+    return;
+  }
+  const begins = sentencesIn(text);
   for (const [key, sentence] of Object.entries(sentences)) {
     const id = `pages/${key}`;
-    const at = (needle?: string) => sentencePlace(text, key, needle);
-    const again = text.split(`${JSON.stringify(key)}:`).length > 2;
-    if (again)
+    const [begin = 0, ...more] = begins.get(key) ?? [];
+    const at = (needle?: string) => sentencePlace(text, begin, needle);
+    if (more.length > 0)
       findings.push(
         error(id, { file, ...at(), message: `"${key}" stands here twice: take out the one that is wrong` }),
       );
@@ -161,14 +171,25 @@ function parsePages(text: string, file: string, findings: Finding[]): Record<str
   return {};
 }
 
-/** Where a sentence begins, or `needle` in it. `needle` is looked for as JSON writes it. */
-function sentencePlace(text: string, key: string, needle = ''): { line: number; column: number } {
-  const head = new RegExp(`${JSON.stringify(key).replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*:\\s*"?`).exec(text);
-  if (!head) return { line: 1, column: 1 };
-  const start = head.index + head[0].length;
-  const [sentence] = /^(?:\\[^]|[^"\\])*/.exec(text.slice(start))!;
+/** Where the value of each key begins, after its quote: more than once for a key that stands there twice. Offsets. */
+function sentencesIn(text: string): Map<string, number[]> {
+  const begins = new Map<string, number[]>();
+  for (const match of text.matchAll(/("(?:\\[^]|[^"\\])*")(\s*:\s*)?/g)) {
+    const [whole, name, colon] = match;
+    if (colon === undefined) continue;
+    const key = JSON.parse(name!) as string;
+    const begin = match.index + whole.length;
+    begins.set(key, [...(begins.get(key) ?? []), text[begin] === '"' ? begin + 1 : begin]);
+  }
+  return begins;
+}
+
+/** The place of a sentence, or of `needle` in it. `needle` is looked for as JSON writes it. */
+function sentencePlace(text: string, begin: number, needle = ''): { line: number; column: number } {
+  if (begin === 0) return { line: 1, column: 1 };
+  const [sentence] = /^(?:\\[^]|[^"\\])*/.exec(text.slice(begin))!;
   const found = needle ? sentence.indexOf(JSON.stringify(needle).slice(1, -1)) : -1;
-  return placeOf(text, start + Math.max(0, found));
+  return placeOf(text, begin + Math.max(0, found));
 }
 
 function error(about: string, problem: Problem): Finding {

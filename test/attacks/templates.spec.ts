@@ -1,5 +1,6 @@
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { counted } from '../support/counted.js';
+import { within } from '../support/long.js';
 import { studioPerson, type StudioBrowser } from '../support/studio.js';
 
 // Words that want to be more than words: each is refused when it is saved, and a preview of it does nothing.
@@ -304,6 +305,20 @@ it('sentences that want more than there is are refused at save and harmless in a
   counted('templates', SENTENCES.length);
 });
 
+it('sentences that can be read and not be said are refused, and cost no guest a page', async () => {
+  const unsayable = [
+    '{max, number, ::unit/foo}',
+    '{max, number, ::currency/QQQQ}',
+    `{max, number, ::.${'0'.repeat(101)}}`,
+  ];
+  for (const attack of unsayable) {
+    const text = pages.text.replace(/("reply\.error\.too-long"): ".*"/, (_, name) => `${name}: "${attack}"`);
+    expect(text).not.toBe(pages.text);
+    expect([attack, await isRefused('drafts/pages/en', text, pages.base)]).toEqual([attack, true]);
+  }
+  counted('templates', unsayable.length);
+});
+
 it('a text of any size is answered soon', async () => {
   const large = [
     '{{#if guest}}'.repeat(300) + '{{/if}}'.repeat(300),
@@ -325,7 +340,11 @@ it('a text of any size is answered soon', async () => {
     expect([200, 409, 422]).toContain(status);
     expect(performance.now() - began).toBeLessThan(10_000);
   }
-  counted('templates', large.length);
+  const many = JSON.stringify(Object.fromEntries(Array.from({ length: 15_000 }, (_, i) => [`k${i}`, '{'])));
+  const began = performance.now();
+  expect(await isRefused('drafts/pages/en', many, pages.base)).toBe(true);
+  expect(performance.now() - began).toBeLessThan(within(1000));
+  counted('templates', large.length + 1);
 });
 
 it('nothing of it was saved, and no secret was shown', async () => {
