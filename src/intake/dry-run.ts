@@ -78,11 +78,11 @@ export class DryRun {
     if ('lookUp' in whole) return whole;
     const { duplicate, untold, mails } = await this.intake.rehearse(source, whole);
     if (untold === 'unknown-ticket') return { ignored: 'internal' };
-    return { duplicate, event: shown(whole.event), untold, mails: await this.read(mails) };
+    return { duplicate, event: shown(whole.event, whole.namesNobody), untold, mails: await this.read(mails) };
   }
 
   private async complete(source: Source, happening: Extract<Happening, { kind: 'event' }>) {
-    if (happening.missing === null) return happening;
+    if (happening.missing === null || happening.namesNobody) return happening;
     const adapter = adapters[source.adapter];
     const { native, lookUp } = happening.missing;
     // What lacks something comes only from an adapter that can ask, of a source that has an API.
@@ -109,7 +109,7 @@ export class DryRun {
 }
 
 /** The event in the words of the native format, as it was understood, without anything internal. */
-function shown({ type, timestamp, data }: TicketEvent): object {
+function shown({ type, timestamp, data }: TicketEvent, namesNobody: boolean): object {
   const { ticket, requester, participants, message, history, into } = data;
   const { createdAt, updatedAt } = ticket;
   return {
@@ -117,7 +117,7 @@ function shown({ type, timestamp, data }: TicketEvent): object {
     timestamp: iso(timestamp),
     data: {
       ticket: { ...ticket, createdAt: iso(createdAt), updatedAt: iso(updatedAt) },
-      requester: person(requester),
+      requester: namesNobody ? undefined : person(requester),
       participants: participants?.map(person),
       message: message && said(message),
       history: history.flatMap((one) => said(one) ?? []),

@@ -91,7 +91,7 @@ export class Enricher implements OnApplicationBootstrap {
     if (waiting === null) return;
     if (waiting.deaths >= DEATHS_TO_QUARANTINE) return this.quarantine(waiting);
     const source = sourceNamed(this.config.sources, waiting.source);
-    const missing = this.missingOf(waiting);
+    const missing = this.intake.missingOf(waiting);
     const completed = await this.complete(missing, source);
     if (!completed.ok) return this.record(waiting, completed);
     const event = this.check(waiting, completed.native, source!);
@@ -137,11 +137,6 @@ export class Enricher implements OnApplicationBootstrap {
       if (affected === 1 && changes.endedAt) await tx.update(Event, { id }, { untold: 'look-up-failed' });
       return affected === 1;
     });
-  }
-
-  private missingOf({ id, sealed }: WaitingEvent): Missing | null {
-    const opened = this.config.secretKeys.decrypt('event', sealed, id);
-    return opened && (JSON.parse(opened.toString()) as Missing);
   }
 
   private async complete(missing: Missing | null, source: Source | undefined): Promise<Completed> {

@@ -11,7 +11,7 @@ import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { answer, startScriptedHttp, type ScriptedHttp } from '../support/scripted-http.js';
 import { someDatabase } from '../support/some-database.js';
-import { settingsOf, systems } from '../support/systems.js';
+import { settingsOf, systems, type Happening } from '../support/systems.js';
 import { change, count, dump, rows } from '../support/tables.js';
 
 const token = 'admin-token-of-at-least-thirty-two-signs';
@@ -68,9 +68,9 @@ describe.each(someDatabase)('events that lack something, on $name', (database) =
     (await fetch(`${test.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text();
 
   /** One whose source refuses to say whom it concerns. */
-  async function post(customerId?: number): Promise<string> {
+  async function post(customerId?: number, more: Partial<Happening> = {}): Promise<string> {
     const at = test.clock.now();
-    const body = zendesk.body({ ticketId: 500 + ++tickets, at, what: 'replied', email, customerId });
+    const body = zendesk.body({ ticketId: 500 + ++tickets, at, what: 'replied', email, customerId, ...more });
     const raw = JSON.stringify(body);
     const headers = { 'content-type': 'application/json', ...zendesk.headers(raw, at) };
     const response = await fetch(`${test.url}/v1/sources/desk/events`, { method: 'POST', headers, body: raw });
@@ -114,6 +114,37 @@ describe.each(someDatabase)('events that lack something, on $name', (database) =
     const last = told.filter((line) => line.includes('is parked'));
     expect(last).toHaveLength(1);
     expect(last[0]).toContain(`/v1/admin/events/${id}/retry`);
+  });
+
+  it('and take words or a ticket away wait for nobody, not even for their ticket to be known', async () => {
+    const said = (ticketId: number) =>
+      rows(test, 'messages', `ticket_id IN (SELECT id FROM tickets WHERE source_ticket_id = '${ticketId}')`);
+    api.otherwise = tells;
+    await post(7, { ticketId: 71, messageId: 1 });
+    await post(7, { ticketId: 72, messageId: 2 });
+    await test.drain();
+    expect([await said(71), await said(72)]).toMatchObject([[{ retracted_at: null }], [{ retracted_at: null }]]);
+    api.otherwise = refuses;
+    const asked = api.requests.length;
+    test.clock.advance({ minutes: 10 });
+    await post(8, { ticketId: 71, messageId: 1, what: 'retracted' });
+    await post(8, { ticketId: 72, what: 'deleted' });
+    expect(await said(71)).toMatchObject([{ body: '', retracted_at: expect.anything() }]);
+    expect([await said(72), api.requests.length]).toEqual([[], asked]);
+    expect(await rows(test, 'participants', 'ended_at IS NULL')).toMatchObject([{ email, role: 'requester' }]);
+    expect(await list('waiting')).toEqual([]);
+
+    // Words that nobody has seen yet: what takes them away waits beside them, and stands before they are shown.
+    const words = await post(9, { ticketId: 73, messageId: 3 });
+    const gone = await post(10, { ticketId: 73, messageId: 3, what: 'retracted' });
+    await test.drain();
+    expect((await list('waiting')).map(({ id }) => id).sort()).toEqual([words, gone].sort());
+    api.otherwise = (response, request) => (request.url.includes('/10.json') ? refuses : tells)(response, request);
+    test.clock.advance({ minutes: 10 });
+    await test.drain();
+    expect(await said(73)).toMatchObject([{ body: '', retracted_at: expect.anything() }]);
+    expect(await list('waiting')).toEqual([]);
+    expect(test.inbox.messages).toHaveLength(2);
   });
 
   it('are taken up again once, however often it is said, and tell the guest then', async () => {

@@ -511,6 +511,16 @@ describe("an event of Zendesk's", () => {
   it.each(marks)('about a comment that is public as %j is internal, whatever the ticket is', (mark) =>
     expect(told(read(source, body('comment_added', { is_public: true }, { comment: comment(mark) })))).toEqual(['internal'])); // prettier-ignore
 
+  it('that takes something away needs neither a requester nor an API', () => {
+    for (const one of [source, sourceOf('zendesk')])
+      for (const requester_id of ['7', null])
+        for (const kind of ['comment_redacted', 'soft_deleted']) {
+          const given = body(kind, { is_public: true, requester_id }, { comment: comment(false) });
+          expect(read(one, given)).toMatchObject([{ kind: 'event', namesNobody: true }]);
+        }
+    expect(told(read(source, body('requester_changed', { requester_id: null })))).toEqual(['no-address']);
+  });
+
   it('of a public ticket is told', () => {
     const of = (kind: string, event = {}) => told(read(source, body(kind, { is_public: true }, event)))[0];
     expect([of('created'), of('comment_added', { comment: comment(true) }), of('status_changed', solved)]).toEqual([
@@ -574,6 +584,15 @@ describe("a webhook of Zammad's", () => {
       }
     },
   );
+
+  it('removes a ticket whoever it was of', () => {
+    const of = (state: string) => {
+      const { ticket } = body(true, state);
+      return read(sourceOf('zammad'), { ticket: { ...ticket, customer: null }, article: {} });
+    };
+    expect(of('removed')).toMatchObject([{ namesNobody: true, event: { type: 'ticket.deleted' } }]);
+    expect(told(of('closed'))).toEqual(['no-address']);
+  });
 
   it('with a public article makes the ticket known', () =>
     expect(read(sourceOf('zammad'), body(false, 'open'))).toMatchObject([

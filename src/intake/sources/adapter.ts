@@ -39,6 +39,8 @@ export type Normalised =
        * The ticket's deletion needs no such word: what it leaves says nothing, and keeps the ticket away.
        */
       onlyIfKnown?: boolean;
+      /** Its requester is a stand-in for one whom nobody can mail: only of what takes something away. */
+      namesNobody?: boolean;
       /** What `complete` must find out before anybody is told; only adapters with `complete` give it. */
       lookUp?: LookUp;
     }

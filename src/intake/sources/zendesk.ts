@@ -122,7 +122,8 @@ function ofEvent({ id: eventId, type, time, detail, event }: EventBody): Normali
   const isPublic = detail.is_public === true;
   if (!isPublic && !TAKING_AWAY.includes(nativeType)) return { kind: 'ignored', reason: 'internal' };
   if (kind === 'ticket.comment_added' && comment?.is_public !== true) return { kind: 'ignored', reason: 'internal' };
-  if (!detail.requester_id) return { kind: 'ignored', reason: 'no-address' };
+  const isTaking = kind !== 'ticket.requester_changed' && TAKING_AWAY.includes(nativeType);
+  if (!detail.requester_id && !isTaking) return { kind: 'ignored', reason: 'no-address' };
   const at = moment(time) ?? time;
   const native: NativeEvent = {
     type: nativeType,
@@ -141,8 +142,10 @@ function ofEvent({ id: eventId, type, time, detail, event }: EventBody): Normali
       into: event?.target_ticket_id ?? undefined,
     },
   };
-  const lookUp = { userId: detail.requester_id, ticketId: detail.id };
-  return { kind: 'event', id: eventId, native, onlyIfKnown: !isPublic && nativeType !== 'ticket.deleted', lookUp };
+  const onlyIfKnown = !isPublic && nativeType !== 'ticket.deleted';
+  const asked = { userId: detail.requester_id ?? undefined, ticketId: detail.id };
+  const people = detail.requester_id ? { lookUp: asked } : { namesNobody: true };
+  return { kind: 'event', id: eventId, native, onlyIfKnown, ...people };
 }
 
 function nativeTypeOf(kind: string, event: EventBody['event']): string | null {
@@ -182,7 +185,7 @@ function statusType(previous: string, current: string): string {
 function messageOf(
   kind: string,
   comment: NonNullable<NonNullable<EventBody['event']>['comment']>,
-  requesterId: string,
+  requesterId: string | null | undefined,
   at: string,
 ) {
   const isTaken = kind !== 'ticket.comment_added';
@@ -190,7 +193,7 @@ function messageOf(
   return {
     id: comment.id,
     author: {
-      kind: author?.is_staff ? 'agent' : author?.id === requesterId ? 'requester' : 'participant',
+      kind: author?.is_staff ? 'agent' : author?.id && author.id === requesterId ? 'requester' : 'participant',
       // By it `complete` finds who of those on copy it was.
       id: author?.is_staff ? undefined : (author?.id ?? undefined),
       name: author?.name,
