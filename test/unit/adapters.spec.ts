@@ -413,7 +413,7 @@ describe("a trigger of Zendesk's", () => {
     requester: { email: 'siti@example.com' },
     comment,
   });
-  const marked = (is_public: unknown, id = '91') => ({ id, body: 'SECRET NOTE', is_public });
+  const marked = (is_public: unknown, id = '91') => ({ id, body: 'SECRET NOTE', is_public, author_role: 'Agent' });
   const says = (event: string, comment: object | null) => told(read(sourceOf('zendesk'), body(event, comment)));
 
   it('tells a reply that says that it is public, as a placeholder writes it or as JSON', () =>
@@ -436,6 +436,30 @@ describe("a trigger of Zendesk's", () => {
         }
     },
   );
+
+  it.each([
+    ['siti@example.com', '', 'requester'],
+    ['SITI@example.com', 'Admin', 'requester'],
+    ['siti@example.com', 'Agent', 'requester'],
+    ['rina@desk.example', 'Agent', 'agent'],
+    ['rina@desk.example', '', 'agent'],
+    ['budi@example.com', 'End-user', 'participant'],
+    ['', 'end-user', 'requester'],
+    ['', 'Admin', 'agent'],
+  ])('by %j in the role %j has the words of: %s', (author_email, author_role, kind) =>
+    expect(read(sourceOf('zendesk'), body('replied', { ...marked('true'), author_email, author_role }))).toMatchObject([
+      { event: { data: { message: { author: { kind } } } } },
+    ]),
+  );
+
+  it('by nobody, or where it may be a reply that we wrote, is refused with its place', () => {
+    const by = (author_email: unknown, writer: Source['writer'] = null) =>
+      errorsOf(() => read(sourceOf('zendesk', { writer }), body('replied', { ...marked('true'), author_role: '', author_email }))); // prettier-ignore
+    expect(['', null, undefined].map((email) => by(email).map(({ pointer }) => pointer))).toEqual(
+      Array<string[]>(3).fill(['/comment/author_email']),
+    );
+    expect(by('rina@desk.example', 'zendesk')).toMatchObject([{ pointer: '/comment' }]);
+  });
 
   it('tells a state with a public comment of any ticket', () =>
     expect(read(sourceOf('zendesk'), body('resolved', marked('true')))).toMatchObject([

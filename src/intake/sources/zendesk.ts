@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { ZENDESK_MARK } from '../../outbound/writers/zendesk.js';
+import { PosternError } from '../../errors.js';
 import { decodeBase64 } from '../../platform/crypto.js';
 import type { JsonValue } from '../../platform/strict-json.js';
+import type { Source } from '../../sources.js';
 import {
   headerOf,
   type Completed,
@@ -62,7 +64,14 @@ const triggerBody = z.looseObject({
   ticket: z.looseObject({ id, subject: text, status: z.string(), created_at: text, updated_at: z.string().min(1) }),
   requester: z.looseObject({ email: text, name: text, locale: text, time_zone: text }),
   comment: z
-    .looseObject({ id: text, body: text, is_public: z.unknown().optional(), author: text, author_role: text })
+    .looseObject({
+      id: text,
+      body: text,
+      is_public: z.unknown().optional(),
+      author: text,
+      author_email: text,
+      author_role: text,
+    })
     .nullish(),
 });
 
@@ -98,9 +107,11 @@ export const zendesk: SourceAdapter = {
       ? { id: headerOf(headers, 'x-zendesk-webhook-invocation-id') }
       : null;
   },
-  normalise(_source, body) {
+  normalise({ writer }, body) {
     if (typeof body === 'object' && body !== null && 'postern' in body)
-      return [ofTrigger(readBody(triggerBody, body, 'a Zendesk trigger with the body of docs/sources/zendesk.md'))];
+      return [
+        ofTrigger(readBody(triggerBody, body, 'a Zendesk trigger with the body of docs/sources/zendesk.md'), writer),
+      ];
     const event = readBody(eventBody, body, 'Zendesk');
     return [ofEvent(event)];
   },
@@ -205,7 +216,10 @@ function messageOf(
   };
 }
 
-function ofTrigger({ event, ticket, requester, comment }: z.infer<typeof triggerBody>): Normalised {
+function ofTrigger(
+  { event, ticket, requester, comment }: z.infer<typeof triggerBody>,
+  writer: Source['writer'],
+): Normalised {
   if (!requester.email) return { kind: 'ignored', reason: 'no-address' };
   // A placeholder writes every value as a text.
   const isPublic = comment?.is_public === true || comment?.is_public === 'true';
@@ -213,6 +227,9 @@ function ofTrigger({ event, ticket, requester, comment }: z.infer<typeof trigger
   const isAboutComment = event === 'created' || event === 'replied' || event === 'info_requested';
   if (isAboutComment && !isPublic) return { kind: 'ignored', reason: 'internal' };
   const said = isPublic && comment?.id ? { ...comment, id: comment.id } : null;
+  // The body has no place for the mark of a reply that we wrote ourselves: it would come back as an agent's words.
+  if (said && writer)
+    throw refused('/comment', 'cannot tell the replies that Postern writes itself: with a writer, use event webhooks');
   const updatedAt = moment(ticket.updated_at) ?? ticket.updated_at;
   const happened = `trigger ${ticket.id} ${event} ${said?.id ?? ''} ${updatedAt}`;
   return {
@@ -242,7 +259,7 @@ function ofTrigger({ event, ticket, requester, comment }: z.infer<typeof trigger
         message: said
           ? {
               id: said.id,
-              author: { kind: said.author_role === 'end-user' ? 'requester' : 'agent', name: said.author },
+              author: authorOf(said, requester.email),
               body: said.body ?? '',
               format: 'text',
               createdAt: updatedAt,
@@ -253,6 +270,24 @@ function ofTrigger({ event, ticket, requester, comment }: z.infer<typeof trigger
     },
   };
 }
+
+/** Nobody is mailed their own words: who does not say whether they are an agent or the requester is neither. */
+function authorOf(
+  { author: name, author_email: email, author_role: role }: NonNullable<z.infer<typeof triggerBody>['comment']>,
+  requesterEmail: string,
+): { kind: string; name?: string | null; email?: string } {
+  if (!email && !role)
+    throw refused('/comment/author_email', 'must be the address of its author, as docs/sources/zendesk.md gives it');
+  // Whoever writes in the requester's name, by the API or in an agent's view: the words are the requester's.
+  if (email?.toLowerCase() === requesterEmail.toLowerCase()) return { kind: 'requester', name };
+  if (!/^end.user$/i.test(role ?? '')) return { kind: 'agent', name };
+  return email ? { kind: 'participant', name, email: mailable(email) } : { kind: 'requester', name };
+}
+
+const refused = (pointer: string, detail: string) =>
+  new PosternError('invalid-event', 'This trigger of Zendesk does not say enough; see errors.', {
+    errors: [{ pointer, detail }],
+  });
 
 const user = z.object({
   user: z.looseObject({ id, email: text, name: text, locale: text, iana_time_zone: text }),
@@ -331,7 +366,10 @@ function withCopies(data: NativeEvent['data'], people: Copy[] | null): NativeEve
 
 /** The address of one on copy, so that they are not told of their own words. */
 function emailAmong(people: readonly Copy[], id: string | null | undefined): string | undefined {
-  const email = people.find((one) => one.id === id)?.email;
+  return mailable(people.find((one) => one.id === id)?.email);
+}
+
+function mailable(email: string | null | undefined): string | undefined {
   return guestsOf([{ email }]).length > 0 ? email! : undefined;
 }
 
