@@ -147,6 +147,15 @@ describe.each(someDatabase)('events that lack something, on $name', (database) =
     expect(test.inbox.messages).toHaveLength(2);
   });
 
+  it('are told also of a conversation that is too long for one answer', async () => {
+    const megabytes = 'x'.repeat(3 * 1024 * 1024);
+    api.otherwise = (response, request) =>
+      (request.url.includes('page[size]=100') ? answer(200, { comments: [], megabytes }) : tells)(response, request);
+    await post();
+    await test.drain();
+    expect(test.inbox.messages.map(({ to }) => to)).toEqual([[email]]);
+  });
+
   it('are taken up again once, however often it is said, and tell the guest then', async () => {
     const id = await post();
     await giveUp();

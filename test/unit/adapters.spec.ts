@@ -583,6 +583,59 @@ describe("an event of Zendesk's", () => {
     );
     expect(found.ok ? 'told' : found.detail).toBe(isTold ? 'told' : 'internal');
   });
+
+  describe('about a comment among many', () => {
+    const native = {
+      type: 'ticket.replied',
+      timestamp: '2026-11-23T02:15:00Z',
+      data: {
+        ticket: { id: '8', number: '8', status: 'open', updatedAt: '2026-11-23T02:15:00Z' },
+        requester: { kind: 'guest', email: 'unknown@zendesk.invalid' },
+        message: { id: '91', body: 'UNCHECKED' },
+      },
+    };
+    /** What comes of it where the comments answer so, one question after the other; with the sizes that were asked for. */
+    async function complete(...answers: (JsonValue | ApiAnswer)[]) {
+      const asked: (string | null)[] = [];
+      const get = (path: string): Promise<ApiAnswer> => {
+        const { pathname, searchParams } = new URL(path, 'https://desk.example');
+        if (pathname.includes('/users/')) return Promise.resolve({ ok: true, body: { user: { id: 7, email: 'siti@example.com' } } }); // prettier-ignore
+        if (!pathname.endsWith('/comments.json')) return Promise.resolve({ ok: true, body: { users: [] } });
+        // By the cursor: the older way of sorting is not heeded then.
+        expect([searchParams.get('sort'), searchParams.has('sort_order')]).toEqual(['-created_at', false]);
+        asked.push(`${searchParams.get('page[size]')} ${searchParams.get('page[after]') ?? ''}`.trim());
+        const given = answers.shift()!;
+        return Promise.resolve(typeof given === 'object' && given && 'ok' in given ? (given as ApiAnswer) : { ok: true, body: given }); // prettier-ignore
+      };
+      const found = await zendesk.complete!(native, { userId: '7', ticketId: '8' }, { get });
+      expect(JSON.stringify(found)).not.toContain('UNCHECKED');
+      const told = found.ok && [
+        (found.native.data.message as { body?: string }).body,
+        found.native.data.history!.length,
+      ];
+      return { told: found.ok ? told : found.reason, asked };
+    }
+    const own = { id: 91, body: 'Hello', public: true };
+    const others = [1, 2, 3].map((n) => ({ id: n, body: 'Other', public: true }));
+    const tooLarge: ApiAnswer = { ok: false, reason: 'unavailable', detail: 'too-large', isTooLarge: true };
+
+    it('is looked for on further pages', async () =>
+      expect(
+        await complete({ comments: others, meta: { has_more: true, after_cursor: 'c1' } }, { comments: [own] }),
+      ).toEqual({ told: ['Hello', 3], asked: ['100', '100 c1'] }));
+
+    it('that are too many for an answer is told with fewer of them, at last alone', async () => {
+      expect(await complete(tooLarge, { comments: [own, others[0]!] })).toEqual({ told: ['Hello', 1], asked: ['100', '20'] });
+      expect(await complete(tooLarge, tooLarge, tooLarge, { comments: [own] })).toEqual({ told: ['Hello', 0], asked: ['100', '20', '4', '1'] });
+      expect((await complete(tooLarge, tooLarge, tooLarge, tooLarge)).told).toBe('unavailable');
+    }); // prettier-ignore
+
+    it('is not told unless it was seen there', async () => {
+      expect((await complete({ comments: others, meta: { has_more: false } })).told).toBe('unavailable');
+      expect((await complete({ nonsense: [] })).told).toBe('unavailable');
+      expect((await complete({ ok: false, reason: 'gone', detail: 'status 404' })).told).toBe('ignored');
+    });
+  });
 });
 
 describe("a webhook of Zammad's", () => {

@@ -72,13 +72,19 @@ export interface NativeEvent {
 export interface SourceApi {
   /**
    * Gets `path` (from the API's root, with its query) as JSON.
-   * `gone`: it says that there is no such thing (404, 410); `unavailable`: worth asking again.
+   * `gone`: it says that there is no such thing (404, 410); `unavailable`: worth asking again, for less if `isTooLarge`.
    */
   get(path: string): Promise<ApiAnswer>;
 }
 export type ApiAnswer =
   | { ok: true; body: JsonValue }
-  | { ok: false; reason: 'gone' | 'refused' | 'unavailable'; detail: string; retryAfterMs?: number };
+  | {
+      ok: false;
+      reason: 'gone' | 'refused' | 'unavailable';
+      detail: string;
+      retryAfterMs?: number;
+      isTooLarge?: boolean;
+    };
 
 export type Completed =
   | { ok: true; native: NativeEvent }

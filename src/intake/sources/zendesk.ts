@@ -21,6 +21,10 @@ const TOLERANCE_MS = 300_000;
 const UNKNOWN_ADDRESS = 'unknown@zendesk.invalid';
 /** Comments asked for at once: what a page of the API gives at most. */
 const MOST_COMMENTS = 100;
+/** Questions for the comments of one ticket: the event's own is a new one as a rule, so on the first page. */
+const MOST_QUESTIONS = 10;
+/** What an event may bring along as history (docs/events.md). */
+const MOST_HISTORY = 200;
 
 const id = z.union([z.int(), z.string().min(1)]).transform(String);
 const text = z.string().nullish();
@@ -314,14 +318,16 @@ const comments = z.object({
     }),
   ),
   users: z.array(z.looseObject({ id, name: text, role: text })).nullish(),
+  meta: z.looseObject({ has_more: z.boolean().nullish(), after_cursor: text }).nullish(),
 });
+type Comments = z.infer<typeof comments>;
 
 /** Who the requester is and who is on copy, and, for a ticket that is told of, what was said before in public, with the files. */
 async function complete(native: NativeEvent, { userId, ticketId }: LookUp, api: SourceApi): Promise<Completed> {
   const found = await api.get(`/api/v2/users/${encodeURIComponent(userId!)}.json`);
   if (!found.ok) return found.reason === 'gone' ? noAddress : { ...found, reason: found.reason };
   const person = user.safeParse(found.body);
-  if (!person.success) return { ok: false, reason: 'unavailable', detail: 'the user was not read: unknown form' };
+  if (!person.success) return unavailable('the user was not read: unknown form');
   const { email, name, locale, iana_time_zone: timeZone } = person.data.user;
   if (!email) return noAddress;
   const onCopy = await copiesOf(ticketId!, api);
@@ -330,13 +336,40 @@ async function complete(native: NativeEvent, { userId, ticketId }: LookUp, api: 
   const data = withCopies({ ...native.data, requester }, onCopy.people);
   if (native.type !== 'ticket.created' && native.type !== 'ticket.replied')
     return { ok: true, native: { ...native, data } };
-  const said = await api.get(
-    `/api/v2/tickets/${encodeURIComponent(ticketId!)}/comments.json?include=users&sort_order=desc&page[size]=${MOST_COMMENTS}`,
-  );
-  if (!said.ok && said.reason !== 'gone') return { ...said, reason: said.reason };
-  if (!said.ok) return { ok: true, native: { ...native, data } };
-  const whole = withComments(data, said.body, userId!, onCopy.people ?? []);
+  const said = await saidIn(ticketId!, data.message?.id, api);
+  if (!said.ok) return said;
+  const whole = withComments(data, said.pages, userId!, onCopy.people ?? []);
   return whole ? { ok: true, native: { ...native, data: whole } } : internal;
+}
+
+/**
+ * The newest comments, and those before them down to the event's own: what cannot be seen to be public is never told. A
+ * conversation that is too long for one answer is asked for in smaller pages, and told with less of its history.
+ */
+async function saidIn(
+  ticketId: string,
+  ownId: string | undefined,
+  api: SourceApi,
+): Promise<{ ok: true; pages: Comments[] } | Exclude<Completed, { ok: true }>> {
+  const pages: Comments[] = [];
+  const path = `/api/v2/tickets/${encodeURIComponent(ticketId)}/comments.json?include=users&sort=-created_at`;
+  let size = MOST_COMMENTS;
+  let after = '';
+  for (let asked = 0; asked < MOST_QUESTIONS; asked++) {
+    const said = await api.get(`${path}&page[size]=${size}${after}`);
+    if (said.ok) {
+      const page = comments.safeParse(said.body);
+      if (!page.success) return unavailable('the comments were not read: unknown form');
+      pages.push(page.data);
+      const { meta } = page.data;
+      if (ownId === undefined || page.data.comments.some((one) => one.id === ownId)) return { ok: true, pages };
+      if (meta?.has_more !== true || !meta.after_cursor) break;
+      after = `&page[after]=${encodeURIComponent(meta.after_cursor)}`;
+    } else if (said.isTooLarge && size > 1) size = Math.ceil(size / 5);
+    else if (said.reason !== 'gone') return { ...said, reason: said.reason };
+    else return ownId === undefined ? { ok: true, pages } : internal;
+  }
+  return unavailable('its comment is not among those of the ticket');
 }
 
 /** Who is on copy now; null where this account or credential cannot say, which must not cost the requester their mail. */
@@ -379,8 +412,9 @@ function markOf(custom: Record<string, unknown> | null | undefined): string | un
   return typeof mark === 'string' && mark.length <= 64 ? mark : undefined;
 }
 
-const noAddress: Completed = { ok: false, reason: 'ignored', detail: 'no-address' };
-const internal: Completed = { ok: false, reason: 'ignored', detail: 'internal' };
+const noAddress = { ok: false, reason: 'ignored', detail: 'no-address' } as const;
+const internal = { ok: false, reason: 'ignored', detail: 'internal' } as const;
+const unavailable = (detail: string) => ({ ok: false, reason: 'unavailable', detail }) as const;
 
 /**
  * The event's own comment with its files, and the others as history. What does not say that it is public stays there; null
@@ -388,15 +422,14 @@ const internal: Completed = { ok: false, reason: 'ignored', detail: 'internal' }
  */
 function withComments(
   data: NativeEvent['data'],
-  body: JsonValue,
+  pages: readonly Comments[],
   requesterId: string,
   onCopy: readonly Copy[],
 ): NativeEvent['data'] | null {
-  const parsed = comments.safeParse(body);
-  if (!parsed.success) return data;
-  if (parsed.data.comments.some((one) => one.id === data.message?.id && one.public !== true)) return null;
-  const people = new Map((parsed.data.users ?? []).map((one) => [one.id, one]));
-  const messages = parsed.data.comments
+  const said = pages.flatMap((page) => page.comments);
+  if (said.some((one) => one.id === data.message?.id && one.public !== true)) return null;
+  const people = new Map(pages.flatMap((page) => page.users ?? []).map((one) => [one.id, one]));
+  const messages = said
     .filter((one) => one.public === true)
     .map((one) => {
       const author = people.get(one.author_id ?? '');
@@ -422,6 +455,9 @@ function withComments(
   return {
     ...data,
     message: own ? { ...data.message, ...own } : data.message,
-    history: messages.filter((one) => one !== own).reverse(),
+    history: messages
+      .filter((one) => one !== own)
+      .slice(0, MOST_HISTORY)
+      .reverse(),
   };
 }
