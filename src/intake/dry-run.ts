@@ -12,7 +12,7 @@ import { Intake } from './intake.js';
 import { SourceApis } from './source-api.js';
 import type { IgnoredReason, IncomingWebhook } from './sources/adapter.js';
 import { adapters } from './sources/adapters.js';
-import { eventOf, readWebhook, type Happening } from './sources/read.js';
+import { completedOf, readWebhook, type Happening } from './sources/read.js';
 
 /** What would become of one happening of a webhook. */
 export type Forecast =
@@ -88,7 +88,7 @@ export class DryRun {
     // What lacks something comes only from an adapter that can ask, of a source that has an API.
     const found = await adapter.complete!(native, lookUp, this.apis.of(source, this.clock.now())!);
     if (!found.ok) return { lookUp: found.reason, detail: found.detail };
-    return { ...happening, event: eventOf(found.native, adapter), missing: null };
+    return { ...happening, event: completedOf(found.native, adapter), missing: null };
   }
 
   private async read(mails: readonly Delivery[]): Promise<ForecastMail[]> {

@@ -16,7 +16,7 @@ import { Intake, type Missing } from './intake.js';
 import { SourceApis } from './source-api.js';
 import type { Completed, NativeEvent } from './sources/adapter.js';
 import { adapters } from './sources/adapters.js';
-import { eventOf } from './sources/read.js';
+import { completedOf } from './sources/read.js';
 import { WaitingEvent } from './waiting-event.entity.js';
 
 const SECOND = 1000;
@@ -94,9 +94,9 @@ export class Enricher implements OnApplicationBootstrap {
     const missing = this.intake.missingOf(waiting);
     const completed = await this.complete(missing, source);
     if (!completed.ok) return this.record(waiting, completed);
-    const event = this.check(waiting, completed.native, source!);
-    if (event) await this.intake.complete(source!, id, event, missing!);
-    else await this.record(waiting, { ok: false, reason: 'ignored', detail: 'no-address' });
+    const checked = this.check(completed.native, source!);
+    if (checked.ok) await this.intake.complete(source!, id, checked.event, missing!);
+    else await this.record(waiting, checked);
   }
 
   /**
@@ -147,15 +147,23 @@ export class Enricher implements OnApplicationBootstrap {
     return complete(missing.native, missing.lookUp, api);
   }
 
-  /** The whole event; null if its people cannot be mailed after all. */
-  private check({ id }: WaitingEvent, native: NativeEvent, source: Source): TicketEvent | null {
+  /** The whole event, or why it is none. */
+  private check(
+    native: NativeEvent,
+    source: Source,
+  ): { ok: true; event: TicketEvent } | Exclude<Completed, { ok: true }> {
     try {
-      return eventOf(native, adapters[source.adapter]);
+      return { ok: true, event: completedOf(native, adapters[source.adapter]) };
     } catch (error) {
       if (!(error instanceof PosternError)) throw error;
-      // What was asked for does not fit, for example an address that no mail can carry: asking again would not change it.
-      this.logger.warn('an event was completed by what does not fit', { id, source: source.name, detail: error.extra });
-      return null;
+      const places = (error.extra.errors ?? []).map(({ pointer }) => pointer);
+      // An address that no mail can carry: asking again would not change it. All else waits for a person in the end.
+      if (places.includes('/data/requester/email')) return { ok: false, reason: 'ignored', detail: 'no-address' };
+      return {
+        ok: false,
+        reason: 'unavailable',
+        detail: `what it said does not fit: ${places.join(', ')}`.slice(0, 200),
+      };
     }
   }
 

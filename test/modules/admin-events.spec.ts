@@ -156,6 +156,25 @@ describe.each(someDatabase)('events that lack something, on $name', (database) =
     expect(test.inbox.messages.map(({ to }) => to)).toEqual([[email]]);
   });
 
+  it('wait for a person where their words do not fit, and have no address where that cannot be mailed', async () => {
+    let address = email;
+    api.otherwise = (response, request) => {
+      const found = zendesk.api!(request.url, { emailOf: () => address, copiesOf: () => [] });
+      const long = request.url.includes('/comments.json') && (found as { comments: { body: string }[] });
+      for (const comment of long ? long.comments : []) comment.body = 'x'.repeat(200_001);
+      answer(200, found)(response, request);
+    };
+    const id = await post(11);
+    await test.drain();
+    expect(await list('waiting')).toMatchObject([
+      { id, lookUp: { outcome: 'what it said does not fit: /data/message/body' } },
+    ]);
+    address = 'broken@';
+    const other = await post(12);
+    await test.drain();
+    expect((await ask('GET', `events/${other}`)).body).toMatchObject({ state: 'done', untold: 'no-address' });
+  });
+
   it('are taken up again once, however often it is said, and tell the guest then', async () => {
     const id = await post();
     await giveUp();

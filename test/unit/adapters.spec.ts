@@ -3,7 +3,7 @@ import { PosternError } from '../../src/errors.js';
 import type { ApiAnswer, IncomingWebhook, LookUp } from '../../src/intake/sources/adapter.js';
 import { adfAsMarkdown } from '../../src/intake/sources/adf.js';
 import { jira } from '../../src/intake/sources/jira.js';
-import { readWebhook, type Happening } from '../../src/intake/sources/read.js';
+import { completedOf, readWebhook, type Happening } from '../../src/intake/sources/read.js';
 import { zendesk } from '../../src/intake/sources/zendesk.js';
 import { mappingSchema } from '../../src/mapping.js';
 import type { JsonValue } from '../../src/platform/strict-json.js';
@@ -582,6 +582,30 @@ describe("an event of Zendesk's", () => {
       },
     );
     expect(found.ok ? 'told' : found.detail).toBe(isTold ? 'told' : 'internal');
+  });
+
+  it('is told whatever of what the API said does not fit', () => {
+    const file = (name: string) => ({ name, url: 'https://files.example/1' });
+    const message = { id: '91', author: { kind: 'agent', name: 'R'.repeat(300) }, body: 'Hello', visibility: 'public' };
+    const event = completedOf(
+      {
+        type: 'ticket.replied',
+        timestamp: '2026-11-23T02:15:00Z',
+        data: {
+          ticket: { id: '8', number: '8', status: 'open', updatedAt: '2026-11-23T02:15:00Z' },
+          requester: { kind: 'guest', email: 'siti@example.com', name: 'S'.repeat(300) },
+          participants: [{ kind: 'guest', email: 'broken@' }, { kind: 'guest', email: 'budi@example.com' }],
+          message: { ...message, attachments: [file(`${'x'.repeat(300)}.pdf`), { name: 'odd', url: 'nonsense:' }, ...Array.from({ length: 60 }, () => file('a.pdf'))] },
+          history: [{ ...message, id: '1', body: 'x'.repeat(200_001) }, { ...message, id: '2', attachments: [file('y'.repeat(300))] }, ...Array.from({ length: 250 }, (_, n) => ({ ...message, id: `h-${n}` }))],
+        },
+      },
+      zendesk,
+    ); // prettier-ignore
+    const { requester, participants, message: own, history } = event.data;
+    expect([requester.name?.length, own?.author.name?.length, participants?.map(({ email }) => email.given)]).toEqual([200, 200, ['budi@example.com']]); // prettier-ignore
+    expect(own?.attachments).toHaveLength(50);
+    expect(own?.attachments?.[0]?.name).toMatch(/^x{251}\.pdf$/);
+    expect([history.length, history.at(-1)?.id]).toEqual([200, 'h-249']);
   });
 
   describe('about a comment among many', () => {

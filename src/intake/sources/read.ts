@@ -1,5 +1,5 @@
 import { PosternError } from '../../errors.js';
-import { parseEvent, type EventMessage, type TicketEvent } from '../../events.js';
+import { fitting, parseEvent, type EventMessage, type TicketEvent } from '../../events.js';
 import { markedReply } from '../../outbound/reply-mark.js';
 import { sha256 } from '../../platform/crypto.js';
 import { jsonProblem, parseStrictJson } from '../../platform/strict-json.js';
@@ -81,6 +81,14 @@ export function eventOf(
   throw new PosternError('invalid-event', 'The event does not fit the schema; see errors.', {
     errors: parsed.errors.map(({ pointer, detail }) => ({ pointer: originOf(pointer), detail })),
   });
+}
+
+/**
+ * What an API completed. What does not fit of it costs nobody their mail, as long as the requester and the words do.
+ * @throws PosternError `invalid-event` with native pointers
+ */
+export function completedOf(native: NativeEvent, adapter: SourceAdapter): TicketEvent {
+  return eventOf({ ...native, data: { ...native.data, ...fitting(native.data) } }, adapter, (pointer) => pointer);
 }
 
 /** Replies that we wrote into the ticket system ourselves, and that only the mark in their text tells. */

@@ -23,8 +23,6 @@ const UNKNOWN_ADDRESS = 'unknown@zendesk.invalid';
 const MOST_COMMENTS = 100;
 /** Questions for the comments of one ticket: the event's own is a new one as a rule, so on the first page. */
 const MOST_QUESTIONS = 10;
-/** What an event may bring along as history (docs/events.md). */
-const MOST_HISTORY = 200;
 
 const id = z.union([z.int(), z.string().min(1)]).transform(String);
 const text = z.string().nullish();
@@ -455,9 +453,6 @@ function withComments(
   return {
     ...data,
     message: own ? { ...data.message, ...own } : data.message,
-    history: messages
-      .filter((one) => one !== own)
-      .slice(0, MOST_HISTORY)
-      .reverse(),
+    history: messages.filter((one) => one !== own).reverse(),
   };
 }
