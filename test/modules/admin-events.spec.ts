@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EntityManager } from 'typeorm';
@@ -50,7 +51,8 @@ describe.each(someDatabase)('events that lack something, on $name', (database) =
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'postern-events-'));
     api = await startScriptedHttp(refuses);
-    writeFileSync(join(folder, 'sources.yaml'), JSON.stringify({ sources: [settingsOf(zendesk, 'desk', api.origin)] }));
+    const sources = [settingsOf(zendesk, 'desk', api.origin), settingsOf(zendesk, 'dead', `${api.origin}/dead`)];
+    writeFileSync(join(folder, 'sources.yaml'), JSON.stringify({ sources }));
     const settings = { SOURCES_FILE: join(folder, 'sources.yaml'), ADMIN_TOKEN: token, METRICS_TOKEN: token };
     test = await createGateway({ database, settings });
   });
@@ -68,12 +70,12 @@ describe.each(someDatabase)('events that lack something, on $name', (database) =
     (await fetch(`${test.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text();
 
   /** One whose source refuses to say whom it concerns. */
-  async function post(customerId?: number, more: Partial<Happening> = {}): Promise<string> {
+  async function post(customerId?: number, more: Partial<Happening> = {}, source = 'desk'): Promise<string> {
     const at = test.clock.now();
     const body = zendesk.body({ ticketId: 500 + ++tickets, at, what: 'replied', email, customerId, ...more });
     const raw = JSON.stringify(body);
     const headers = { 'content-type': 'application/json', ...zendesk.headers(raw, at) };
-    const response = await fetch(`${test.url}/v1/sources/desk/events`, { method: 'POST', headers, body: raw });
+    const response = await fetch(`${test.url}/v1/sources/${source}/events`, { method: 'POST', headers, body: raw });
     expect(response.status).toBe(202);
     return ((await response.json()) as { eventId: string }).eventId;
   }
@@ -139,7 +141,8 @@ describe.each(someDatabase)('events that lack something, on $name', (database) =
     const gone = await post(10, { ticketId: 73, messageId: 3, what: 'retracted' });
     await test.drain();
     expect((await list('waiting')).map(({ id }) => id).sort()).toEqual([words, gone].sort());
-    api.otherwise = (response, request) => (request.url.includes('/10.json') ? refuses : tells)(response, request);
+    api.otherwise = (response, request) =>
+      (request.url.includes('/10.json') ? answer(403, {}) : tells)(response, request);
     test.clock.advance({ minutes: 10 });
     await test.drain();
     expect(await said(73)).toMatchObject([{ body: '', retracted_at: expect.anything() }]);
@@ -173,6 +176,46 @@ describe.each(someDatabase)('events that lack something, on $name', (database) =
     const other = await post(12);
     await test.drain();
     expect((await ask('GET', `events/${other}`)).body).toMatchObject({ state: 'done', untold: 'no-address' });
+  });
+
+  it('of a source that does not answer keep nobody else waiting', async () => {
+    const hanging: ServerResponse[] = [];
+    const isOtherAsked = new Promise<void>((resolve) => {
+      api.otherwise = (response, request) => {
+        if (request.url.startsWith('/dead')) return void hanging.push(response);
+        resolve();
+        tells(response, request);
+      };
+    });
+    for (let n = 0; n < 8; n++) await post(20 + n, {}, 'dead');
+    await post();
+    const drained = test.drain();
+    await isOtherAsked;
+    expect(hanging.length).toBeLessThan(4);
+    api.otherwise = (response, request) => (request.url.startsWith('/dead') ? refuses : tells)(response, request);
+    for (const response of hanging) response.destroy();
+    await drained;
+    expect(test.inbox.messages).toHaveLength(1);
+  });
+
+  it('of a source whose API fails for all are tried by one of them, until it answers', async () => {
+    for (let n = 0; n < 8; n++) await post(30 + n);
+    const asked = async () => {
+      const before = api.requests.length;
+      await test.drain();
+      return api.requests.length - before;
+    };
+    // Those that were under way when the first one failed.
+    expect(await asked()).toBeLessThan(4);
+    test.clock.advance({ seconds: 5 });
+    expect(await asked()).toBe(1);
+    test.clock.advance({ seconds: 5 });
+    expect(await asked()).toBe(0);
+    api.otherwise = tells;
+    test.clock.advance({ minutes: 10 });
+    await test.drain();
+    expect(test.inbox.messages).toHaveLength(8);
+    expect(await list('waiting')).toEqual([]);
   });
 
   it('are taken up again once, however often it is said, and tell the guest then', async () => {

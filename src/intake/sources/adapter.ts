@@ -73,6 +73,7 @@ export interface SourceApi {
   /**
    * Gets `path` (from the API's root, with its query) as JSON.
    * `gone`: it says that there is no such thing (404, 410); `unavailable`: worth asking again, for less if `isTooLarge`.
+   * `concernsAll`: whatever else is asked there would fail alike.
    */
   get(path: string): Promise<ApiAnswer>;
 }
@@ -84,11 +85,18 @@ export type ApiAnswer =
       detail: string;
       retryAfterMs?: number;
       isTooLarge?: boolean;
+      concernsAll?: boolean;
     };
 
 export type Completed =
   | { ok: true; native: NativeEvent }
-  | { ok: false; reason: 'ignored' | 'refused' | 'unavailable'; detail: string; retryAfterMs?: number };
+  | {
+      ok: false;
+      reason: 'ignored' | 'refused' | 'unavailable';
+      detail: string;
+      retryAfterMs?: number;
+      concernsAll?: boolean;
+    };
 
 /** What a good signature says besides that it is good. */
 export interface Genuine {
