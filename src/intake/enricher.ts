@@ -101,7 +101,9 @@ export class Enricher implements OnApplicationBootstrap {
         [this.clock.now(), [...full, ...held]],
       ),
     );
-    return rows.map(({ id }) => id);
+    // Those in line are due until their turn comes.
+    const inLine = new Set([...this.lines.values()].flatMap((line) => [...line.keys()]));
+    return rows.flatMap(({ id }) => (inLine.has(id) ? [] : [id]));
   }
 
   /**

@@ -456,7 +456,7 @@ describe("a trigger of Zendesk's", () => {
     const by = (author_email: unknown, writer: Source['writer'] = null) =>
       errorsOf(() => read(sourceOf('zendesk', { writer }), body('replied', { ...marked('true'), author_role: '', author_email }))); // prettier-ignore
     expect(['', null, undefined].map((email) => by(email).map(({ pointer }) => pointer))).toEqual(
-      Array<string[]>(3).fill(['/comment/author_email']),
+      Array.from({ length: 3 }, () => ['/comment/author_email']),
     );
     expect(by('rina@desk.example', 'zendesk')).toMatchObject([{ pointer: '/comment' }]);
   });

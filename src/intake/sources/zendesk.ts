@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { ZENDESK_MARK } from '../../outbound/writers/zendesk.js';
 import { PosternError } from '../../errors.js';
 import { decodeBase64 } from '../../platform/crypto.js';
-import type { JsonValue } from '../../platform/strict-json.js';
 import type { Source } from '../../sources.js';
 import {
   headerOf,
