@@ -35,6 +35,14 @@ export type AuthorKind = (typeof authorKinds)[number];
 export const messageFormats = ['text', 'markdown', 'html'] as const;
 export type MessageFormat = (typeof messageFormats)[number];
 
+/** Characters of a person's name, and of a file's. */
+const MOST_NAME = 200;
+const MOST_FILE_NAME = 255;
+/** Of one message. */
+const MOST_FILES = 50;
+const MOST_PARTICIPANTS = 50;
+const MOST_HISTORY = 200;
+
 /** JSON may hold half a surrogate pair or NUL; Postgres takes neither in a text. */
 const storable = (text: string) => text.toWellFormed().replaceAll('\0', '');
 /** Of values that stand in one line (a subject, a name). */
@@ -85,7 +93,7 @@ const person = z
     kind: z.enum(['guest', 'account']),
     id: optional(sourceId),
     email,
-    name: optional(oneLine(200)),
+    name: optional(oneLine(MOST_NAME)),
     locale: locale.nullish(),
     timeZone: timeZone.nullish(),
   })
@@ -95,7 +103,7 @@ const person = z
   });
 
 const attachment = z.object({
-  name: oneLine(255).pipe(z.string().min(1)),
+  name: oneLine(MOST_FILE_NAME).pipe(z.string().min(1)),
   contentType: oneLine(255)
     .nullish()
     .transform((type) => type || 'application/octet-stream'),
@@ -109,7 +117,7 @@ const message = z.object({
     kind: z.enum(authorKinds),
     id: optional(sourceId),
     email: optional(email),
-    name: optional(oneLine(200)),
+    name: optional(oneLine(MOST_NAME)),
   }),
   body: optional(z.string().max(200_000).transform(storable)),
   format: optional(z.enum(messageFormats)),
@@ -117,7 +125,7 @@ const message = z.object({
   // Whatever does not say that it is public is internal and is dropped before it is stored.
   visibility: optional(z.string()),
   replyId: optional(z.string().max(64)),
-  attachments: optional(z.array(attachment).max(50)),
+  attachments: optional(z.array(attachment).max(MOST_FILES)),
 });
 
 export const eventSchema = z
@@ -136,11 +144,11 @@ export const eventSchema = z
         url: optional(httpUrl),
       }),
       requester: person,
-      participants: optional(z.array(person).max(50)),
+      participants: optional(z.array(person).max(MOST_PARTICIPANTS)),
       message: optional(message),
       history: z
         .array(message)
-        .max(200)
+        .max(MOST_HISTORY)
         .nullish()
         .transform((messages) => messages ?? []),
       into: optional(sourceId),
@@ -158,6 +166,51 @@ export const eventSchema = z
 export type TicketEvent = z.infer<typeof eventSchema>;
 export type EventPerson = TicketEvent['data']['requester'];
 export type EventMessage = NonNullable<TicketEvent['data']['message']>;
+
+/**
+ * The data of a native event as far as it fits, of what an API told beside the event itself: names are cut, files, people
+ * on copy and earlier messages that do not fit are left out. Its requester and its own message are all it needs.
+ */
+export function fitting({ requester, participants, message: own, history, ...rest }: NativeData): NativeData {
+  return {
+    ...rest,
+    requester: named(requester),
+    participants: participants
+      ?.map(named)
+      .filter((one) => person.safeParse(one).success)
+      .slice(0, MOST_PARTICIPANTS),
+    message: own && said(own),
+    history: history
+      ?.map(said)
+      .filter((one) => message.safeParse(one).success)
+      .slice(-MOST_HISTORY),
+  };
+}
+
+/** As an adapter writes it. */
+interface NativeData {
+  requester: { kind: string; email: string; [more: string]: unknown };
+  participants?: object[];
+  message?: { id: string; [more: string]: unknown } | null;
+  history?: object[];
+  [more: string]: unknown;
+}
+
+function named<T extends object>(one: T): T {
+  const { name }: { name?: unknown } = one;
+  return typeof name === 'string' ? { ...one, name: name.slice(0, MOST_NAME) } : one;
+}
+
+function said<T extends object>(one: T): T {
+  const { author, attachments }: { author?: object; attachments?: unknown } = one;
+  const files = Array.isArray(attachments)
+    ? attachments
+        .map((file: { name?: unknown }) => ({ ...file, name: String(file.name).slice(-MOST_FILE_NAME) }))
+        .filter((file) => attachment.safeParse(file).success)
+        .slice(0, MOST_FILES)
+    : attachments;
+  return { ...one, author: author && named(author), attachments: files };
+}
 
 /** Reads a native event. Every fault is named by its JSON pointer (RFC 6901). */
 export function parseEvent(body: unknown): { ok: true; event: TicketEvent } | { ok: false; errors: FieldError[] } {

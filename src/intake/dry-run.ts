@@ -12,7 +12,7 @@ import { Intake } from './intake.js';
 import { SourceApis } from './source-api.js';
 import type { IgnoredReason, IncomingWebhook } from './sources/adapter.js';
 import { adapters } from './sources/adapters.js';
-import { eventOf, readWebhook, type Happening } from './sources/read.js';
+import { completedOf, readWebhook, type Happening } from './sources/read.js';
 
 /** What would become of one happening of a webhook. */
 export type Forecast =
@@ -78,17 +78,17 @@ export class DryRun {
     if ('lookUp' in whole) return whole;
     const { duplicate, untold, mails } = await this.intake.rehearse(source, whole);
     if (untold === 'unknown-ticket') return { ignored: 'internal' };
-    return { duplicate, event: shown(whole.event), untold, mails: await this.read(mails) };
+    return { duplicate, event: shown(whole.event, whole.namesNobody), untold, mails: await this.read(mails) };
   }
 
   private async complete(source: Source, happening: Extract<Happening, { kind: 'event' }>) {
-    if (happening.missing === null) return happening;
+    if (happening.missing === null || happening.namesNobody) return happening;
     const adapter = adapters[source.adapter];
     const { native, lookUp } = happening.missing;
     // What lacks something comes only from an adapter that can ask, of a source that has an API.
     const found = await adapter.complete!(native, lookUp, this.apis.of(source, this.clock.now())!);
     if (!found.ok) return { lookUp: found.reason, detail: found.detail };
-    return { ...happening, event: eventOf(found.native, adapter), missing: null };
+    return { ...happening, event: completedOf(found.native, adapter), missing: null };
   }
 
   private async read(mails: readonly Delivery[]): Promise<ForecastMail[]> {
@@ -109,7 +109,7 @@ export class DryRun {
 }
 
 /** The event in the words of the native format, as it was understood, without anything internal. */
-function shown({ type, timestamp, data }: TicketEvent): object {
+function shown({ type, timestamp, data }: TicketEvent, namesNobody: boolean): object {
   const { ticket, requester, participants, message, history, into } = data;
   const { createdAt, updatedAt } = ticket;
   return {
@@ -117,7 +117,7 @@ function shown({ type, timestamp, data }: TicketEvent): object {
     timestamp: iso(timestamp),
     data: {
       ticket: { ...ticket, createdAt: iso(createdAt), updatedAt: iso(updatedAt) },
-      requester: person(requester),
+      requester: namesNobody ? undefined : person(requester),
       participants: participants?.map(person),
       message: message && said(message),
       history: history.flatMap((one) => said(one) ?? []),

@@ -1,5 +1,5 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { IsNull, LessThanOrEqual } from 'typeorm';
+import { IsNull } from 'typeorm';
 import { Config } from '../config.js';
 import { PosternError } from '../errors.js';
 import type { TicketEvent } from '../events.js';
@@ -16,7 +16,7 @@ import { Intake, type Missing } from './intake.js';
 import { SourceApis } from './source-api.js';
 import type { Completed, NativeEvent } from './sources/adapter.js';
 import { adapters } from './sources/adapters.js';
-import { eventOf } from './sources/read.js';
+import { completedOf } from './sources/read.js';
 import { WaitingEvent } from './waiting-event.entity.js';
 
 const SECOND = 1000;
@@ -37,14 +37,33 @@ const RETRY_AFTER_MS = [
 const LONGEST_RETRY_AFTER_MS = 24 * HOUR;
 /** Longer than the questions of one event may take (15 s each), so that nobody asks them beside us. */
 const LEASE_MS = 60 * SECOND;
-const CONCURRENCY = 4;
+/** Events that are asked about at once: three of one source, two of one whose API is slow. */
+const PLACES = 4;
+/** Of one source, in memory; the others of it stay in the database. */
+const MOST_IN_LINE = 100;
+/** Rows that are put in line at once. */
+const CONCURRENCY = 16;
+/** How long a source whose API fails for all is left alone: longer with each failure. */
+const HELD_MS = [5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE];
 /** An event that ended as many processes while it was asked about is asked about no more. */
 const DEATHS_TO_QUARANTINE = 3;
+
+/** A source whose API does not answer at all, or refuses the credential: it is tried with one event, the others wait. */
+interface Hold {
+  failures: number;
+  until: number;
+  isTried: boolean;
+}
 
 /** Asks the ticket systems for what their webhooks leave out, and lets an event count once it is whole. */
 @Injectable()
 export class Enricher implements OnApplicationBootstrap {
+  private readonly places = new Dispatcher(PLACES);
   private readonly suspects = new Dispatcher(1);
+  /** In line or under way, by source. Those in line are not claimed: no lease runs out there. */
+  private readonly lines = new Map<string, Map<string, Promise<void>>>();
+  private readonly held = new Map<string, Hold>();
+  private isStopping = false;
 
   constructor(
     private readonly config: Config,
@@ -62,28 +81,82 @@ export class Enricher implements OnApplicationBootstrap {
       batchSize: 1,
       concurrency: CONCURRENCY,
       handle: ([id]) => this.lineUp(id as Id<'evt'>),
-      due: (limit) => this.due(limit),
+      settle: () => this.settle(),
+      stop: () => void (this.isStopping = true),
+      due: () => this.due(),
     });
   }
 
-  private async due(limit: number): Promise<string[]> {
+  /** Of each source the first that are due, in turn: nobody's backlog hides another's events. */
+  private async due(): Promise<string[]> {
+    const full = [...this.lines].filter(([, line]) => line.size >= MOST_IN_LINE).map(([source]) => source);
+    const held = [...this.held.keys()].filter((source) => this.isHeld(source));
     const rows = await this.database.read((manager) =>
-      manager.find(WaitingEvent, {
-        select: { id: true },
-        where: { endedAt: IsNull(), nextAttemptAt: LessThanOrEqual(this.clock.now()) },
-        order: { nextAttemptAt: 'ASC', id: 'ASC' },
-        take: limit,
-      }),
+      run<{ id: string }>(
+        manager,
+        `SELECT id FROM (
+           SELECT id, ROW_NUMBER() OVER (PARTITION BY source ORDER BY next_attempt_at, id) AS place FROM waiting_events
+           WHERE ended_at IS NULL AND next_attempt_at <= ? AND NOT (source IN ?)
+         ) AS due WHERE place <= ${MOST_IN_LINE} ORDER BY place, id`,
+        [this.clock.now(), [...full, ...held]],
+      ),
     );
-    return rows.map(({ id }) => id);
+    // Those in line are due until their turn comes.
+    const inLine = new Set([...this.lines.values()].flatMap((line) => [...line.keys()]));
+    return rows.flatMap(({ id }) => (inLine.has(id) ? [] : [id]));
   }
 
-  /** What a worker ended over goes one after the other: what ends the next one takes no innocent events along. */
+  /**
+   * Behind those of its source; what has no room there is found again by a look for what is due. What a worker ended over
+   * goes one after the other: what ends the next one takes no innocent events along.
+   */
   private async lineUp(id: Id<'evt'>): Promise<void> {
     const waiting = await this.database.read((manager) => manager.findOneBy(WaitingEvent, { id }));
     if (waiting === null) return;
-    if (waiting.leasedAt === null) await this.enrich(id);
-    else await this.suspects.run(waiting.source, () => this.enrich(id));
+    const { source, leasedAt } = waiting;
+    const line = this.lines.get(source) ?? new Map<string, Promise<void>>();
+    if (line.has(id) || line.size >= MOST_IN_LINE || this.isHeld(source)) return;
+    this.lines.set(source, line);
+    const places = leasedAt === null ? this.places : this.suspects;
+    const work = places
+      .run(source, () => this.askInTurn(id, source))
+      // The row stays due or leased in the database, and a look for what is due brings it back.
+      .catch((error: unknown) => this.logger.error('work failed and will be taken up again', { id, source, error }))
+      .finally(() => line.delete(id));
+    line.set(id, work);
+  }
+
+  private async settle(): Promise<boolean> {
+    const underWay = [...this.lines.values()].flatMap((line) => [...line.values()]);
+    await Promise.all(underWay);
+    return underWay.length > 0;
+  }
+
+  private isHeld(source: string): boolean {
+    const hold = this.held.get(source);
+    return hold !== undefined && (hold.isTried || hold.until > this.clock.now());
+  }
+
+  private async askInTurn(id: Id<'evt'>, source: string): Promise<void> {
+    if (this.isStopping || this.isHeld(source)) return;
+    const hold = this.held.get(source);
+    if (hold) hold.isTried = true;
+    try {
+      await this.enrich(id);
+    } finally {
+      if (hold) hold.isTried = false;
+    }
+  }
+
+  private holdOrRelease(source: string, completed: Completed): void {
+    if (completed.ok || !completed.concernsAll) return void this.held.delete(source);
+    const now = this.clock.now();
+    const before = this.held.get(source);
+    // Of several that were asked at once it is one failure.
+    if (before && before.until > now) return;
+    const failures = (before?.failures ?? 0) + 1;
+    const until = now + HELD_MS[Math.min(failures, HELD_MS.length) - 1]!;
+    this.held.set(source, { failures, until, isTried: false });
   }
 
   private async enrich(id: Id<'evt'>): Promise<void> {
@@ -91,12 +164,13 @@ export class Enricher implements OnApplicationBootstrap {
     if (waiting === null) return;
     if (waiting.deaths >= DEATHS_TO_QUARANTINE) return this.quarantine(waiting);
     const source = sourceNamed(this.config.sources, waiting.source);
-    const missing = this.missingOf(waiting);
+    const missing = this.intake.missingOf(waiting);
     const completed = await this.complete(missing, source);
+    this.holdOrRelease(waiting.source, completed);
     if (!completed.ok) return this.record(waiting, completed);
-    const event = this.check(waiting, completed.native, source!);
-    if (event) await this.intake.complete(source!, id, event, missing!);
-    else await this.record(waiting, { ok: false, reason: 'ignored', detail: 'no-address' });
+    const checked = this.check(completed.native, source!);
+    if (checked.ok) await this.intake.complete(source!, id, checked.event, missing!);
+    else await this.record(waiting, checked);
   }
 
   /**
@@ -139,11 +213,6 @@ export class Enricher implements OnApplicationBootstrap {
     });
   }
 
-  private missingOf({ id, sealed }: WaitingEvent): Missing | null {
-    const opened = this.config.secretKeys.decrypt('event', sealed, id);
-    return opened && (JSON.parse(opened.toString()) as Missing);
-  }
-
   private async complete(missing: Missing | null, source: Source | undefined): Promise<Completed> {
     const { complete } = source ? adapters[source.adapter] : {};
     const api = source ? this.apis.of(source, this.clock.now()) : null;
@@ -152,15 +221,23 @@ export class Enricher implements OnApplicationBootstrap {
     return complete(missing.native, missing.lookUp, api);
   }
 
-  /** The whole event; null if its people cannot be mailed after all. */
-  private check({ id }: WaitingEvent, native: NativeEvent, source: Source): TicketEvent | null {
+  /** The whole event, or why it is none. */
+  private check(
+    native: NativeEvent,
+    source: Source,
+  ): { ok: true; event: TicketEvent } | Exclude<Completed, { ok: true }> {
     try {
-      return eventOf(native, adapters[source.adapter]);
+      return { ok: true, event: completedOf(native, adapters[source.adapter]) };
     } catch (error) {
       if (!(error instanceof PosternError)) throw error;
-      // What was asked for does not fit, for example an address that no mail can carry: asking again would not change it.
-      this.logger.warn('an event was completed by what does not fit', { id, source: source.name, detail: error.extra });
-      return null;
+      const places = (error.extra.errors ?? []).map(({ pointer }) => pointer);
+      // An address that no mail can carry: asking again would not change it. All else waits for a person in the end.
+      if (places.includes('/data/requester/email')) return { ok: false, reason: 'ignored', detail: 'no-address' };
+      return {
+        ok: false,
+        reason: 'unavailable',
+        detail: `what it said does not fit: ${places.join(', ')}`.slice(0, 200),
+      };
     }
   }
 

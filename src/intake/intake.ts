@@ -22,7 +22,8 @@ import { Ticket } from '../tickets/ticket.entity.js';
 import { Admission } from './admission.js';
 import { Event, type Untold } from './event.entity.js';
 import type { IgnoredReason, IncomingWebhook, LookUp, NativeEvent } from './sources/adapter.js';
-import { readWebhook, type Happening } from './sources/read.js';
+import { adapters } from './sources/adapters.js';
+import { eventOf, readWebhook, takesAway, type Happening } from './sources/read.js';
 import { BATCH } from './sources/cloudevents.js';
 import { WaitingEvent } from './waiting-event.entity.js';
 
@@ -58,11 +59,16 @@ interface Whole {
   event: TicketEvent;
   isInferred: boolean;
   onlyIfKnown: boolean;
+  namesNobody: boolean;
+  /** For what takes something away: without a ticket it waits until there is one, or until this is found out. */
+  missing: Missing | null;
 }
 
 /** What an event did. */
 interface Done {
   untold: Untold | null;
+  /** Nothing yet: its ticket is not known. */
+  waits: boolean;
   orphanedFiles: string[];
 }
 
@@ -176,7 +182,8 @@ export class Intake {
       const { affected } = await tx.delete(WaitingEvent, { id: eventId });
       if (affected !== 1) return null;
       const { sourceEventId } = await tx.findOneByOrFail(Event, { id: eventId });
-      return this.apply(tx, [{ source, eventId, sourceEventId, event, isInferred, onlyIfKnown }]);
+      const whole = { isInferred, onlyIfKnown, namesNobody: false, missing: null };
+      return this.apply(tx, [{ source, eventId, sourceEventId, event, ...whole }]);
     });
     if (done === null) return;
     this.deliveries.wake(done.planned);
@@ -220,12 +227,14 @@ export class Intake {
     const first = arrivals
       .map((arrival, place) => ({ ...arrival, eventId: rows[place]!.id }))
       .filter((_, place) => kept[place] === rows[place]);
-    const waiting = first.flatMap(({ missing, ...one }) => (missing ? this.waitingOf(one, missing, now) : []));
-    if (waiting.length > 0) await insertRows(tx, WaitingEvent, waiting);
-    const whole = first.filter(({ missing }) => missing === null);
+    const whole = first.filter(({ missing, namesNobody }) => missing === null || namesNobody);
     const { planned, done } = await this.apply(tx, whole);
     const doneBy = new Map(whole.map(({ eventId }, place) => [eventId, done[place]!]));
-    const nothing: Done = { untold: null, orphanedFiles: [] };
+    const waiting = first.flatMap((one) =>
+      one.missing && doneBy.get(one.eventId)?.waits !== false ? this.waitingOf(one, one.missing, now) : [],
+    );
+    if (waiting.length > 0) await insertRows(tx, WaitingEvent, waiting);
+    const nothing: Done = { untold: null, waits: false, orphanedFiles: [] };
     const recorded = arrivals.map(({ bodyHash }, place): Recorded => {
       const { id: eventId, bodyHash: keptHash } = kept[place]!;
       if (kept[place] !== rows[place]) return keptHash === bodyHash ? { eventId, duplicate: true, ...nothing } : null;
@@ -236,22 +245,60 @@ export class Intake {
 
   /** Brings events into the projection and plans whom they tell. */
   private async apply(tx: Transaction, events: readonly Whole[]): Promise<{ planned: PlannedMail[]; done: Done[] }> {
-    const given = events.map(({ source, sourceEventId, event }) => ({ source: source.name, sourceEventId, event }));
+    const given = events.map(({ source, ...one }) => ({ ...one, source: source.name }));
     const projection = await Projection.load(tx, given, this.clock.now());
     const news: News[] = [];
-    const done = events.map(({ source, eventId, event, isInferred, onlyIfKnown }, place): Done => {
-      if (onlyIfKnown && !projection.knows(given[place]!)) return { untold: 'unknown-ticket', orphanedFiles: [] };
-      const applied = projection.apply(given[place]!);
-      if (!applied) return { untold: 'deleted-ticket', orphanedFiles: [] };
-      news.push({ source, eventId, event, applied, isInferred });
-      return { untold: null, orphanedFiles: applied.orphanedFiles };
-    });
+    const done = events.map(
+      ({ source, eventId, event, isInferred, onlyIfKnown, namesNobody, missing }, place): Done => {
+        const needsTicket = onlyIfKnown || (namesNobody && event.type !== 'ticket.deleted');
+        if (needsTicket && !projection.knows(given[place]!))
+          return { untold: missing ? 'silent-type' : 'unknown-ticket', waits: missing !== null, orphanedFiles: [] };
+        const applied = projection.apply(given[place]!);
+        if (!applied) return { untold: 'deleted-ticket', waits: false, orphanedFiles: [] };
+        news.push({ source, eventId, event, applied, isInferred });
+        return { untold: null, waits: false, orphanedFiles: applied.orphanedFiles };
+      },
+    );
     await projection.save();
+    await this.takeAwayFrom(tx, news);
     const ended = await this.forget(tx, news);
     const { due, untold } = await this.planner.plan(tx, news);
     events.forEach(({ eventId }, place) => (done[place]!.untold ??= untold.get(eventId) ?? null));
     await this.keepReasons(tx, events, done);
     return { planned: [...ended, ...due], done };
+  }
+
+  /** What was to be taken away from tickets before they were known: their words are not shown first. */
+  private async takeAwayFrom(tx: Transaction, news: readonly News[]): Promise<void> {
+    const made = news.filter(({ applied: { isNewTicket, ticket } }) => isNewTicket && ticket.deletedAt === null);
+    if (made.length === 0) return;
+    const tickets = made.map(({ source, applied }) => [source.name, applied.ticket.sourceTicketId]);
+    const taking = await selectRows(
+      tx,
+      Event,
+      `WHERE type IN ('message.retracted', 'message.updated') AND (source, source_ticket_id) IN PAIRS ?
+       AND id IN (SELECT id FROM waiting_events)`,
+      [tickets],
+    );
+    const whole: Whole[] = [];
+    for (const { id: eventId, sourceEventId, source: name } of taking) {
+      const { source } = made.find((one) => one.source.name === name)!;
+      const waiting = await tx.findOneByOrFail(WaitingEvent, { id: eventId });
+      const missing = this.missingOf(waiting);
+      if (!missing || !takesAway(missing.native)) continue;
+      await tx.delete(WaitingEvent, { id: eventId });
+      await tx.update(Event, { id: eventId }, { untold: null });
+      const event = eventOf(missing.native, adapters[source.adapter]);
+      const { isInferred = false, onlyIfKnown = false } = missing;
+      whole.push({ source, eventId, sourceEventId, event, isInferred, onlyIfKnown, namesNobody: true, missing });
+    }
+    await this.apply(tx, whole);
+  }
+
+  /** What an event that waits is lacking; null where no key opens it. */
+  missingOf({ id, sealed }: WaitingEvent): Missing | null {
+    const opened = this.config.secretKeys.decrypt('event', sealed, id);
+    return opened && (JSON.parse(opened.toString()) as Missing);
   }
 
   /** Why nobody was told of an event; its type says it already where it mails nobody. */
@@ -275,7 +322,11 @@ export class Intake {
     return ended;
   }
 
-  private waitingOf({ eventId, source }: Whole, missing: Missing, now: number): WaitingEvent {
+  private waitingOf(
+    { eventId, source }: Pick<Whole, 'eventId' | 'source'>,
+    missing: Missing,
+    now: number,
+  ): WaitingEvent {
     return {
       id: eventId,
       source: source.name,

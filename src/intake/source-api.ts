@@ -38,11 +38,15 @@ export class SourceApis {
   private async ask({ url, authorization }: SourceApiSettings, path: string, now: number): Promise<ApiAnswer> {
     const headers = { accept: 'application/json', authorization, 'user-agent': 'Postern' };
     const outcome = await this.http.get(`${url}${path}`, { maxBytes: MOST_BYTES, headers });
-    if (!outcome.ok) return { ok: false, reason: 'unavailable', detail: outcome.reason };
+    if (!outcome.ok) {
+      const { reason: detail } = outcome;
+      const isTooLarge = detail === 'too-large';
+      return { ok: false, reason: 'unavailable', detail, isTooLarge, concernsAll: !isTooLarge };
+    }
     const { status } = outcome;
     const detail = `status ${status}`;
     if (status === 404 || status === 410) return { ok: false, reason: 'gone', detail };
-    if (status === 401 || status === 403) return { ok: false, reason: 'refused', detail };
+    if (status === 401 || status === 403) return { ok: false, reason: 'refused', detail, concernsAll: status === 401 };
     if (status !== 200)
       return {
         ok: false,

@@ -12,6 +12,8 @@ export interface EventOf {
   /** The source's own. */
   sourceEventId: string;
   event: TicketEvent;
+  /** Its people are stand-ins, and it takes something away: nothing else of it counts. */
+  namesNobody?: boolean;
 }
 
 /** What is known of one ticket, as far as some events touch it. It is changed in memory, and saved as a whole. */

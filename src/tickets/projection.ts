@@ -62,7 +62,7 @@ export class Projection {
    * if the ticket was deleted: nothing is ever added to it again.
    */
   apply(given: EventOf): AppliedEvent | null {
-    const { source, event } = given;
+    const { source, event, namesNobody } = given;
     const known = this.tickets.get(ticketKey(source, event.data.ticket.id));
     if (!known) throw new Error('this event was not loaded');
     const { ticket } = known;
@@ -71,9 +71,9 @@ export class Projection {
     const order = orderOf(given);
     const isNewest = isNewTicket || !isOlder(order, ticket.stated.newest ?? ticket);
     known.isChanged = true;
-    if (event.type !== 'ticket.deleted')
-      return { ...applyTo(known, event, { order, isNewest, now: this.now }), isNewTicket, isNewest };
-    return { ...deleteTicket(known, this.now), isNewTicket, isNewest };
+    if (event.type === 'ticket.deleted') return { ...deleteTicket(known, this.now), isNewTicket, isNewest };
+    if (namesNobody) return { ...takeAway(known, event, order, this.now), isNewTicket, isNewest: false };
+    return { ...applyTo(known, event, { order, isNewest, now: this.now }), isNewTicket, isNewest };
   }
 
   /** Writes what changed. */
@@ -212,6 +212,12 @@ function authorKeyOf({ author }: EventMessage, requester: EventPerson, everybody
   return byAccount?.emailKey ?? (author.kind === 'requester' ? requester.email.key : null);
 }
 
+/** Hides the event's message, and leaves all else to what says whom it concerns. */
+function takeAway(known: KnownTicket, { type, data }: TicketEvent, order: Order, now: number): Change {
+  if (data.message) keepMessage(known, data.message, { type, order, authorKey: null, now });
+  return nothingTold(known, []);
+}
+
 /** Keeps the row, so that a late event cannot bring the ticket back; everything that was said is removed. */
 function deleteTicket(known: KnownTicket, now: number): Change {
   const { ticket, people, changedPeople } = known;
@@ -221,6 +227,10 @@ function deleteTicket(known: KnownTicket, now: number): Change {
   }
   for (const said of [known.messages, known.changedMessages, known.files, known.changedFiles]) said.clear();
   Object.assign(ticket, { deletedAt: now, subject: '' });
+  return nothingTold(known, known.storedFiles);
+}
+
+function nothingTold({ ticket }: KnownTicket, orphanedFiles: string[]): Change {
   return {
     ticket: copyOf(ticket),
     isNewStatus: false,
@@ -228,6 +238,6 @@ function deleteTicket(known: KnownTicket, now: number): Change {
     messageId: null,
     participants: [],
     author: null,
-    orphanedFiles: known.storedFiles,
+    orphanedFiles,
   };
 }

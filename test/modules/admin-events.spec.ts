@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EntityManager } from 'typeorm';
@@ -11,7 +12,7 @@ import { databases } from '../support/databases.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { answer, startScriptedHttp, type ScriptedHttp } from '../support/scripted-http.js';
 import { someDatabase } from '../support/some-database.js';
-import { settingsOf, systems } from '../support/systems.js';
+import { settingsOf, systems, type Happening } from '../support/systems.js';
 import { change, count, dump, rows } from '../support/tables.js';
 
 const token = 'admin-token-of-at-least-thirty-two-signs';
@@ -50,7 +51,8 @@ describe.each(someDatabase)('events that lack something, on $name', (database) =
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'postern-events-'));
     api = await startScriptedHttp(refuses);
-    writeFileSync(join(folder, 'sources.yaml'), JSON.stringify({ sources: [settingsOf(zendesk, 'desk', api.origin)] }));
+    const sources = [settingsOf(zendesk, 'desk', api.origin), settingsOf(zendesk, 'dead', `${api.origin}/dead`)];
+    writeFileSync(join(folder, 'sources.yaml'), JSON.stringify({ sources }));
     const settings = { SOURCES_FILE: join(folder, 'sources.yaml'), ADMIN_TOKEN: token, METRICS_TOKEN: token };
     test = await createGateway({ database, settings });
   });
@@ -68,12 +70,12 @@ describe.each(someDatabase)('events that lack something, on $name', (database) =
     (await fetch(`${test.url}/metrics`, { headers: { authorization: `Bearer ${token}` } })).text();
 
   /** One whose source refuses to say whom it concerns. */
-  async function post(customerId?: number): Promise<string> {
+  async function post(customerId?: number, more: Partial<Happening> = {}, source = 'desk'): Promise<string> {
     const at = test.clock.now();
-    const body = zendesk.body({ ticketId: 500 + ++tickets, at, what: 'replied', email, customerId });
+    const body = zendesk.body({ ticketId: 500 + ++tickets, at, what: 'replied', email, customerId, ...more });
     const raw = JSON.stringify(body);
     const headers = { 'content-type': 'application/json', ...zendesk.headers(raw, at) };
-    const response = await fetch(`${test.url}/v1/sources/desk/events`, { method: 'POST', headers, body: raw });
+    const response = await fetch(`${test.url}/v1/sources/${source}/events`, { method: 'POST', headers, body: raw });
     expect(response.status).toBe(202);
     return ((await response.json()) as { eventId: string }).eventId;
   }
@@ -114,6 +116,106 @@ describe.each(someDatabase)('events that lack something, on $name', (database) =
     const last = told.filter((line) => line.includes('is parked'));
     expect(last).toHaveLength(1);
     expect(last[0]).toContain(`/v1/admin/events/${id}/retry`);
+  });
+
+  it('and take words or a ticket away wait for nobody, not even for their ticket to be known', async () => {
+    const said = (ticketId: number) =>
+      rows(test, 'messages', `ticket_id IN (SELECT id FROM tickets WHERE source_ticket_id = '${ticketId}')`);
+    api.otherwise = tells;
+    await post(7, { ticketId: 71, messageId: 1 });
+    await post(7, { ticketId: 72, messageId: 2 });
+    await test.drain();
+    expect([await said(71), await said(72)]).toMatchObject([[{ retracted_at: null }], [{ retracted_at: null }]]);
+    api.otherwise = refuses;
+    const asked = api.requests.length;
+    test.clock.advance({ minutes: 10 });
+    await post(8, { ticketId: 71, messageId: 1, what: 'retracted' });
+    await post(8, { ticketId: 72, what: 'deleted' });
+    expect(await said(71)).toMatchObject([{ body: '', retracted_at: expect.anything() }]);
+    expect([await said(72), api.requests.length]).toEqual([[], asked]);
+    expect(await rows(test, 'participants', 'ended_at IS NULL')).toMatchObject([{ email, role: 'requester' }]);
+    expect(await list('waiting')).toEqual([]);
+
+    // Words that nobody has seen yet: what takes them away waits beside them, and stands before they are shown.
+    const words = await post(9, { ticketId: 73, messageId: 3 });
+    const gone = await post(10, { ticketId: 73, messageId: 3, what: 'retracted' });
+    await test.drain();
+    expect((await list('waiting')).map(({ id }) => id).sort()).toEqual([words, gone].sort());
+    api.otherwise = (response, request) =>
+      (request.url.includes('/10.json') ? answer(403, {}) : tells)(response, request);
+    test.clock.advance({ minutes: 10 });
+    await test.drain();
+    expect(await said(73)).toMatchObject([{ body: '', retracted_at: expect.anything() }]);
+    expect(await list('waiting')).toEqual([]);
+    expect(test.inbox.messages).toHaveLength(2);
+  });
+
+  it('are told also of a conversation that is too long for one answer', async () => {
+    const megabytes = 'x'.repeat(3 * 1024 * 1024);
+    api.otherwise = (response, request) =>
+      (request.url.includes('page[size]=100') ? answer(200, { comments: [], megabytes }) : tells)(response, request);
+    await post();
+    await test.drain();
+    expect(test.inbox.messages.map(({ to }) => to)).toEqual([[email]]);
+  });
+
+  it('wait for a person where their words do not fit, and have no address where that cannot be mailed', async () => {
+    let address = email;
+    api.otherwise = (response, request) => {
+      const found = zendesk.api!(request.url, { emailOf: () => address, copiesOf: () => [] });
+      const long = request.url.includes('/comments.json') && (found as { comments: { body: string }[] });
+      for (const comment of long ? long.comments : []) comment.body = 'x'.repeat(200_001);
+      answer(200, found)(response, request);
+    };
+    const id = await post(11);
+    await test.drain();
+    expect(await list('waiting')).toMatchObject([
+      { id, lookUp: { outcome: 'what it said does not fit: /data/message/body' } },
+    ]);
+    address = 'broken@';
+    const other = await post(12);
+    await test.drain();
+    expect((await ask('GET', `events/${other}`)).body).toMatchObject({ state: 'done', untold: 'no-address' });
+  });
+
+  it('of a source that does not answer keep nobody else waiting', async () => {
+    const hanging: ServerResponse[] = [];
+    const isOtherAsked = new Promise<void>((resolve) => {
+      api.otherwise = (response, request) => {
+        if (request.url.startsWith('/dead')) return void hanging.push(response);
+        resolve();
+        tells(response, request);
+      };
+    });
+    for (let n = 0; n < 8; n++) await post(20 + n, {}, 'dead');
+    await post();
+    const drained = test.drain();
+    await isOtherAsked;
+    expect(hanging.length).toBeLessThan(4);
+    api.otherwise = (response, request) => (request.url.startsWith('/dead') ? refuses : tells)(response, request);
+    for (const response of hanging) response.destroy();
+    await drained;
+    expect(test.inbox.messages).toHaveLength(1);
+  });
+
+  it('of a source whose API fails for all are tried by one of them, until it answers', async () => {
+    for (let n = 0; n < 8; n++) await post(30 + n);
+    const asked = async () => {
+      const before = api.requests.length;
+      await test.drain();
+      return api.requests.length - before;
+    };
+    // Those that were under way when the first one failed.
+    expect(await asked()).toBeLessThan(4);
+    test.clock.advance({ seconds: 5 });
+    expect(await asked()).toBe(1);
+    test.clock.advance({ seconds: 5 });
+    expect(await asked()).toBe(0);
+    api.otherwise = tells;
+    test.clock.advance({ minutes: 10 });
+    await test.drain();
+    expect(test.inbox.messages).toHaveLength(8);
+    expect(await list('waiting')).toEqual([]);
   });
 
   it('are taken up again once, however often it is said, and tell the guest then', async () => {

@@ -55,6 +55,7 @@ export class Ticket {
   take(event: DayEvent): Fate {
     const { what } = event.happening;
     if (!isKept(event) || (this.isUnknown && !makesKnown(event))) return ignored(what);
+    if (this.takeAwayAlone(event)) return { kind: 'silent', silence: 'a change without news' };
     if (event.look === 'refused') return { kind: 'parked' };
     if (what === 'no-address') return { kind: 'silent', silence: 'nobody to tell' };
     if (this.isDeleted) return { kind: 'silent', silence: 'the ticket was deleted' };
@@ -69,6 +70,15 @@ export class Ticket {
     const after = this.standsAt(event, person, slot);
     const before = slot > event.slot ? this.standsAt(event, person, slot - 1) : after;
     return after === before ? (after ? 'yes' : 'no') : 'either';
+  }
+
+  /** What takes something away from a known ticket asks nobody whose it is, and so says nothing else. */
+  private takeAwayAlone({ look, slot, happening: { what, messageId = 0 } }: DayEvent): boolean {
+    if (look === 'none' || this.isDeleted) return false;
+    if (what === 'deleted') Object.assign(this, { isDeleted: true, closedFor: slot });
+    const isWord = (what === 'retracted' || what === 'made-internal') && !this.isUnknown;
+    if (isWord && !this.gone.has(messageId)) this.gone.set(messageId, slot);
+    return what === 'deleted' || isWord;
   }
 
   private change({ happening, slot, system }: DayEvent, isNewest: boolean): void {

@@ -165,6 +165,8 @@ const ZENDESK_TYPES: Partial<Record<Happening['what'], string>> = {
 
 /** Its ids of those on copy. */
 const COPIES_FROM = 9000;
+/** What its API knows of the comments that its webhooks told of: by ticket, then by id. */
+const zendeskComments = new Map<number, Map<number, object>>();
 
 const zendesk: TestSystem = {
   name: 'zendesk',
@@ -193,6 +195,18 @@ const zendesk: TestSystem = {
           ? { id: '3', is_staff: true, name: 'Rina' }
           : { id: String(by === email ? customerId : COPIES_FROM + copies.indexOf(by)), is_staff: false, name: 'Siti' },
     };
+    if (type === 'ticket.comment_added') {
+      const known = zendeskComments.get(ticketId) ?? new Map<number, object>();
+      const { author, is_public: isPublic, body } = comment;
+      known.set(messageId, {
+        id: messageId,
+        author_id: Number(author.id),
+        body,
+        public: isPublic,
+        created_at: iso(at),
+      });
+      zendeskComments.set(ticketId, known);
+    }
     const events: Partial<Record<string, object>> = {
       'ticket.comment_added': { comment },
       'ticket.comment_made_private': { comment },
@@ -241,7 +255,9 @@ const zendesk: TestSystem = {
       const email = emailOf(id);
       return email && { user: { id, name: 'Siti', email, locale: 'id', iana_time_zone: 'Asia/Jakarta' } };
     }
-    return path.includes('/comments.json') ? { comments: [], users: [] } : null;
+    const of = Number(/^\/api\/v2\/tickets\/(\d+)\/comments\.json\?/.exec(path)?.[1]);
+    if (!of) return null;
+    return { comments: [...(zendeskComments.get(of)?.values() ?? [])].reverse(), users: [{ id: 3, role: 'agent' }] };
   },
 };
 

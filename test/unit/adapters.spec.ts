@@ -3,7 +3,7 @@ import { PosternError } from '../../src/errors.js';
 import type { ApiAnswer, IncomingWebhook, LookUp } from '../../src/intake/sources/adapter.js';
 import { adfAsMarkdown } from '../../src/intake/sources/adf.js';
 import { jira } from '../../src/intake/sources/jira.js';
-import { readWebhook, type Happening } from '../../src/intake/sources/read.js';
+import { completedOf, readWebhook, type Happening } from '../../src/intake/sources/read.js';
 import { zendesk } from '../../src/intake/sources/zendesk.js';
 import { mappingSchema } from '../../src/mapping.js';
 import type { JsonValue } from '../../src/platform/strict-json.js';
@@ -413,7 +413,7 @@ describe("a trigger of Zendesk's", () => {
     requester: { email: 'siti@example.com' },
     comment,
   });
-  const marked = (is_public: unknown, id = '91') => ({ id, body: 'SECRET NOTE', is_public });
+  const marked = (is_public: unknown, id = '91') => ({ id, body: 'SECRET NOTE', is_public, author_role: 'Agent' });
   const says = (event: string, comment: object | null) => told(read(sourceOf('zendesk'), body(event, comment)));
 
   it('tells a reply that says that it is public, as a placeholder writes it or as JSON', () =>
@@ -436,6 +436,30 @@ describe("a trigger of Zendesk's", () => {
         }
     },
   );
+
+  it.each([
+    ['siti@example.com', '', 'requester'],
+    ['SITI@example.com', 'Admin', 'requester'],
+    ['siti@example.com', 'Agent', 'requester'],
+    ['rina@desk.example', 'Agent', 'agent'],
+    ['rina@desk.example', '', 'agent'],
+    ['budi@example.com', 'End-user', 'participant'],
+    ['', 'end-user', 'requester'],
+    ['', 'Admin', 'agent'],
+  ])('by %j in the role %j has the words of: %s', (author_email, author_role, kind) =>
+    expect(read(sourceOf('zendesk'), body('replied', { ...marked('true'), author_email, author_role }))).toMatchObject([
+      { event: { data: { message: { author: { kind } } } } },
+    ]),
+  );
+
+  it('by nobody, or where it may be a reply that we wrote, is refused with its place', () => {
+    const by = (author_email: unknown, writer: Source['writer'] = null) =>
+      errorsOf(() => read(sourceOf('zendesk', { writer }), body('replied', { ...marked('true'), author_role: '', author_email }))); // prettier-ignore
+    expect(['', null, undefined].map((email) => by(email).map(({ pointer }) => pointer))).toEqual(
+      Array.from({ length: 3 }, () => ['/comment/author_email']),
+    );
+    expect(by('rina@desk.example', 'zendesk')).toMatchObject([{ pointer: '/comment' }]);
+  });
 
   it('tells a state with a public comment of any ticket', () =>
     expect(read(sourceOf('zendesk'), body('resolved', marked('true')))).toMatchObject([
@@ -511,6 +535,16 @@ describe("an event of Zendesk's", () => {
   it.each(marks)('about a comment that is public as %j is internal, whatever the ticket is', (mark) =>
     expect(told(read(source, body('comment_added', { is_public: true }, { comment: comment(mark) })))).toEqual(['internal'])); // prettier-ignore
 
+  it('that takes something away needs neither a requester nor an API', () => {
+    for (const one of [source, sourceOf('zendesk')])
+      for (const requester_id of ['7', null])
+        for (const kind of ['comment_redacted', 'soft_deleted']) {
+          const given = body(kind, { is_public: true, requester_id }, { comment: comment(false) });
+          expect(read(one, given)).toMatchObject([{ kind: 'event', namesNobody: true }]);
+        }
+    expect(told(read(source, body('requester_changed', { requester_id: null })))).toEqual(['no-address']);
+  });
+
   it('of a public ticket is told', () => {
     const of = (kind: string, event = {}) => told(read(source, body(kind, { is_public: true }, event)))[0];
     expect([of('created'), of('comment_added', { comment: comment(true) }), of('status_changed', solved)]).toEqual([
@@ -549,6 +583,83 @@ describe("an event of Zendesk's", () => {
     );
     expect(found.ok ? 'told' : found.detail).toBe(isTold ? 'told' : 'internal');
   });
+
+  it('is told whatever of what the API said does not fit', () => {
+    const file = (name: string) => ({ name, url: 'https://files.example/1' });
+    const message = { id: '91', author: { kind: 'agent', name: 'R'.repeat(300) }, body: 'Hello', visibility: 'public' };
+    const event = completedOf(
+      {
+        type: 'ticket.replied',
+        timestamp: '2026-11-23T02:15:00Z',
+        data: {
+          ticket: { id: '8', number: '8', status: 'open', updatedAt: '2026-11-23T02:15:00Z' },
+          requester: { kind: 'guest', email: 'siti@example.com', name: 'S'.repeat(300) },
+          participants: [{ kind: 'guest', email: 'broken@' }, { kind: 'guest', email: 'budi@example.com' }],
+          message: { ...message, attachments: [file(`${'x'.repeat(300)}.pdf`), { name: 'odd', url: 'nonsense:' }, ...Array.from({ length: 60 }, () => file('a.pdf'))] },
+          history: [{ ...message, id: '1', body: 'x'.repeat(200_001) }, { ...message, id: '2', attachments: [file('y'.repeat(300))] }, ...Array.from({ length: 250 }, (_, n) => ({ ...message, id: `h-${n}` }))],
+        },
+      },
+      zendesk,
+    ); // prettier-ignore
+    const { requester, participants, message: own, history } = event.data;
+    expect([requester.name?.length, own?.author.name?.length, participants?.map(({ email }) => email.given)]).toEqual([200, 200, ['budi@example.com']]); // prettier-ignore
+    expect(own?.attachments).toHaveLength(50);
+    expect(own?.attachments?.[0]?.name).toMatch(/^x{251}\.pdf$/);
+    expect([history.length, history.at(-1)?.id]).toEqual([200, 'h-249']);
+  });
+
+  describe('about a comment among many', () => {
+    const native = {
+      type: 'ticket.replied',
+      timestamp: '2026-11-23T02:15:00Z',
+      data: {
+        ticket: { id: '8', number: '8', status: 'open', updatedAt: '2026-11-23T02:15:00Z' },
+        requester: { kind: 'guest', email: 'unknown@zendesk.invalid' },
+        message: { id: '91', body: 'UNCHECKED' },
+      },
+    };
+    /** What comes of it where the comments answer so, one question after the other; with the sizes that were asked for. */
+    async function complete(...answers: (JsonValue | ApiAnswer)[]) {
+      const asked: (string | null)[] = [];
+      const get = (path: string): Promise<ApiAnswer> => {
+        const { pathname, searchParams } = new URL(path, 'https://desk.example');
+        if (pathname.includes('/users/')) return Promise.resolve({ ok: true, body: { user: { id: 7, email: 'siti@example.com' } } }); // prettier-ignore
+        if (!pathname.endsWith('/comments.json')) return Promise.resolve({ ok: true, body: { users: [] } });
+        // By the cursor: the older way of sorting is not heeded then.
+        expect([searchParams.get('sort'), searchParams.has('sort_order')]).toEqual(['-created_at', false]);
+        asked.push(`${searchParams.get('page[size]')} ${searchParams.get('page[after]') ?? ''}`.trim());
+        const given = answers.shift()!;
+        return Promise.resolve(typeof given === 'object' && given && 'ok' in given ? (given as ApiAnswer) : { ok: true, body: given }); // prettier-ignore
+      };
+      const found = await zendesk.complete!(native, { userId: '7', ticketId: '8' }, { get });
+      expect(JSON.stringify(found)).not.toContain('UNCHECKED');
+      const told = found.ok && [
+        (found.native.data.message as { body?: string }).body,
+        found.native.data.history!.length,
+      ];
+      return { told: found.ok ? told : found.reason, asked };
+    }
+    const own = { id: 91, body: 'Hello', public: true };
+    const others = [1, 2, 3].map((n) => ({ id: n, body: 'Other', public: true }));
+    const tooLarge: ApiAnswer = { ok: false, reason: 'unavailable', detail: 'too-large', isTooLarge: true };
+
+    it('is looked for on further pages', async () =>
+      expect(
+        await complete({ comments: others, meta: { has_more: true, after_cursor: 'c1' } }, { comments: [own] }),
+      ).toEqual({ told: ['Hello', 3], asked: ['100', '100 c1'] }));
+
+    it('that are too many for an answer is told with fewer of them, at last alone', async () => {
+      expect(await complete(tooLarge, { comments: [own, others[0]!] })).toEqual({ told: ['Hello', 1], asked: ['100', '20'] });
+      expect(await complete(tooLarge, tooLarge, tooLarge, { comments: [own] })).toEqual({ told: ['Hello', 0], asked: ['100', '20', '4', '1'] });
+      expect((await complete(tooLarge, tooLarge, tooLarge, tooLarge)).told).toBe('unavailable');
+    }); // prettier-ignore
+
+    it('is not told unless it was seen there', async () => {
+      expect((await complete({ comments: others, meta: { has_more: false } })).told).toBe('unavailable');
+      expect((await complete({ nonsense: [] })).told).toBe('unavailable');
+      expect((await complete({ ok: false, reason: 'gone', detail: 'status 404' })).told).toBe('ignored');
+    });
+  });
 });
 
 describe("a webhook of Zammad's", () => {
@@ -574,6 +685,15 @@ describe("a webhook of Zammad's", () => {
       }
     },
   );
+
+  it('removes a ticket whoever it was of', () => {
+    const of = (state: string) => {
+      const { ticket } = body(true, state);
+      return read(sourceOf('zammad'), { ticket: { ...ticket, customer: null }, article: {} });
+    };
+    expect(of('removed')).toMatchObject([{ namesNobody: true, event: { type: 'ticket.deleted' } }]);
+    expect(told(of('closed'))).toEqual(['no-address']);
+  });
 
   it('with a public article makes the ticket known', () =>
     expect(read(sourceOf('zammad'), body(false, 'open'))).toMatchObject([

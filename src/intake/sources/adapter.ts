@@ -39,6 +39,8 @@ export type Normalised =
        * The ticket's deletion needs no such word: what it leaves says nothing, and keeps the ticket away.
        */
       onlyIfKnown?: boolean;
+      /** Its requester is a stand-in for one whom nobody can mail: only of what takes something away. */
+      namesNobody?: boolean;
       /** What `complete` must find out before anybody is told; only adapters with `complete` give it. */
       lookUp?: LookUp;
     }
@@ -70,17 +72,31 @@ export interface NativeEvent {
 export interface SourceApi {
   /**
    * Gets `path` (from the API's root, with its query) as JSON.
-   * `gone`: it says that there is no such thing (404, 410); `unavailable`: worth asking again.
+   * `gone`: it says that there is no such thing (404, 410); `unavailable`: worth asking again, for less if `isTooLarge`.
+   * `concernsAll`: whatever else is asked there would fail alike.
    */
   get(path: string): Promise<ApiAnswer>;
 }
 export type ApiAnswer =
   | { ok: true; body: JsonValue }
-  | { ok: false; reason: 'gone' | 'refused' | 'unavailable'; detail: string; retryAfterMs?: number };
+  | {
+      ok: false;
+      reason: 'gone' | 'refused' | 'unavailable';
+      detail: string;
+      retryAfterMs?: number;
+      isTooLarge?: boolean;
+      concernsAll?: boolean;
+    };
 
 export type Completed =
   | { ok: true; native: NativeEvent }
-  | { ok: false; reason: 'ignored' | 'refused' | 'unavailable'; detail: string; retryAfterMs?: number };
+  | {
+      ok: false;
+      reason: 'ignored' | 'refused' | 'unavailable';
+      detail: string;
+      retryAfterMs?: number;
+      concernsAll?: boolean;
+    };
 
 /** What a good signature says besides that it is good. */
 export interface Genuine {

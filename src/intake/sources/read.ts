@@ -1,5 +1,5 @@
 import { PosternError } from '../../errors.js';
-import { parseEvent, type EventMessage, type TicketEvent } from '../../events.js';
+import { fitting, parseEvent, type EventMessage, type TicketEvent } from '../../events.js';
 import { markedReply } from '../../outbound/reply-mark.js';
 import { sha256 } from '../../platform/crypto.js';
 import { jsonProblem, parseStrictJson } from '../../platform/strict-json.js';
@@ -21,9 +21,17 @@ export type Happening =
       event: TicketEvent;
       isInferred: boolean;
       onlyIfKnown: boolean;
-      /** To be found out before it counts. */
+      /** Takes something of a known ticket away at once: for that nobody need be known. */
+      namesNobody: boolean;
+      /** To be found out before it counts; of what takes something away, only where its ticket is not known yet. */
       missing: { native: NativeEvent; lookUp: LookUp; isInferred: boolean; onlyIfKnown: boolean } | null;
     };
+
+/** Whether words, or a whole ticket, are no longer to be seen: that waits for nobody's address. */
+export function takesAway({ type, data }: NativeEvent): boolean {
+  if (type === 'message.updated') return data.message?.visibility !== 'public';
+  return type === 'message.retracted' || type === 'ticket.deleted';
+}
 
 /**
  * A webhook from raw bytes to checked events: nothing is parsed before the signature is good, and nothing internal comes
@@ -47,8 +55,9 @@ function checked(one: Normalised, source: Source, adapter: SourceAdapter, rawBod
   if (one.kind === 'ignored') return one;
   const { id, native, fingerprint, isInferred = false, onlyIfKnown = false, lookUp, originOf } = one;
   const isMissing = lookUp !== undefined && adapter.complete !== undefined;
+  const namesNobody = one.namesNobody ?? (isMissing && takesAway(native));
   // Without a way to ask, nobody is known whom it could be told to.
-  if (isMissing && source.api === null) return { kind: 'ignored', reason: 'no-address' };
+  if (isMissing && source.api === null && !namesNobody) return { kind: 'ignored', reason: 'no-address' };
   return {
     kind: 'event',
     sourceEventId: id,
@@ -56,7 +65,8 @@ function checked(one: Normalised, source: Source, adapter: SourceAdapter, rawBod
     event: eventOf(native, adapter, originOf),
     isInferred,
     onlyIfKnown,
-    missing: isMissing ? { native, lookUp, isInferred, onlyIfKnown } : null,
+    namesNobody,
+    missing: isMissing && source.api !== null ? { native, lookUp, isInferred, onlyIfKnown } : null,
   };
 }
 
@@ -71,6 +81,14 @@ export function eventOf(
   throw new PosternError('invalid-event', 'The event does not fit the schema; see errors.', {
     errors: parsed.errors.map(({ pointer, detail }) => ({ pointer: originOf(pointer), detail })),
   });
+}
+
+/**
+ * What an API completed. What does not fit of it costs nobody their mail, as long as the requester and the words do.
+ * @throws PosternError `invalid-event` with native pointers
+ */
+export function completedOf(native: NativeEvent, adapter: SourceAdapter): TicketEvent {
+  return eventOf({ ...native, data: { ...native.data, ...fitting(native.data) } }, adapter, (pointer) => pointer);
 }
 
 /** Replies that we wrote into the ticket system ourselves, and that only the mark in their text tells. */

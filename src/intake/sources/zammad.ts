@@ -65,6 +65,9 @@ const STATUSES: Readonly<Record<string, 'open' | 'pending' | 'resolved' | 'close
   removed: 'closed',
 };
 
+/** Stands where nobody can be mailed: a name that no mail can reach (RFC 2606). */
+const UNKNOWN_ADDRESS = 'unknown@zammad.invalid';
+
 /** Zammad's trigger webhook with its default payload, signed by HMAC-SHA1 (its only choice). */
 export const zammad: SourceAdapter = {
   mediaTypes: ['application/json'],
@@ -87,8 +90,10 @@ export const zammad: SourceAdapter = {
 function happening({ ticket, article: given }: Payload): Normalised {
   // What the ticket itself says goes on without an internal article: closing with one is usual.
   const article = given?.internal === false ? given : null;
+  const isRemoved = ticket.state.toLowerCase() === 'removed';
   const { email } = ticket.customer ?? {};
-  if (!ticket.customer || !email) return { kind: 'ignored', reason: 'no-address' };
+  // What is removed is removed, whoever it was of.
+  if (!email && !isRemoved) return { kind: 'ignored', reason: 'no-address' };
   const updatedAt = moment(ticket.updated_at) ?? ticket.updated_at;
   const status = STATUSES[ticket.state.toLowerCase()] ?? 'open';
   // Nothing names the happening, and the delivery id is another one for each trigger: the newest article is told once,
@@ -102,6 +107,7 @@ function happening({ ticket, article: given }: Payload): Normalised {
     fingerprint: happened,
     isInferred: !article,
     onlyIfKnown: !article && type !== 'ticket.deleted',
+    namesNobody: !email,
     native: {
       type,
       timestamp: moment(article?.created_at) ?? updatedAt,
@@ -114,7 +120,7 @@ function happening({ ticket, article: given }: Payload): Normalised {
           createdAt: moment(ticket.created_at),
           updatedAt,
         },
-        requester: { kind: 'guest', email, name: nameOf(ticket.customer) },
+        requester: { kind: 'guest', email: email || UNKNOWN_ADDRESS, name: nameOf(ticket.customer) },
         message: article && messageOf(article),
       },
     },

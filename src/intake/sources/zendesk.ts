@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ZENDESK_MARK } from '../../outbound/writers/zendesk.js';
+import { PosternError } from '../../errors.js';
 import { decodeBase64 } from '../../platform/crypto.js';
-import type { JsonValue } from '../../platform/strict-json.js';
+import type { Source } from '../../sources.js';
 import {
   headerOf,
   type Completed,
@@ -19,6 +20,8 @@ const TOLERANCE_MS = 300_000;
 const UNKNOWN_ADDRESS = 'unknown@zendesk.invalid';
 /** Comments asked for at once: what a page of the API gives at most. */
 const MOST_COMMENTS = 100;
+/** Questions for the comments of one ticket: the event's own is a new one as a rule, so on the first page. */
+const MOST_QUESTIONS = 10;
 
 const id = z.union([z.int(), z.string().min(1)]).transform(String);
 const text = z.string().nullish();
@@ -62,7 +65,14 @@ const triggerBody = z.looseObject({
   ticket: z.looseObject({ id, subject: text, status: z.string(), created_at: text, updated_at: z.string().min(1) }),
   requester: z.looseObject({ email: text, name: text, locale: text, time_zone: text }),
   comment: z
-    .looseObject({ id: text, body: text, is_public: z.unknown().optional(), author: text, author_role: text })
+    .looseObject({
+      id: text,
+      body: text,
+      is_public: z.unknown().optional(),
+      author: text,
+      author_email: text,
+      author_role: text,
+    })
     .nullish(),
 });
 
@@ -98,9 +108,11 @@ export const zendesk: SourceAdapter = {
       ? { id: headerOf(headers, 'x-zendesk-webhook-invocation-id') }
       : null;
   },
-  normalise(_source, body) {
+  normalise({ writer }, body) {
     if (typeof body === 'object' && body !== null && 'postern' in body)
-      return [ofTrigger(readBody(triggerBody, body, 'a Zendesk trigger with the body of docs/sources/zendesk.md'))];
+      return [
+        ofTrigger(readBody(triggerBody, body, 'a Zendesk trigger with the body of docs/sources/zendesk.md'), writer),
+      ];
     const event = readBody(eventBody, body, 'Zendesk');
     return [ofEvent(event)];
   },
@@ -122,7 +134,8 @@ function ofEvent({ id: eventId, type, time, detail, event }: EventBody): Normali
   const isPublic = detail.is_public === true;
   if (!isPublic && !TAKING_AWAY.includes(nativeType)) return { kind: 'ignored', reason: 'internal' };
   if (kind === 'ticket.comment_added' && comment?.is_public !== true) return { kind: 'ignored', reason: 'internal' };
-  if (!detail.requester_id) return { kind: 'ignored', reason: 'no-address' };
+  const isTaking = kind !== 'ticket.requester_changed' && TAKING_AWAY.includes(nativeType);
+  if (!detail.requester_id && !isTaking) return { kind: 'ignored', reason: 'no-address' };
   const at = moment(time) ?? time;
   const native: NativeEvent = {
     type: nativeType,
@@ -141,8 +154,10 @@ function ofEvent({ id: eventId, type, time, detail, event }: EventBody): Normali
       into: event?.target_ticket_id ?? undefined,
     },
   };
-  const lookUp = { userId: detail.requester_id, ticketId: detail.id };
-  return { kind: 'event', id: eventId, native, onlyIfKnown: !isPublic && nativeType !== 'ticket.deleted', lookUp };
+  const onlyIfKnown = !isPublic && nativeType !== 'ticket.deleted';
+  const asked = { userId: detail.requester_id ?? undefined, ticketId: detail.id };
+  const people = detail.requester_id ? { lookUp: asked } : { namesNobody: true };
+  return { kind: 'event', id: eventId, native, onlyIfKnown, ...people };
 }
 
 function nativeTypeOf(kind: string, event: EventBody['event']): string | null {
@@ -182,7 +197,7 @@ function statusType(previous: string, current: string): string {
 function messageOf(
   kind: string,
   comment: NonNullable<NonNullable<EventBody['event']>['comment']>,
-  requesterId: string,
+  requesterId: string | null | undefined,
   at: string,
 ) {
   const isTaken = kind !== 'ticket.comment_added';
@@ -190,7 +205,7 @@ function messageOf(
   return {
     id: comment.id,
     author: {
-      kind: author?.is_staff ? 'agent' : author?.id === requesterId ? 'requester' : 'participant',
+      kind: author?.is_staff ? 'agent' : author?.id && author.id === requesterId ? 'requester' : 'participant',
       // By it `complete` finds who of those on copy it was.
       id: author?.is_staff ? undefined : (author?.id ?? undefined),
       name: author?.name,
@@ -202,7 +217,10 @@ function messageOf(
   };
 }
 
-function ofTrigger({ event, ticket, requester, comment }: z.infer<typeof triggerBody>): Normalised {
+function ofTrigger(
+  { event, ticket, requester, comment }: z.infer<typeof triggerBody>,
+  writer: Source['writer'],
+): Normalised {
   if (!requester.email) return { kind: 'ignored', reason: 'no-address' };
   // A placeholder writes every value as a text.
   const isPublic = comment?.is_public === true || comment?.is_public === 'true';
@@ -210,6 +228,9 @@ function ofTrigger({ event, ticket, requester, comment }: z.infer<typeof trigger
   const isAboutComment = event === 'created' || event === 'replied' || event === 'info_requested';
   if (isAboutComment && !isPublic) return { kind: 'ignored', reason: 'internal' };
   const said = isPublic && comment?.id ? { ...comment, id: comment.id } : null;
+  // The body has no place for the mark of a reply that we wrote ourselves: it would come back as an agent's words.
+  if (said && writer)
+    throw refused('/comment', 'cannot tell the replies that Postern writes itself: with a writer, use event webhooks');
   const updatedAt = moment(ticket.updated_at) ?? ticket.updated_at;
   const happened = `trigger ${ticket.id} ${event} ${said?.id ?? ''} ${updatedAt}`;
   return {
@@ -239,7 +260,7 @@ function ofTrigger({ event, ticket, requester, comment }: z.infer<typeof trigger
         message: said
           ? {
               id: said.id,
-              author: { kind: said.author_role === 'end-user' ? 'requester' : 'agent', name: said.author },
+              author: authorOf(said, requester.email),
               body: said.body ?? '',
               format: 'text',
               createdAt: updatedAt,
@@ -250,6 +271,24 @@ function ofTrigger({ event, ticket, requester, comment }: z.infer<typeof trigger
     },
   };
 }
+
+/** Nobody is mailed their own words: who does not say whether they are an agent or the requester is neither. */
+function authorOf(
+  { author: name, author_email: email, author_role: role }: NonNullable<z.infer<typeof triggerBody>['comment']>,
+  requesterEmail: string,
+): { kind: string; name?: string | null; email?: string } {
+  if (!email && !role)
+    throw refused('/comment/author_email', 'must be the address of its author, as docs/sources/zendesk.md gives it');
+  // Whoever writes in the requester's name, by the API or in an agent's view: the words are the requester's.
+  if (email?.toLowerCase() === requesterEmail.toLowerCase()) return { kind: 'requester', name };
+  if (!/^end.user$/i.test(role ?? '')) return { kind: 'agent', name };
+  return email ? { kind: 'participant', name, email: mailable(email) } : { kind: 'requester', name };
+}
+
+const refused = (pointer: string, detail: string) =>
+  new PosternError('invalid-event', 'This trigger of Zendesk does not say enough; see errors.', {
+    errors: [{ pointer, detail }],
+  });
 
 const user = z.object({
   user: z.looseObject({ id, email: text, name: text, locale: text, iana_time_zone: text }),
@@ -276,14 +315,16 @@ const comments = z.object({
     }),
   ),
   users: z.array(z.looseObject({ id, name: text, role: text })).nullish(),
+  meta: z.looseObject({ has_more: z.boolean().nullish(), after_cursor: text }).nullish(),
 });
+type Comments = z.infer<typeof comments>;
 
 /** Who the requester is and who is on copy, and, for a ticket that is told of, what was said before in public, with the files. */
 async function complete(native: NativeEvent, { userId, ticketId }: LookUp, api: SourceApi): Promise<Completed> {
   const found = await api.get(`/api/v2/users/${encodeURIComponent(userId!)}.json`);
   if (!found.ok) return found.reason === 'gone' ? noAddress : { ...found, reason: found.reason };
   const person = user.safeParse(found.body);
-  if (!person.success) return { ok: false, reason: 'unavailable', detail: 'the user was not read: unknown form' };
+  if (!person.success) return unavailable('the user was not read: unknown form');
   const { email, name, locale, iana_time_zone: timeZone } = person.data.user;
   if (!email) return noAddress;
   const onCopy = await copiesOf(ticketId!, api);
@@ -292,13 +333,40 @@ async function complete(native: NativeEvent, { userId, ticketId }: LookUp, api: 
   const data = withCopies({ ...native.data, requester }, onCopy.people);
   if (native.type !== 'ticket.created' && native.type !== 'ticket.replied')
     return { ok: true, native: { ...native, data } };
-  const said = await api.get(
-    `/api/v2/tickets/${encodeURIComponent(ticketId!)}/comments.json?include=users&sort_order=desc&page[size]=${MOST_COMMENTS}`,
-  );
-  if (!said.ok && said.reason !== 'gone') return { ...said, reason: said.reason };
-  if (!said.ok) return { ok: true, native: { ...native, data } };
-  const whole = withComments(data, said.body, userId!, onCopy.people ?? []);
+  const said = await saidIn(ticketId!, data.message?.id, api);
+  if (!said.ok) return said;
+  const whole = withComments(data, said.pages, userId!, onCopy.people ?? []);
   return whole ? { ok: true, native: { ...native, data: whole } } : internal;
+}
+
+/**
+ * The newest comments, and those before them down to the event's own: what cannot be seen to be public is never told. A
+ * conversation that is too long for one answer is asked for in smaller pages, and told with less of its history.
+ */
+async function saidIn(
+  ticketId: string,
+  ownId: string | undefined,
+  api: SourceApi,
+): Promise<{ ok: true; pages: Comments[] } | Exclude<Completed, { ok: true }>> {
+  const pages: Comments[] = [];
+  const path = `/api/v2/tickets/${encodeURIComponent(ticketId)}/comments.json?include=users&sort=-created_at`;
+  let size = MOST_COMMENTS;
+  let after = '';
+  for (let asked = 0; asked < MOST_QUESTIONS; asked++) {
+    const said = await api.get(`${path}&page[size]=${size}${after}`);
+    if (said.ok) {
+      const page = comments.safeParse(said.body);
+      if (!page.success) return unavailable('the comments were not read: unknown form');
+      pages.push(page.data);
+      const { meta } = page.data;
+      if (ownId === undefined || page.data.comments.some((one) => one.id === ownId)) return { ok: true, pages };
+      if (meta?.has_more !== true || !meta.after_cursor) break;
+      after = `&page[after]=${encodeURIComponent(meta.after_cursor)}`;
+    } else if (said.isTooLarge && size > 1) size = Math.ceil(size / 5);
+    else if (said.reason !== 'gone') return { ...said, reason: said.reason };
+    else return ownId === undefined ? { ok: true, pages } : internal;
+  }
+  return unavailable('its comment is not among those of the ticket');
 }
 
 /** Who is on copy now; null where this account or credential cannot say, which must not cost the requester their mail. */
@@ -328,7 +396,10 @@ function withCopies(data: NativeEvent['data'], people: Copy[] | null): NativeEve
 
 /** The address of one on copy, so that they are not told of their own words. */
 function emailAmong(people: readonly Copy[], id: string | null | undefined): string | undefined {
-  const email = people.find((one) => one.id === id)?.email;
+  return mailable(people.find((one) => one.id === id)?.email);
+}
+
+function mailable(email: string | null | undefined): string | undefined {
   return guestsOf([{ email }]).length > 0 ? email! : undefined;
 }
 
@@ -338,8 +409,9 @@ function markOf(custom: Record<string, unknown> | null | undefined): string | un
   return typeof mark === 'string' && mark.length <= 64 ? mark : undefined;
 }
 
-const noAddress: Completed = { ok: false, reason: 'ignored', detail: 'no-address' };
-const internal: Completed = { ok: false, reason: 'ignored', detail: 'internal' };
+const noAddress = { ok: false, reason: 'ignored', detail: 'no-address' } as const;
+const internal = { ok: false, reason: 'ignored', detail: 'internal' } as const;
+const unavailable = (detail: string) => ({ ok: false, reason: 'unavailable', detail }) as const;
 
 /**
  * The event's own comment with its files, and the others as history. What does not say that it is public stays there; null
@@ -347,15 +419,14 @@ const internal: Completed = { ok: false, reason: 'ignored', detail: 'internal' }
  */
 function withComments(
   data: NativeEvent['data'],
-  body: JsonValue,
+  pages: readonly Comments[],
   requesterId: string,
   onCopy: readonly Copy[],
 ): NativeEvent['data'] | null {
-  const parsed = comments.safeParse(body);
-  if (!parsed.success) return data;
-  if (parsed.data.comments.some((one) => one.id === data.message?.id && one.public !== true)) return null;
-  const people = new Map((parsed.data.users ?? []).map((one) => [one.id, one]));
-  const messages = parsed.data.comments
+  const said = pages.flatMap((page) => page.comments);
+  if (said.some((one) => one.id === data.message?.id && one.public !== true)) return null;
+  const people = new Map(pages.flatMap((page) => page.users ?? []).map((one) => [one.id, one]));
+  const messages = said
     .filter((one) => one.public === true)
     .map((one) => {
       const author = people.get(one.author_id ?? '');
