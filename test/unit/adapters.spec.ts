@@ -366,6 +366,27 @@ describe("Jira's look-ups", () => {
     ['while Jira is away', { userId: 'c:7' }, { [user]: { ok: false, reason: 'unavailable', detail: 'status 503' } }, 'unavailable'],
     ['with a wrong token', { ticketId: '10' }, { [issue]: { ok: false, reason: 'refused', detail: 'status 401' } }, 'refused'],
   ])('find a reporter %s', async (_, lookUp, answers, found) => expect(await ask(lookUp, answers)).toEqual(found)); // prettier-ignore
+
+  it.each<[string, Record<string, ApiAnswer>]>([
+    ['the request', { [request]: { ok: true, body: { reporter: siti } } }],
+    ['the user', { [request]: { ok: true, body: { reporter: { accountId: 'c:7' } } }, [user]: { ok: true, body: siti } }],
+  ])('show by %s whose the comment is, which its own webhook leaves out', async (_, answers) => {
+    const source = sourceOf('jira', { api: { url: 'https://desk.example', authorization: 'Basic eDp5' } });
+    const kindOf = async (author: object) => {
+      const comment = { id: '501', author, body: 'Hello', created: NOW, jsdPublic: true };
+      const issue = { id: '10', key: 'DESK-10', fields: { summary: 'Late' } };
+      const [one] = read(source, { timestamp: NOW, webhookEvent: 'comment_created', issue, comment });
+      const { native: asked, lookUp } = one!.kind === 'event' ? one!.missing! : ({} as never);
+      const found = await jira.complete!(asked, lookUp, {
+        get: (path) => Promise.resolve(answers[path] ?? { ok: false, reason: 'gone', detail: 'status 404' }),
+      });
+      return found.ok && (found.native.data.message as unknown as { author: { kind: string } }).author.kind;
+    };
+    expect(await kindOf({ accountId: 'c:7', accountType: 'atlassian' })).toBe('requester');
+    expect(await kindOf({ accountId: 'c:8', accountType: 'customer' })).toBe('participant');
+    expect(await kindOf({ accountId: 'a:1', accountType: 'atlassian' })).toBe('agent');
+    expect(await kindOf({})).toBe('agent');
+  }); // prettier-ignore
 });
 
 it('no text, however long and odd, keeps an adapter busy', () => {

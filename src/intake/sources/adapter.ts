@@ -50,6 +50,8 @@ export interface LookUp {
   ticketId?: string;
   /** Whether the ticket is one that its requester may see: the body does not say. */
   isForRequester?: true;
+  /** Who wrote the message, where that may turn out to be the requester. */
+  authorId?: string;
 }
 
 /** The native event as an adapter writes it. Absent is `undefined` or null. */
