@@ -319,7 +319,7 @@ function asDocument(text: string): JsonValue {
     });
   const lines = (block: string) => block.split('\n').flatMap((line) => [...words(line), { type: 'hardBreak' }]);
   const content = text.split('\n\n').map((block) => ({ type: 'paragraph', content: lines(block).slice(0, -1) }));
-  return { type: 'doc', version: 1, content };
+  return { type: 'doc', version: 1, content } as unknown as JsonValue;
 }
 
 describe('the mark of a reply', () => {
