@@ -58,6 +58,7 @@ interface Whole {
   event: TicketEvent;
   isInferred: boolean;
   onlyIfKnown: boolean;
+  createsIfUnknown?: boolean;
 }
 
 /** What an event did. */
@@ -239,14 +240,22 @@ export class Intake {
     const given = events.map(({ source, sourceEventId, event }) => ({ source: source.name, sourceEventId, event }));
     const projection = await Projection.load(tx, given, this.clock.now());
     const news: News[] = [];
-    const done = events.map(({ source, eventId, event, isInferred, onlyIfKnown }, place): Done => {
-      if (onlyIfKnown && !projection.knows(given[place]!)) return { untold: 'unknown-ticket', orphanedFiles: [] };
+    const creating: Pick<Event, 'id' | 'type'>[] = [];
+    const done = events.map(({ source, eventId, isInferred, onlyIfKnown, createsIfUnknown }, place): Done => {
+      const isKnown = projection.knows(given[place]!);
+      if (onlyIfKnown && !isKnown) return { untold: 'unknown-ticket', orphanedFiles: [] };
+      if (createsIfUnknown && !isKnown) {
+        given[place]!.event = { ...given[place]!.event, type: 'ticket.created' };
+        creating.push({ id: eventId, type: 'ticket.created' });
+      }
+      const { event } = given[place]!;
       const applied = projection.apply(given[place]!);
       if (!applied) return { untold: 'deleted-ticket', orphanedFiles: [] };
       news.push({ source, eventId, event, applied, isInferred });
       return { untold: null, orphanedFiles: applied.orphanedFiles };
     });
     await projection.save();
+    await updateRows(tx, Event, creating, { by: ['id'], set: ['type'] });
     const ended = await this.forget(tx, news);
     const { due, untold } = await this.planner.plan(tx, news);
     events.forEach(({ eventId }, place) => (done[place]!.untold ??= untold.get(eventId) ?? null));

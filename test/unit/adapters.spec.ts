@@ -598,6 +598,13 @@ describe("a webhook of Zammad's", () => {
 
   it('with a public article makes the ticket known', () =>
     expect(read(sourceOf('zammad'), body(false, 'open'))).toMatchObject([
-      { onlyIfKnown: false, event: { type: 'ticket.replied' } },
+      { onlyIfKnown: false, createsIfUnknown: false, event: { type: 'ticket.replied' } },
     ]));
+
+  it("with a customer's public article makes the ticket, if nobody knows it", () => {
+    const { ticket, article } = body(false, 'open');
+    expect(read(sourceOf('zammad'), { ticket, article: { ...article, sender: 'Customer' } })).toMatchObject([
+      { createsIfUnknown: true, event: { type: 'ticket.replied' } },
+    ]);
+  });
 });

@@ -39,6 +39,8 @@ export type Normalised =
        * The ticket's deletion needs no such word: what it leaves says nothing, and keeps the ticket away.
        */
       onlyIfKnown?: boolean;
+      /** The body does not say whether its message is the first that guests may see: if nobody knows the ticket, it makes it. */
+      createsIfUnknown?: boolean;
       /** What `complete` must find out before anybody is told; only adapters with `complete` give it. */
       lookUp?: LookUp;
     }

@@ -21,6 +21,7 @@ export type Happening =
       event: TicketEvent;
       isInferred: boolean;
       onlyIfKnown: boolean;
+      createsIfUnknown: boolean;
       /** To be found out before it counts. */
       missing: { native: NativeEvent; lookUp: LookUp; isInferred: boolean; onlyIfKnown: boolean } | null;
     };
@@ -45,7 +46,16 @@ export function readWebhook(source: Source, webhook: IncomingWebhook, isTrusted 
 
 function checked(one: Normalised, source: Source, adapter: SourceAdapter, rawBody: Buffer): Happening {
   if (one.kind === 'ignored') return one;
-  const { id, native, fingerprint, isInferred = false, onlyIfKnown = false, lookUp, originOf } = one;
+  const {
+    id,
+    native,
+    fingerprint,
+    isInferred = false,
+    onlyIfKnown = false,
+    createsIfUnknown = false,
+    lookUp,
+    originOf,
+  } = one;
   const isMissing = lookUp !== undefined && adapter.complete !== undefined;
   // Without a way to ask, nobody is known whom it could be told to.
   if (isMissing && source.api === null) return { kind: 'ignored', reason: 'no-address' };
@@ -56,6 +66,7 @@ function checked(one: Normalised, source: Source, adapter: SourceAdapter, rawBod
     event: eventOf(native, adapter, originOf),
     isInferred,
     onlyIfKnown,
+    createsIfUnknown,
     missing: isMissing ? { native, lookUp, isInferred, onlyIfKnown } : null,
   };
 }

@@ -102,6 +102,8 @@ function happening({ ticket, article: given }: Payload): Normalised {
     fingerprint: happened,
     isInferred: !article,
     onlyIfKnown: !article && type !== 'ticket.deleted',
+    // `article_count` counts internal articles and automatic replies, too.
+    createsIfUnknown: type === 'ticket.replied' && article?.sender === 'Customer',
     native: {
       type,
       timestamp: moment(article?.created_at) ?? updatedAt,
