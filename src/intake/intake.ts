@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { In } from 'typeorm';
 import { Config } from '../config.js';
 import type { Delivery } from '../delivery/delivery.entity.js';
 import { Deliveries, type PlannedMail } from '../delivery/delivery.js';
@@ -226,11 +227,16 @@ export class Intake {
     const whole = first.filter(({ missing }) => missing === null);
     const { planned, done } = await this.apply(tx, whole);
     const doneBy = new Map(whole.map(({ eventId }, place) => [eventId, done[place]!]));
+    // Their senders are told that they are ignored, so they leave nothing: when they come again they are no repeats.
+    const ignored = new Set([...doneBy].filter(([, { untold }]) => untold === 'unknown-ticket').map(([id]) => id));
+    if (ignored.size > 0) await tx.delete(Event, { id: In([...ignored]) });
     const nothing: Done = { untold: null, orphanedFiles: [] };
     const recorded = arrivals.map(({ bodyHash }, place): Recorded => {
       const { id: eventId, bodyHash: keptHash } = kept[place]!;
-      if (kept[place] !== rows[place]) return keptHash === bodyHash ? { eventId, duplicate: true, ...nothing } : null;
-      return { eventId, duplicate: false, ...(doneBy.get(eventId) ?? nothing) };
+      const isFirst = kept[place] === rows[place];
+      if (!isFirst && keptHash !== bodyHash) return null;
+      const became = isFirst || ignored.has(eventId) ? doneBy.get(eventId) : undefined;
+      return { eventId, duplicate: !isFirst, ...(became ?? nothing) };
     });
     return { recorded, planned, waiting: waiting.map(({ id }) => id) };
   }

@@ -91,6 +91,20 @@ describe('webhooks of every ticket system', () => {
     expect((await rows(test, 'events')).at(-1)).toMatchObject({ type: 'ticket.replied', untold: 'own-words' });
   });
 
+  it('what is ignored since nobody knows its ticket leaves nothing, and counts when it comes again', async () => {
+    const zammad = systems.find(({ name }) => name === 'zammad')!;
+    const said = { ticketId: ++ticketId, email, at: test.clock.now() };
+    const raw = JSON.stringify(zammad.body({ ...said, what: 'resolved' }));
+    const send = async () => (await post(zammad, raw)).json();
+    const before = await dump(test);
+    expect(await Promise.all([send(), send(), send()])).toEqual(Array(3).fill({ ignored: 'internal' }));
+    expect(await send()).toEqual({ ignored: 'internal' });
+    expect(await dump(test)).toBe(before);
+    await post(zammad, JSON.stringify(zammad.body({ ...said, at: said.at - 1000, what: 'created' })));
+    expect(await send()).toMatchObject({ duplicate: false });
+    expect(await send()).toMatchObject({ duplicate: true });
+  });
+
   it('another type, or the right one with another content, is 415 or 400', async () => {
     const before = await dump(test);
     const types = ['', 'text/plain', 'text/json', 'application/xml', 'application/jsonp', 'application/x-json'];
