@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { PosternError } from '../../src/errors.js';
 import type { ApiAnswer, IncomingWebhook, LookUp } from '../../src/intake/sources/adapter.js';
 import { adfAsMarkdown } from '../../src/intake/sources/adf.js';
+import { moment } from '../../src/intake/sources/reading.js';
 import { jira } from '../../src/intake/sources/jira.js';
 import { readWebhook, type Happening } from '../../src/intake/sources/read.js';
 import { zendesk } from '../../src/intake/sources/zendesk.js';
@@ -289,6 +290,17 @@ describe('a mapping', () => {
     );
   });
 
+  it('an id of their own names the event, and nothing else does for one', () => {
+    const idOf = (id: unknown) => {
+      const [one] = read(source({ id: '/id' }), body({ id }));
+      return one!.kind === 'event' && one!.sourceEventId;
+    };
+    expect(idOf(7)).toBe(idOf('7'));
+    expect(idOf('')).not.toBe(idOf(null));
+    for (const id of [{}, { a: 1 }, [], ['x'], true])
+      expect(errorsOf(() => idOf(id))).toEqual([expect.objectContaining({ pointer: '/id' })]);
+  });
+
   it.each([
     ['a pointer without its slash', { type: 'what' }],
     ['a field that is none of the native event', { severity: '/x' }],
@@ -388,6 +400,17 @@ describe("Jira's look-ups", () => {
     expect(await kindOf({})).toBe('agent');
   }); // prettier-ignore
 });
+
+it('a time without a zone is UTC, wherever the gateway runs', () => {
+  const zone = process.env.TZ;
+  process.env.TZ = 'Asia/Jakarta';
+  const same = ['2026-11-23T02:15:00', '2026-11-23 02:15:00', '2026-11-23T02:15:00.000Z', '2026-11-23T09:15:00+07:00'];
+  const words = ['Nov 23, 2026 02:15 AM', '23 Nov 2026 02:15', 'Mon, 23 Nov 2026 02:15:00 GMT', 'Mon Nov 23 2026 09:15:00 GMT+0700 (WIB)'];
+  expect([...same, ...words].map(moment)).toEqual(Array(8).fill('2026-11-23T02:15:00.000Z'));
+  expect([moment('2026-11-23'), moment('soon')]).toEqual(['2026-11-23T00:00:00.000Z', undefined]);
+  process.env.TZ = zone;
+  if (zone === undefined) delete process.env.TZ;
+}); // prettier-ignore
 
 it('no text, however long and odd, keeps an adapter busy', () => {
   const odd = ['<a', ' ', '\t ', '`', '[', '{from:', '+', '"', ',', '%', '\\', '**', '\n '].map((one) =>
