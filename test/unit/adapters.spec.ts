@@ -143,6 +143,18 @@ describe('Jira', () => {
     expect(ids[0]).toMatchObject({ bodyHash: (ids[1] as { bodyHash: string }).bodyHash });
   });
 
+  it('a comment is as old as it says, so what happened to its issue in the same step is not older than it', () => {
+    const [early, late] = [NOW - 200, NOW + 300].map((at) => new Date(at).toISOString().replace('Z', '+0000'));
+    const step = { changelog: change({ field: 'status' }, { field: 'resolution' }) };
+    const resolved = { issue: issue({ status: done, updated: new Date(NOW).toISOString() }), ...step };
+    const [said] = read(source, body('comment_created', { comment: { ...comment, created: early, updated: early }, issue: issue({ status: done, updated: undefined }) }));
+    const [solved] = read(source, body('jira:issue_updated', { ...resolved, timestamp: NOW + 100 }));
+    expect(said).toMatchObject({ event: { timestamp: NOW - 200, data: { ticket: { updatedAt: NOW - 200 } } } });
+    expect(solved).toMatchObject({ isInferred: false, event: { data: { ticket: { updatedAt: NOW } } } });
+    const [edited] = read(source, body('comment_updated', { comment: { ...comment, created: early, updated: late } }));
+    expect(edited).toMatchObject({ event: { data: { ticket: { updatedAt: NOW + 300 } } } });
+  }); // prettier-ignore
+
   it('takes HMAC-SHA256 alone, up to half an hour late and five minutes early', () => {
     const signed = (algorithm: string, timestamp: number) => {
       const given = { ...body('jira:issue_created'), timestamp };

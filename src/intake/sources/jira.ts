@@ -163,7 +163,9 @@ function changeIn({ webhookEvent, changelog, issue }: Payload): Change | null {
   const status = changed('status');
   if (!status) return changed('summary') ? { type: 'ticket.updated' } : null;
   const after = statusOf(issue.fields);
-  if (after === 'resolved' || after === 'closed') return { type: `ticket.${after}`, isInferred: true };
+  // With its resolution the change says that it is one, though a comment of the same step told the new status already.
+  if (after === 'resolved' || after === 'closed')
+    return { type: `ticket.${after}`, isInferred: changed('resolution') === undefined };
   const before = STATUSES[status.fromString?.toLowerCase() ?? ''];
   // Whoever takes an issue up again takes its resolution away, whatever the status is called.
   const isReopened = before === 'resolved' || before === 'closed' || changed('resolution') !== undefined;
@@ -231,13 +233,15 @@ function event(
   const { issue, timestamp } = body;
   const { reporter, summary, created, updated } = issue.fields ?? {};
   const email = reporter?.emailAddress;
-  const at = moment(timestamp)!;
+  const comment = message && body.comment;
+  // A comment's webhook has no time of its issue, and its own is later than that of a change made in the same step.
+  const saidAt = moment(comment?.updated ?? (type === 'ticket.replied' ? comment?.created : null));
+  const at = saidAt ?? moment(timestamp)!;
   const { onlyIfKnown, isAsked } = reachOf(body, type, message !== null && 'body' in message);
-  const author = body.comment?.author;
   const asked = {
     userId: reporter?.accountId ?? undefined,
     ticketId: issue.id,
-    authorId: (message && (author?.accountId ?? author?.key)) ?? undefined,
+    authorId: comment?.author?.accountId ?? comment?.author?.key ?? undefined,
   };
   return {
     kind: 'event',
@@ -256,7 +260,7 @@ function event(
           subject: summary,
           status: statusOf(issue.fields),
           createdAt: moment(created),
-          updatedAt: moment(updated) ?? at,
+          updatedAt: message ? at : (moment(updated) ?? at),
         },
         requester: requesterOf({ ...reporter, emailAddress: email || UNKNOWN_ADDRESS }),
         message,
