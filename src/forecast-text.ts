@@ -12,7 +12,7 @@ const IGNORED: Record<IgnoredReason, string> = {
 
 const UNTOLD: Record<Untold, string> = {
   'silent-type': 'its type mails nobody',
-  'no-new-message': 'its message was told of before, is internal, or was taken back',
+  'no-new-message': 'its message, or that there is the ticket, was told before; or it is internal, or was taken back',
   superseded: 'something newer is known of the ticket',
   'same-status': 'the status is the one from before',
   'own-words': 'the only one to tell wrote it',

@@ -36,6 +36,8 @@ export interface Source {
   ticketPage: PageAddress | null;
   /** What they bring along. */
   handoff: 'token' | 'jwt';
+  /** What the server of that page signs with when it redeems a token; none: nobody can. */
+  handoffSecrets: string[];
   /** Where mails of signed-in users lead; `{id}` and `{number}` are the source's own. */
   accountTicketPage: string | null;
   /** Hosts on which `data.ticket.url` is believed to be the account's ticket page. */
@@ -94,6 +96,7 @@ const sourceSchema = z.strictObject({
     })
     .optional(),
   handoff: z.enum(['token', 'jwt'], { error: 'must be token or jwt' }).optional(),
+  handoffSecret: webhookSecret.optional(),
   accountTicketPage: z
     .string()
     .refine((page) => /^https?:/i.test(page) && parseUrl(page.replace(/\{(id|number)\}/g, 'x')) !== null, {
@@ -162,11 +165,18 @@ export function readSources(
   for (const { name, accountTicketPage = 'https:' } of parsed.data)
     if (!allowHttp && !accountTicketPage.startsWith('https:'))
       problems.push(`${place}: accountTicketPage of ${name} must be https, as PUBLIC_URL is`);
-  for (const { name, ticketPage, handoff } of parsed.data) {
+  for (const { name, adapter, ticketPage, handoff, handoffSecret } of parsed.data) {
     if (ticketPage && !allowHttp && !ticketPage.isSecure)
       problems.push(`${place}: ticketPage of ${name} must be https, as PUBLIC_URL is`);
     if (handoff && !ticketPage)
       problems.push(`${place}: handoff of ${name} is for a source with a ticketPage: add it, or leave handoff out`);
+    const takesTokens = ticketPage !== undefined && handoff !== 'jwt';
+    if (handoffSecret && !takesTokens)
+      problems.push(`${place}: handoffSecret of ${name} is for a source with a ticketPage and handoff: token`);
+    if (takesTokens && !handoffSecret && !isSigned(adapter))
+      problems.push(
+        `${place}: handoffSecret of ${name} is missing: the server of its ticketPage signs with it (whsec_ and base64 of 24 to 64 bytes), or take handoff: jwt`,
+      );
   }
   return parsed.data.map(({ name, adapter, secrets, brand, accountHosts, ...rest }) => ({
     name,
@@ -181,6 +191,7 @@ export function readSources(
     eventsPerMinute: rest.eventsPerMinute ?? null,
     ticketPage: rest.ticketPage ?? null,
     handoff: rest.handoff ?? 'token',
+    handoffSecrets: rest.handoffSecret ? [rest.handoffSecret] : isSigned(adapter) ? secrets : [],
     accountTicketPage: rest.accountTicketPage ?? null,
     outbound: rest.outbound ?? null,
     writer: rest.writer ?? null,
@@ -237,16 +248,21 @@ function fillVariables(value: unknown, environment: NodeJS.ProcessEnv, missing: 
 /** Systems that let their users write the secret take any text; a short one could be guessed. */
 const SHORTEST_SECRET = 16;
 
+/** By Standard Webhooks. */
+const isSigned = (adapter: unknown) => adapter === 'standard' || adapter === 'cloudevents';
+
 /** Beside the schema, which knows nothing of one field by another. */
 function secretFaults(raw: unknown, place: string): string[] {
   const sources = Array.isArray(raw) ? (raw as ({ adapter?: unknown; secrets?: unknown } | null)[]) : [];
   return sources.flatMap((source, at) => {
     const secrets = Array.isArray(source?.secrets) ? (source.secrets as unknown[]) : [];
-    const isSigned = ['standard', 'cloudevents'].includes(String(source?.adapter ?? 'standard'));
+    const isStandard = isSigned(source?.adapter ?? 'standard');
     return secrets.flatMap((secret, index) => {
       if (typeof secret !== 'string' || isUnset(secret)) return [];
-      if (isSigned ? isWebhookSecret(secret) : secret.length >= SHORTEST_SECRET) return [];
-      const rule = isSigned ? 'be whsec_ and base64 of 24 to 64 bytes' : `have at least ${SHORTEST_SECRET} characters`;
+      if (isStandard ? isWebhookSecret(secret) : secret.length >= SHORTEST_SECRET) return [];
+      const rule = isStandard
+        ? 'be whsec_ and base64 of 24 to 64 bytes'
+        : `have at least ${SHORTEST_SECRET} characters`;
       return [`${placeOf(place, raw, [at, 'secrets', index])} must ${rule}`];
     });
   });

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { In } from 'typeorm';
 import { Config } from '../config.js';
 import type { Delivery } from '../delivery/delivery.entity.js';
 import { Deliveries, type PlannedMail } from '../delivery/delivery.js';
@@ -62,6 +63,7 @@ interface Whole {
   namesNobody: boolean;
   /** For what takes something away: without a ticket it waits until there is one, or until this is found out. */
   missing: Missing | null;
+  createsIfUnknown?: boolean;
 }
 
 /** What an event did. */
@@ -234,11 +236,16 @@ export class Intake {
       one.missing && doneBy.get(one.eventId)?.waits !== false ? this.waitingOf(one, one.missing, now) : [],
     );
     if (waiting.length > 0) await insertRows(tx, WaitingEvent, waiting);
+    // Their senders are told that they are ignored, so they leave nothing: when they come again they are no repeats.
+    const ignored = new Set([...doneBy].filter(([, { untold }]) => untold === 'unknown-ticket').map(([id]) => id));
+    if (ignored.size > 0) await tx.delete(Event, { id: In([...ignored]) });
     const nothing: Done = { untold: null, waits: false, orphanedFiles: [] };
     const recorded = arrivals.map(({ bodyHash }, place): Recorded => {
       const { id: eventId, bodyHash: keptHash } = kept[place]!;
-      if (kept[place] !== rows[place]) return keptHash === bodyHash ? { eventId, duplicate: true, ...nothing } : null;
-      return { eventId, duplicate: false, ...(doneBy.get(eventId) ?? nothing) };
+      const isFirst = kept[place] === rows[place];
+      if (!isFirst && keptHash !== bodyHash) return null;
+      const became = isFirst || ignored.has(eventId) ? doneBy.get(eventId) : undefined;
+      return { eventId, duplicate: !isFirst, ...(became ?? nothing) };
     });
     return { recorded, planned, waiting: waiting.map(({ id }) => id) };
   }
@@ -248,18 +255,25 @@ export class Intake {
     const given = events.map(({ source, ...one }) => ({ ...one, source: source.name }));
     const projection = await Projection.load(tx, given, this.clock.now());
     const news: News[] = [];
-    const done = events.map(
-      ({ source, eventId, event, isInferred, onlyIfKnown, namesNobody, missing }, place): Done => {
-        const needsTicket = onlyIfKnown || (namesNobody && event.type !== 'ticket.deleted');
-        if (needsTicket && !projection.knows(given[place]!))
-          return { untold: missing ? 'silent-type' : 'unknown-ticket', waits: missing !== null, orphanedFiles: [] };
-        const applied = projection.apply(given[place]!);
-        if (!applied) return { untold: 'deleted-ticket', waits: false, orphanedFiles: [] };
-        news.push({ source, eventId, event, applied, isInferred });
-        return { untold: null, waits: false, orphanedFiles: applied.orphanedFiles };
-      },
-    );
+    const creating: Pick<Event, 'id' | 'type'>[] = [];
+    const done = events.map((one, place): Done => {
+      const { source, eventId, isInferred, onlyIfKnown, createsIfUnknown, namesNobody, missing } = one;
+      const isKnown = projection.knows(given[place]!);
+      const needsTicket = onlyIfKnown || (namesNobody && one.event.type !== 'ticket.deleted');
+      if (needsTicket && !isKnown)
+        return { untold: missing ? 'silent-type' : 'unknown-ticket', waits: missing !== null, orphanedFiles: [] };
+      if (createsIfUnknown && !isKnown) {
+        given[place]!.event = { ...given[place]!.event, type: 'ticket.created' };
+        creating.push({ id: eventId, type: 'ticket.created' });
+      }
+      const { event } = given[place]!;
+      const applied = projection.apply(given[place]!);
+      if (!applied) return { untold: 'deleted-ticket', waits: false, orphanedFiles: [] };
+      news.push({ source, eventId, event, applied, isInferred });
+      return { untold: null, waits: false, orphanedFiles: applied.orphanedFiles };
+    });
     await projection.save();
+    await updateRows(tx, Event, creating, { by: ['id'], set: ['type'] });
     await this.takeAwayFrom(tx, news);
     const ended = await this.forget(tx, news);
     const { due, untold } = await this.planner.plan(tx, news);

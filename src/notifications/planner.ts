@@ -25,7 +25,7 @@ export interface News {
 /** Why an event that was applied tells nobody. */
 export type NoNews =
   | 'silent-type' // its type mails nobody
-  | 'no-new-message' // its message was told of before, is internal, or was taken back
+  | 'no-new-message' // its message, or that there is the ticket, was told before; or it is internal, or was taken back
   | 'superseded' // something newer is known of the ticket
   | 'same-status' // the source does not say what changed, and the status is the same as before
   | 'own-words' // who would be told wrote it
@@ -42,7 +42,10 @@ interface Rule {
   templateKey: Update['templateKey'];
   /** The news is a message, so its author needs no mail; else it is a change of the ticket, which its author is told of too. */
   isAboutMessage: boolean;
-  /** A state is no news once something newer is known. A message stays one however late it comes, unless it is taken back. */
+  /**
+   * A state is no news once something newer is known, nor is a ticket, which is told once. A message stays one however
+   * late it comes, unless it is taken back.
+   */
   tells: 'ticket' | 'message' | 'status';
 }
 
@@ -108,7 +111,10 @@ export class Planner {
 function tellingsOf({ source, eventId, event, applied, isInferred }: News): Telling[] | NoNews {
   const rule = (rules as Partial<Record<TicketEvent['type'], Rule>>)[event.type];
   if (!rule) return 'silent-type';
-  if (!isNews(rule, event, applied)) return rule.tells === 'message' ? 'no-new-message' : 'superseded';
+  // An internal note, or a message that the recipients were told of already, is no news.
+  if (rule.tells === 'message' && event.data.message && !applied.isNewMessage) return 'no-new-message';
+  if (rule.tells !== 'message' && !applied.isNewest) return 'superseded';
+  if (rule.tells === 'ticket' && !applied.isFirstCreation) return 'no-new-message';
   // Of a ticket that nobody knew every status is news: what came late must not leave its guest without a word.
   if (isInferred && rule.tells === 'status' && !applied.isNewStatus && !applied.isNewTicket) return 'same-status';
   const update: Update = {
@@ -153,11 +159,6 @@ function mailOf({ news, into, dueAt }: Gathered<Telling, RecentMail>): MailPlan 
     dueAt,
     inPlaceOf: into?.delivery,
   };
-}
-
-function isNews({ tells }: Rule, { data }: TicketEvent, applied: AppliedEvent): boolean {
-  // An internal note, or a message that the recipients were told of already, is no news.
-  return tells === 'message' ? !data.message || applied.isNewMessage : applied.isNewest;
 }
 
 /** Where a signed-in user finds the ticket: the configured page, else the event's own URL if its host is trusted. */

@@ -73,10 +73,10 @@ export class HandoffController {
     const contentType = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
     if (contentType !== 'application/json') throw new PosternError('unsupported-media-type', 'Send application/json.');
     const rawBody = Buffer.isBuffer(body) ? body : Buffer.alloc(0);
-    if (!verifyWebhook({ secrets: source.secrets, headers, rawBody, now: this.clock.now() }).ok)
+    if (!verifyWebhook({ secrets: source.handoffSecrets, headers, rawBody, now: this.clock.now() }).ok)
       throw new PosternError(
         'bad-signature',
-        'Sign the raw body by Standard Webhooks with a secret of this source, as an event is signed.',
+        'Sign the raw body by Standard Webhooks with the handoffSecret of this source, else with the secret of its events.',
       );
     const json = parseStrictJson(rawBody, { maxDepth: MAX_DEPTH });
     if (!json.ok) throw jsonProblem(json);

@@ -21,6 +21,8 @@ export interface AppliedEvent {
   isNewTicket: boolean;
   /** Nothing newer was known: the event's status and people are those of now. */
   isNewest: boolean;
+  /** The event says that the ticket was created, and none said so before. */
+  isFirstCreation: boolean;
   /** The ticket has another status than before the event. */
   isNewStatus: boolean;
   /** The event brought a public message that nobody was told of before. */
@@ -99,6 +101,8 @@ function applyTo(known: KnownTicket, { type, data }: TicketEvent, applying: Appl
   const status = type === 'ticket.merged' ? ('closed' as const) : data.ticket.status;
   const mergedInto = type === 'ticket.merged' ? data.into : undefined;
   const before = ticket.status;
+  const isFirstCreation = type === 'ticket.created' && ticket.stated.created === undefined;
+  if (type === 'ticket.created' && !isStale(ticket.stated, 'created', order)) ticket.stated.created = order;
   takeOver(ticket, { number, subject, status, url, mergedInto }, order);
   if (ticket.status === 'resolved' && (before !== 'resolved' || ticket.resolvedAt === null))
     ticket.resolvedAt = order.updatedAt;
@@ -120,6 +124,7 @@ function applyTo(known: KnownTicket, { type, data }: TicketEvent, applying: Appl
   const author = participants.find((one) => one.id === replier || (!replier && one.emailKey === authorKey)) ?? null;
   return {
     ticket: copyOf(ticket),
+    isFirstCreation,
     isNewStatus: ticket.status !== before,
     isNewMessage: kept?.isFirstNews ?? false,
     messageId: kept?.shown?.id ?? null,
@@ -233,6 +238,7 @@ function deleteTicket(known: KnownTicket, now: number): Change {
 function nothingTold({ ticket }: KnownTicket, orphanedFiles: string[]): Change {
   return {
     ticket: copyOf(ticket),
+    isFirstCreation: false,
     isNewStatus: false,
     isNewMessage: false,
     messageId: null,

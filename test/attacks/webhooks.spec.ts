@@ -8,7 +8,7 @@ import { counted } from '../support/counted.js';
 import { createGateway, type TestGateway } from '../support/gateway.js';
 import { answer, startScriptedHttp, type ScriptedHttp } from '../support/scripted-http.js';
 import { native, settingsOf, systems, type Happening, type TestSystem } from '../support/systems.js';
-import { dump } from '../support/tables.js';
+import { dump, rows } from '../support/tables.js';
 
 type Body = Record<string, unknown>;
 
@@ -73,6 +73,39 @@ describe('webhooks of every ticket system', () => {
     expect(cases).toBeGreaterThanOrEqual(600);
     counted('malformed webhook bodies', cases);
   }, 120_000);
+
+  it("a customer's first public article brings the link, though Zammad counts others before it", async () => {
+    const zammad = systems.find(({ name }) => name === 'zammad')!;
+    const said = { ticketId: ++ticketId, what: 'replied', email } as const;
+    const send = async (more: Partial<Happening>) => {
+      test.clock.advance({ minutes: 1 });
+      await post(zammad, JSON.stringify(zammad.body({ ...said, at: test.clock.now(), ...more })));
+      return (await rows(test, 'deliveries')).at(-1)!.template_key;
+    };
+    expect(await send({ by: email, messageId: 70_001 })).toBe('ticket-created');
+    expect((await rows(test, 'events')).at(-1)).toMatchObject({ type: 'ticket.created', untold: null });
+    expect(await send({ messageId: 70_002 })).toBe('ticket-replied');
+    const before = await rows(test, 'deliveries');
+    await send({ by: email, messageId: 70_003 });
+    expect(await rows(test, 'deliveries')).toEqual(before);
+    expect((await rows(test, 'events')).at(-1)).toMatchObject({ type: 'ticket.replied', untold: 'own-words' });
+  });
+
+  it('what is ignored since nobody knows its ticket leaves nothing, and counts when it comes again', async () => {
+    const zammad = systems.find(({ name }) => name === 'zammad')!;
+    const said = { ticketId: ++ticketId, email, at: test.clock.now() };
+    const raw = JSON.stringify(zammad.body({ ...said, what: 'resolved' }));
+    const send = async () => (await post(zammad, raw)).json();
+    const before = await dump(test);
+    expect(await Promise.all([send(), send(), send()])).toEqual(
+      Array.from({ length: 3 }, () => ({ ignored: 'internal' })),
+    );
+    expect(await send()).toEqual({ ignored: 'internal' });
+    expect(await dump(test)).toBe(before);
+    await post(zammad, JSON.stringify(zammad.body({ ...said, at: said.at - 1000, what: 'created' })));
+    expect(await send()).toMatchObject({ duplicate: false });
+    expect(await send()).toMatchObject({ duplicate: true });
+  });
 
   it('another type, or the right one with another content, is 415 or 400', async () => {
     const before = await dump(test);

@@ -259,7 +259,10 @@ describe.each(someDatabase)('every ticket system, on $name', (database) => {
     });
 
     it('the requester gets no mail about their own words', async () => {
-      await post('replied', { by: email });
+      await post('created');
+      seen = test.inbox.messages.length;
+      test.clock.advance({ seconds: 1 });
+      await post('replied', { by: email, messageId: ticketId * 10 + 1 });
       expect(mails()).toEqual([]);
     });
 

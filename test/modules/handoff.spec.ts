@@ -14,8 +14,18 @@ const seed = () => randomBytes(32).toString('base64');
 describe.each(someDatabase)('the handoff by token on $name', (database) => {
   let test: TestGateway;
   const other = generateWebhookSecret();
+  const handing = generateWebhookSecret();
+  const desk = { adapter: 'zammad' as const, secrets: ['a signature token'] };
   beforeAll(async () => {
-    test = await createHandingGateway([{ ticketPage: PAGE }, { name: 'plain', secrets: [other] }], { database });
+    test = await createHandingGateway(
+      [
+        { ticketPage: PAGE },
+        { name: 'plain', secrets: [other] },
+        { name: 'desk', ...desk, ticketPage: PAGE, handoffSecret: handing },
+        { name: 'bare-desk', ...desk },
+      ],
+      { database },
+    );
   });
   afterAll(() => test.close());
   beforeEach(() => test.clock.advance({ minutes: 61 }));
@@ -90,6 +100,15 @@ describe.each(someDatabase)('the handoff by token on $name', (database) => {
     const { page } = await visit({ ...test, source });
     expect(page.url).toContain(`${test.url}/tickets/tkt_`);
     expect(page.headers.get('content-security-policy')).toContain("form-action 'self';");
+  });
+
+  it('is redeemed by a secret of its own where events are signed otherwise', async () => {
+    const { token } = await handOver(test);
+    // The signature is good there, and the token of another source.
+    expect((await redeem(test, token, { source: 'desk', secret: handing })).status).toBe(410);
+    expect((await redeem(test, token, { source: 'desk' })).status).toBe(401);
+    expect((await redeem(test, token, { source: 'bare-desk', secret: handing })).status).toBe(401);
+    expect((await redeem(test, token)).status).toBe(200);
   });
 
   it('gives way to our own page where a number fits no address', async () => {

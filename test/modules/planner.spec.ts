@@ -197,6 +197,14 @@ describe.each(databases)('who is told of what, on $name', (database) => {
       expect(await ticket.told('ticket.info_requested', { message: { id: 'm-2' } })).toEqual([]);
     });
 
+    it('that a ticket was created, said twice, by whatever rules of its system', async () => {
+      const ticket = newTicket();
+      expect(await ticket.told('ticket.created', { message: { id: 'm-1' } })).toEqual([siti.email]);
+      expect(await ticket.told('ticket.created', { message: { id: 'm-1' } })).toEqual([]);
+      expect(await ticket.told('ticket.created')).toEqual([]);
+      expect(await ticket.told('ticket.replied', { message: { id: 'm-2' } })).toEqual([siti.email]);
+    });
+
     it('is not a message that was only corrected, or part of a history, before it came', async () => {
       const ticket = newTicket();
       const earlier = { id: 'm-0', author: { kind: 'agent' }, visibility: 'public', body: 'x' };

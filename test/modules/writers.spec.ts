@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateWebhookSecret } from '../../src/platform/webhook-signature.js';
 import { markedReply, withMark } from '../../src/outbound/reply-mark.js';
+import { adfAsMarkdown } from '../../src/intake/sources/adf.js';
+import type { JsonValue } from '../../src/platform/strict-json.js';
 import { newId } from '../../src/ids.js';
 import { desks, startDesk, type Desk, type DeskKind } from '../support/desks.js';
 import { png } from '../support/files.js';
@@ -87,14 +89,14 @@ describe.each(someDatabase)('replies written into the ticket system, on $name', 
     it('say just their words where the system knows markup: they mention nobody, load nothing and embed nothing', async () => {
       if (kind.writer !== 'jira') return;
       const hostile =
-        'Look [~accountid:5b10] and !https://evil.example/x.png|width=1! {color:red}now{color} \\\\[~admin] ||a||b|| *b* https://a.example/x_y-z?q=!p! C:\\dir <b>x</b>';
+        'h1. Big\nbq. said (/) (y) :) :D\nLook [~accountid:5b10] and !https://evil.example/x.png|width=1! {color:red}now{color} \\\\[~admin] ||a||b|| *b* https://a.example/x_y-z?q=!p! C:\\dir <b>x</b>';
       desk.losesAnswer = true;
       await reply(hostile);
       await test.drain();
       const [note] = desk.notes;
       // Nothing that opens a mention, a picture, a macro or a table stands without its escape, and no escape is escaped.
       const guests = note!.text.slice(0, note!.text.lastIndexOf('\n\n[rpl_'));
-      expect(guests.replace(/\\[[\]{}!|*_+\-^~?#]/g, '')).not.toMatch(/[\\[\]{}!|]/);
+      expect(guests.replace(/\\[[\]{}!|*_+\-^~?#().:]/g, '')).not.toMatch(/[\\[\]{}!|()]|:D|^(h1|bq)\./m);
       expect(guests).toContain('https://a.example/x_y-z?q=');
       expect(guests.replaceAll('\\', '').replaceAll('&#92;', '\\')).toContain(hostile);
       // And it is known again.
@@ -126,6 +128,8 @@ describe.each(someDatabase)('replies written into the ticket system, on $name', 
       await reply('once and only once', pictures);
       await test.drain();
       expect(desk.notes).toHaveLength(1);
+      // Somebody put a letter right there in the meantime.
+      desk.notes[0]!.text = desk.notes[0]!.text.replace('once', 'Once upon');
       expect((await message()).state).toBe('queued');
       test.clock.advance({ seconds: 10 });
       await test.drain();
@@ -214,14 +218,20 @@ describe.each(someDatabase)('replies written into the ticket system, on $name', 
       const replyId = String((await message()).subject_id);
       // Zendesk and Zammad have a place for the id, which their adapters read.
       const named = kind.writer === 'zammad' || kind.writer === 'zendesk' ? { replyId } : {};
+      const asItComes: Partial<Record<DeskKind['writer'], object>> = {
+        freshdesk: { format: 'html' },
+        // Its escapes are gone in the document.
+        jira: { format: 'markdown', body: adfAsMarkdown(asDocument(note!.text.replace(/\\(.)/g, '$1'))) },
+      };
       await test.source.send('ticket.replied', {
         ticket: { id: kind.ticketId, number: kind.ticketId },
         requester: { locale: 'en' },
         message: {
           id: `echo-${replyId}`,
           body: note!.text,
-          format: kind.writer === 'freshdesk' ? 'html' : 'text',
+          format: 'text',
           ...named,
+          ...asItComes[kind.writer],
         },
       });
       await test.drain();
@@ -300,6 +310,18 @@ describe.each(someDatabase)('replies written into the ticket system, on $name', 
   });
 });
 
+/** What Jira makes of a comment for its webhook. */
+function asDocument(text: string): JsonValue {
+  const words = (line: string) =>
+    line.split(/(https:\S+)/).flatMap((one, i) => {
+      const marks = i % 2 ? { marks: [{ type: 'link', attrs: { href: one } }] } : {};
+      return one === '' ? [] : [{ type: 'text', text: one, ...marks }];
+    });
+  const lines = (block: string) => block.split('\n').flatMap((line) => [...words(line), { type: 'hardBreak' }]);
+  const content = text.split('\n\n').map((block) => ({ type: 'paragraph', content: lines(block).slice(0, -1) }));
+  return { type: 'doc', version: 1, content } as unknown as JsonValue;
+}
+
 describe('the mark of a reply', () => {
   const id = newId('rpl', 1_764_000_000_000);
   const text = withMark(id, 'siti@example.com:\n\nÏni “ID” saya: 7 < 8 & 9 > 3\nhttps://a.example/x?y=1');
@@ -312,6 +334,9 @@ describe('the mark of a reply', () => {
       text.replaceAll('\n', '\r\n'),
       `<div>${text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('\n', '<br>')}</div>`,
       text.normalize('NFD'),
+      `<div>${text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('Ï', '&Iuml;').replaceAll('“', '&ldquo;')}</div>`,
+      text.replace(/https:\S+/, (url) => `[${url}|${url}|smart-link]`),
+      adfAsMarkdown(asDocument(text)),
     ])
       expect([form, markedReply(form)]).toEqual([form, id]);
   });

@@ -62,6 +62,7 @@ export class Ticket {
     const isNewest = event.happening.at >= this.newest;
     const before = this.status;
     this.change(event, isNewest);
+    if (before === 'unknown' && isCreation(event)) return { kind: 'tells', people: [this.requester] };
     return this.fate(event, isNewest, this.status !== before);
   }
 
@@ -133,6 +134,11 @@ export class Ticket {
     const status = this.statuses.findLast((one) => one.slot <= slot)?.status;
     return status === statusOf(what);
   }
+}
+
+/** A customer's article on a ticket that nobody knows makes it: Zammad's body does not say which one is the first. */
+function isCreation({ system, happening: { what, by, email } }: DayEvent): boolean {
+  return system.name === 'zammad' && what === 'replied' && by === email;
 }
 
 const older: Fate = { kind: 'silent', silence: 'older than what is known' };

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateWebhookSecret, signWebhook } from '../../src/platform/webhook-signature.js';
+import type { AdapterName } from '../../src/sources.js';
 import { createGateway, type TestGateway, type TestGatewayOptions } from './gateway.js';
 import { Guest } from './guest.js';
 import { askForCode, invite } from './visit.js';
@@ -11,7 +12,9 @@ export interface GivenSource {
   name?: string;
   secrets?: string[];
   ticketPage?: string;
+  adapter?: AdapterName;
   handoff?: 'token' | 'jwt';
+  handoffSecret?: string;
   outbound?: { url: string; secret: string };
 }
 

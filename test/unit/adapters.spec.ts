@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { PosternError } from '../../src/errors.js';
 import type { ApiAnswer, IncomingWebhook, LookUp } from '../../src/intake/sources/adapter.js';
 import { adfAsMarkdown } from '../../src/intake/sources/adf.js';
+import { moment } from '../../src/intake/sources/reading.js';
 import { jira } from '../../src/intake/sources/jira.js';
 import { completedOf, readWebhook, type Happening } from '../../src/intake/sources/read.js';
 import { zendesk } from '../../src/intake/sources/zendesk.js';
@@ -141,6 +142,18 @@ describe('Jira', () => {
     expect(ids[0]).toMatchObject({ sourceEventId: (ids[1] as { sourceEventId: string }).sourceEventId });
     expect(ids[0]).toMatchObject({ bodyHash: (ids[1] as { bodyHash: string }).bodyHash });
   });
+
+  it('a comment is as old as it says, so what happened to its issue in the same step is not older than it', () => {
+    const [early, late] = [NOW - 200, NOW + 300].map((at) => new Date(at).toISOString().replace('Z', '+0000'));
+    const step = { changelog: change({ field: 'status' }, { field: 'resolution' }) };
+    const resolved = { issue: issue({ status: done, updated: new Date(NOW).toISOString() }), ...step };
+    const [said] = read(source, body('comment_created', { comment: { ...comment, created: early, updated: early }, issue: issue({ status: done, updated: undefined }) }));
+    const [solved] = read(source, body('jira:issue_updated', { ...resolved, timestamp: NOW + 100 }));
+    expect(said).toMatchObject({ event: { timestamp: NOW - 200, data: { ticket: { updatedAt: NOW - 200 } } } });
+    expect(solved).toMatchObject({ isInferred: false, event: { data: { ticket: { updatedAt: NOW } } } });
+    const [edited] = read(source, body('comment_updated', { comment: { ...comment, created: early, updated: late } }));
+    expect(edited).toMatchObject({ event: { data: { ticket: { updatedAt: NOW + 300 } } } });
+  }); // prettier-ignore
 
   it('takes HMAC-SHA256 alone, up to half an hour late and five minutes early', () => {
     const signed = (algorithm: string, timestamp: number) => {
@@ -289,6 +302,17 @@ describe('a mapping', () => {
     );
   });
 
+  it('an id of their own names the event, and nothing else does for one', () => {
+    const idOf = (id: unknown) => {
+      const [one] = read(source({ id: '/id' }), body({ id }));
+      return one!.kind === 'event' && one!.sourceEventId;
+    };
+    expect(idOf(7)).toBe(idOf('7'));
+    expect(idOf('')).not.toBe(idOf(null));
+    for (const id of [{}, { a: 1 }, [], ['x'], true])
+      expect(errorsOf(() => idOf(id))).toEqual([expect.objectContaining({ pointer: '/id' })]);
+  });
+
   it.each([
     ['a pointer without its slash', { type: 'what' }],
     ['a field that is none of the native event', { severity: '/x' }],
@@ -366,7 +390,39 @@ describe("Jira's look-ups", () => {
     ['while Jira is away', { userId: 'c:7' }, { [user]: { ok: false, reason: 'unavailable', detail: 'status 503' } }, 'unavailable'],
     ['with a wrong token', { ticketId: '10' }, { [issue]: { ok: false, reason: 'refused', detail: 'status 401' } }, 'refused'],
   ])('find a reporter %s', async (_, lookUp, answers, found) => expect(await ask(lookUp, answers)).toEqual(found)); // prettier-ignore
+
+  it.each<[string, Record<string, ApiAnswer>]>([
+    ['the request', { [request]: { ok: true, body: { reporter: siti } } }],
+    ['the user', { [request]: { ok: true, body: { reporter: { accountId: 'c:7' } } }, [user]: { ok: true, body: siti } }],
+  ])('show by %s whose the comment is, which its own webhook leaves out', async (_, answers) => {
+    const source = sourceOf('jira', { api: { url: 'https://desk.example', authorization: 'Basic eDp5' } });
+    const kindOf = async (author: object) => {
+      const comment = { id: '501', author, body: 'Hello', created: NOW, jsdPublic: true };
+      const issue = { id: '10', key: 'DESK-10', fields: { summary: 'Late' } };
+      const [one] = read(source, { timestamp: NOW, webhookEvent: 'comment_created', issue, comment });
+      const { native: asked, lookUp } = one!.kind === 'event' ? one!.missing! : ({} as never);
+      const found = await jira.complete!(asked, lookUp, {
+        get: (path) => Promise.resolve(answers[path] ?? { ok: false, reason: 'gone', detail: 'status 404' }),
+      });
+      return found.ok && (found.native.data.message as unknown as { author: { kind: string } }).author.kind;
+    };
+    expect(await kindOf({ accountId: 'c:7', accountType: 'atlassian' })).toBe('requester');
+    expect(await kindOf({ accountId: 'c:8', accountType: 'customer' })).toBe('participant');
+    expect(await kindOf({ accountId: 'a:1', accountType: 'atlassian' })).toBe('agent');
+    expect(await kindOf({})).toBe('agent');
+  }); // prettier-ignore
 });
+
+it('a time without a zone is UTC, wherever the gateway runs', () => {
+  const zone = process.env.TZ;
+  process.env.TZ = 'Asia/Jakarta';
+  const same = ['2026-11-23T02:15:00', '2026-11-23 02:15:00', '2026-11-23T02:15:00.000Z', '2026-11-23T09:15:00+07:00'];
+  const words = ['Nov 23, 2026 02:15 AM', '23 Nov 2026 02:15', 'Mon, 23 Nov 2026 02:15:00 GMT', 'Mon Nov 23 2026 09:15:00 GMT+0700 (WIB)'];
+  expect([...same, ...words].map(moment)).toEqual(Array(8).fill('2026-11-23T02:15:00.000Z'));
+  expect([moment('2026-11-23'), moment('soon')]).toEqual(['2026-11-23T00:00:00.000Z', undefined]);
+  process.env.TZ = zone;
+  if (zone === undefined) delete process.env.TZ;
+}); // prettier-ignore
 
 it('no text, however long and odd, keeps an adapter busy', () => {
   const odd = ['<a', ' ', '\t ', '`', '[', '{from:', '+', '"', ',', '%', '\\', '**', '\n '].map((one) =>
@@ -697,6 +753,13 @@ describe("a webhook of Zammad's", () => {
 
   it('with a public article makes the ticket known', () =>
     expect(read(sourceOf('zammad'), body(false, 'open'))).toMatchObject([
-      { onlyIfKnown: false, event: { type: 'ticket.replied' } },
+      { onlyIfKnown: false, createsIfUnknown: false, event: { type: 'ticket.replied' } },
     ]));
+
+  it("with a customer's public article makes the ticket, if nobody knows it", () => {
+    const { ticket, article } = body(false, 'open');
+    expect(read(sourceOf('zammad'), { ticket, article: { ...article, sender: 'Customer' } })).toMatchObject([
+      { createsIfUnknown: true, event: { type: 'ticket.replied' } },
+    ]);
+  });
 });

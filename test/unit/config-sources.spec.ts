@@ -44,6 +44,7 @@ describe('sources.yaml', () => {
         quietWindowSeconds: 30,
         ticketPage: null,
         handoff: 'token',
+        handoffSecrets: [secret],
         accountTicketPage: null,
         accountHosts: [],
         outbound: null,
@@ -81,6 +82,7 @@ sources:
         quietWindowSeconds: 0,
         ticketPage: null,
         handoff: 'token',
+        handoffSecrets: [secret, other],
         accountTicketPage: 'https://app.example/support/{id}',
         accountHosts: ['app.example', 'help.example'],
         outbound: {
@@ -137,6 +139,21 @@ sources:
       'a handoff that leads nowhere',
       minimal('    handoff: jwt\n'),
       /handoff of acme is for a source with a ticketPage/,
+    ],
+    [
+      'a handoff that nobody could redeem',
+      'sources:\n  - { name: acme, adapter: zammad, secrets: [a secret of sixteen], ticketPage: "https://a.example/{id}" }',
+      /handoffSecret of acme is missing/,
+    ],
+    [
+      'a handoff secret that is none',
+      minimal('    ticketPage: "https://a.example/{id}"\n    handoffSecret: short\n'),
+      /handoffSecret must be whsec_/,
+    ],
+    [
+      'a handoff secret that nothing is signed with',
+      minimal(`    ticketPage: "https://a.example/{id}"\n    handoff: jwt\n    handoffSecret: ${secret}\n`),
+      /handoffSecret of acme is for/,
     ],
     ['a page that is no address', minimal('    accountTicketPage: "{id}"\n'), /accountTicketPage/],
     ['a script as a page', minimal('    accountTicketPage: "javascript:alert({id})"\n'), /accountTicketPage/],

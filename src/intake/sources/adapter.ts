@@ -41,6 +41,8 @@ export type Normalised =
       onlyIfKnown?: boolean;
       /** Its requester is a stand-in for one whom nobody can mail: only of what takes something away. */
       namesNobody?: boolean;
+      /** The body does not say whether its message is the first that guests may see: if nobody knows the ticket, it makes it. */
+      createsIfUnknown?: boolean;
       /** What `complete` must find out before anybody is told; only adapters with `complete` give it. */
       lookUp?: LookUp;
     }
@@ -52,6 +54,8 @@ export interface LookUp {
   ticketId?: string;
   /** Whether the ticket is one that its requester may see: the body does not say. */
   isForRequester?: true;
+  /** Who wrote the message, where that may turn out to be the requester. */
+  authorId?: string;
 }
 
 /** The native event as an adapter writes it. Absent is `undefined` or null. */

@@ -163,7 +163,9 @@ function changeIn({ webhookEvent, changelog, issue }: Payload): Change | null {
   const status = changed('status');
   if (!status) return changed('summary') ? { type: 'ticket.updated' } : null;
   const after = statusOf(issue.fields);
-  if (after === 'resolved' || after === 'closed') return { type: `ticket.${after}`, isInferred: true };
+  // With its resolution the change says that it is one, though a comment of the same step told the new status already.
+  if (after === 'resolved' || after === 'closed')
+    return { type: `ticket.${after}`, isInferred: changed('resolution') === undefined };
   const before = STATUSES[status.fromString?.toLowerCase() ?? ''];
   // Whoever takes an issue up again takes its resolution away, whatever the status is called.
   const isReopened = before === 'resolved' || before === 'closed' || changed('resolution') !== undefined;
@@ -231,9 +233,16 @@ function event(
   const { issue, timestamp } = body;
   const { reporter, summary, created, updated } = issue.fields ?? {};
   const email = reporter?.emailAddress;
-  const at = moment(timestamp)!;
+  const comment = message && body.comment;
+  // A comment's webhook has no time of its issue, and its own is later than that of a change made in the same step.
+  const saidAt = moment(comment?.updated ?? (type === 'ticket.replied' ? comment?.created : null));
+  const at = saidAt ?? moment(timestamp)!;
   const { onlyIfKnown, isAsked } = reachOf(body, type, message !== null && 'body' in message);
-  const asked = { userId: reporter?.accountId ?? undefined, ticketId: issue.id };
+  const asked = {
+    userId: reporter?.accountId ?? undefined,
+    ticketId: issue.id,
+    authorId: comment?.author?.accountId ?? comment?.author?.key ?? undefined,
+  };
   return {
     kind: 'event',
     id: sha256(happened).toString('hex'),
@@ -251,7 +260,7 @@ function event(
           subject: summary,
           status: statusOf(issue.fields),
           createdAt: moment(created),
-          updatedAt: moment(updated) ?? at,
+          updatedAt: message ? at : (moment(updated) ?? at),
         },
         requester: requesterOf({ ...reporter, emailAddress: email || UNKNOWN_ADDRESS }),
         message,
@@ -271,12 +280,7 @@ function statusOf(fields: Payload['issue']['fields']): string {
 
 function messageOf({ issue }: Payload, comment: Comment, isPublic: boolean): { id: string } {
   const { author, created, body, properties } = comment;
-  const reporter = issue.fields?.reporter;
-  const isReporter =
-    author != null &&
-    reporter != null &&
-    ((author.accountId != null && author.accountId === reporter.accountId) ||
-      (author.key != null && author.key === reporter.key));
+  const isReporter = isNamed(issue.fields?.reporter, author?.accountId ?? author?.key);
   const kind = isReporter ? 'requester' : author?.accountType === 'customer' ? 'participant' : 'agent';
   const isDocument = typeof body === 'object' && body !== null;
   const message = {
@@ -291,6 +295,10 @@ function messageOf({ issue }: Payload, comment: Comment, isPublic: boolean): { i
     }),
   };
   return message;
+}
+
+function isNamed(one: Person | null | undefined, name: string | null | undefined): boolean {
+  return name != null && (name === one?.accountId || name === one?.key);
 }
 
 /** Whoever posts a guest's reply as a comment says so by this property of it. */
@@ -319,7 +327,7 @@ async function complete(native: NativeEvent, lookUp: LookUp, api: SourceApi): Pr
       : foundIssue.transform(({ fields }) => fields).safeParse(found.body);
     if (!parsed.success) return { ok: false, reason: 'unavailable', detail: 'the issue was not read: unknown form' };
     const { reporter } = parsed.data;
-    if (reporter?.emailAddress) return whole(native, reporter);
+    if (reporter?.emailAddress) return whole(native, lookUp, reporter);
     accountId = reporter?.accountId ?? accountId;
   }
   if (!accountId) return noAddress;
@@ -327,12 +335,20 @@ async function complete(native: NativeEvent, lookUp: LookUp, api: SourceApi): Pr
   if (!user.ok) return user.reason === 'gone' ? noAddress : { ...user, reason: user.reason };
   const found = person.safeParse(user.body);
   if (!found.success) return { ok: false, reason: 'unavailable', detail: 'the user was not read: unknown form' };
-  return found.data.emailAddress ? whole(native, found.data) : noAddress;
+  return found.data.emailAddress ? whole(native, lookUp, { ...found.data, accountId }) : noAddress;
 }
 
 const noAddress: Completed = { ok: false, reason: 'ignored', detail: 'no-address' };
 const internal: Completed = { ok: false, reason: 'ignored', detail: 'internal' };
 
-function whole(native: NativeEvent, reporter: Person): Completed {
-  return { ok: true, native: { ...native, data: { ...native.data, requester: requesterOf(reporter) } } };
+/** Only now it shows whether the reporter wrote the comment: its own webhook names its author alone. */
+function whole(native: NativeEvent, { authorId }: LookUp, reporter: Person): Completed {
+  const { message } = native.data;
+  const isOwn = message && isNamed(reporter, authorId);
+  const data = {
+    ...native.data,
+    requester: requesterOf(reporter),
+    ...(isOwn && { message: { ...message, author: { ...(message.author as object), kind: 'requester' } } }),
+  };
+  return { ok: true, native: { ...native, data } };
 }

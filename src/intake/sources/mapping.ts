@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../platform/strict-json.js';
+import { PosternError } from '../../errors.js';
 import { decodeBase64, sha256 } from '../../platform/crypto.js';
 import type { MappedField, Mapping } from '../../mapping.js';
 import type { Source } from '../../sources.js';
@@ -47,7 +48,7 @@ function happening(settings: Mapping, body: JsonValue, rawBody: Buffer): Normali
   if (typeof type === 'string' && (email == null || email === '')) return { kind: 'ignored', reason: 'no-address' };
   const ticketId = textOf(take(ticket.id, body));
   const updatedAt = timeOf(take(ticket.updatedAt, body));
-  const own = id && textOf(take(id, body));
+  const own = id && ownId(id, body);
   const native = {
     type,
     timestamp: (timestamp && timeOf(take(timestamp, body))) ?? updatedAt,
@@ -68,10 +69,21 @@ function happening(settings: Mapping, body: JsonValue, rawBody: Buffer): Normali
   };
   return {
     kind: 'event',
-    id: sha256(own == null ? rawBody : `own ${own}`).toString('hex'),
+    id: sha256(own === undefined ? rawBody : `own ${own}`).toString('hex'),
     native: native as unknown as Extract<Normalised, { kind: 'event' }>['native'],
     originOf: (pointer) => originOf(settings, pointer),
   };
+}
+
+/** An object would be the same name for every event. */
+function ownId(field: MappedField, body: JsonValue): string | undefined {
+  const found = textOf(take(field, body));
+  if (found === undefined || found === '') return undefined;
+  if (typeof found === 'string') return found;
+  const pointer = 'pointer' in field ? field.pointer : '';
+  throw new PosternError('invalid-event', 'The mapping leads to what is no id; see errors.', {
+    errors: [{ pointer, detail: 'must be a text or a number: it names the event' }],
+  });
 }
 
 const isAboutMessage = (type: unknown) => type === 'message.updated' || type === 'message.retracted';

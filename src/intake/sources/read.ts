@@ -23,6 +23,7 @@ export type Happening =
       onlyIfKnown: boolean;
       /** Takes something of a known ticket away at once: for that nobody need be known. */
       namesNobody: boolean;
+      createsIfUnknown: boolean;
       /** To be found out before it counts; of what takes something away, only where its ticket is not known yet. */
       missing: { native: NativeEvent; lookUp: LookUp; isInferred: boolean; onlyIfKnown: boolean } | null;
     };
@@ -53,7 +54,16 @@ export function readWebhook(source: Source, webhook: IncomingWebhook, isTrusted 
 
 function checked(one: Normalised, source: Source, adapter: SourceAdapter, rawBody: Buffer): Happening {
   if (one.kind === 'ignored') return one;
-  const { id, native, fingerprint, isInferred = false, onlyIfKnown = false, lookUp, originOf } = one;
+  const {
+    id,
+    native,
+    fingerprint,
+    isInferred = false,
+    onlyIfKnown = false,
+    createsIfUnknown = false,
+    lookUp,
+    originOf,
+  } = one;
   const isMissing = lookUp !== undefined && adapter.complete !== undefined;
   const namesNobody = one.namesNobody ?? (isMissing && takesAway(native));
   // Without a way to ask, nobody is known whom it could be told to.
@@ -66,6 +76,7 @@ function checked(one: Normalised, source: Source, adapter: SourceAdapter, rawBod
     isInferred,
     onlyIfKnown,
     namesNobody,
+    createsIfUnknown,
     missing: isMissing && source.api !== null ? { native, lookUp, isInferred, onlyIfKnown } : null,
   };
 }

@@ -51,9 +51,13 @@ export function guestsOf(people: readonly { email?: string | null; name?: string
   );
 }
 
-/** The moment as ISO 8601 with a zone, or undefined if it is none. Numbers are ms since 1970. */
+const ZONED = /(?:[+-]\d\d:?\d\d|Z|UTC|GMT|[ECMP][SD]T)(?: \([^()]*\))?$/i;
+
+/** The moment as ISO 8601 with a zone, or undefined if it is none. Numbers are ms since 1970; without a zone it is UTC. */
 export function moment(value: string | number | null | undefined): string | undefined {
   if (value === null || value === undefined || value === '') return undefined;
-  const at = new Date(value);
-  return Number.isNaN(at.getTime()) ? undefined : at.toISOString();
+  // Else it would be in the zone of whichever machine reads it. Dates by number take the one, dates in words the other.
+  const forms = typeof value === 'number' || ZONED.test(value) ? [value] : [`${value}Z`, `${value} UTC`];
+  const at = forms.map((form) => new Date(form)).find((one) => !Number.isNaN(one.getTime()));
+  return at?.toISOString();
 }

@@ -108,6 +108,8 @@ function happening({ ticket, article: given }: Payload): Normalised {
     isInferred: !article,
     onlyIfKnown: !article && type !== 'ticket.deleted',
     namesNobody: !email,
+    // `article_count` counts internal articles and automatic replies, too.
+    createsIfUnknown: type === 'ticket.replied' && article?.sender === 'Customer',
     native: {
       type,
       timestamp: moment(article?.created_at) ?? updatedAt,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { markedReply, withMark } from '../reply-mark.js';
+import { hasMarkOf, withMark } from '../reply-mark.js';
 import type { TicketApi } from '../ticket-api.js';
 import { multipart } from './multipart.js';
 import { inNameOf, isTaken, wasThere, withLinks, type OutgoingReply, type ReplyWriter } from './writer.js';
@@ -59,7 +59,7 @@ async function isThere(api: TicketApi, place: string, { id }: OutgoingReply): Pr
   // The oldest come first, and there is no other order.
   for (let page = 1; page <= MOST_PAGES; page++) {
     const notes = conversations.parse(await api.get(`${place}/conversations?per_page=${PAGE}&page=${page}`));
-    if (notes.some(({ body_text: text }) => markedReply(text ?? '') === id)) return true;
+    if (notes.some(({ body_text: text }) => hasMarkOf(id, text ?? ''))) return true;
     if (notes.length < PAGE) return false;
   }
   return false;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { markedReply, markOf } from '../reply-mark.js';
+import { hasMarkOf, markOf } from '../reply-mark.js';
 import type { TicketApi } from '../ticket-api.js';
 import { multipart } from './multipart.js';
 import { inNameOf, uploadEach, wasThere, withLinks, type OutgoingReply, type ReplyWriter } from './writer.js';
@@ -43,8 +43,10 @@ const WORD = /\S+/g;
 const IS_LINK = /^https?:\/\//;
 /** What opens a mention, a link, a picture, a macro or a table, wherever it stands, and what escapes. */
 const REACHING = /[[\]{}!|\\]/g;
-/** What changes the look of a text beside that: in a URL it is an ordinary sign. */
-const FORMATTING = /[[\]{}!|\\*_+\-^~?#]/g;
+/** What changes the look of a text or makes a face beside that: in a URL it is an ordinary sign. */
+const FORMATTING = /[[\]{}!|\\*_+\-^~?#()]|:(?=[dp])/gi;
+/** A heading, or a quotation. */
+const BLOCK = /^([ \t]*(?:h[1-6]|bq))\./gim;
 
 /**
  * A guest's words as wiki markup that says just them: the API writes in its own user's name, which may mention people, and
@@ -52,14 +54,16 @@ const FORMATTING = /[[\]{}!|\\*_+\-^~?#]/g;
  */
 function asPlainWiki(text: string): string {
   const escape = (sign: string) => (sign === '\\' ? '&#92;' : `\\${sign}`);
-  return text.replace(WORD, (word) => word.replace(IS_LINK.test(word) ? REACHING : FORMATTING, escape));
+  return text
+    .replace(WORD, (word) => word.replace(IS_LINK.test(word) ? REACHING : FORMATTING, escape))
+    .replace(BLOCK, '$1\\.');
 }
 
 async function isThere(api: TicketApi, place: string, { id }: OutgoingReply): Promise<boolean> {
   for (let page = 0; page < MOST_PAGES; page++) {
     const path = `${place}/comment?public=true&internal=false&start=${page * PAGE}&limit=${PAGE}`;
     const { values, isLastPage } = comments.parse(await api.get(path));
-    if (values.some(({ body }) => markedReply(body ?? '') === id)) return true;
+    if (values.some(({ body }) => hasMarkOf(id, body ?? ''))) return true;
     if (isLastPage !== false || values.length === 0) return false;
   }
   return false;
