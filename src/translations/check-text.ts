@@ -59,6 +59,7 @@ export function checkText(check: TextCheck): Finding[] {
   const findings = checkLocale(locale, own, sourceOf(check, own), check.lock).filter(
     ({ about }) => about !== 'translations.json', // what it says is about files
   );
+  findings.push(...leftByMerge(key, file, text));
   if (key === 'pages' || findings.some(({ severity }) => severity === 'error')) return inOrder(findings);
   const catalogue = check.catalogue.over(texts.with(key, locale, text));
   return inOrder([...findings, ...filledIn(check, catalogue, own)]);
@@ -100,6 +101,14 @@ function rendered(catalogue: TemplateCatalogue, templatesDir: string, key: Templ
     if (error instanceof TemplateProblems) throw error;
     return [finding(key, wordsFile(key, locale), `cannot be filled in: ${(error as Error).message}`)];
   }
+}
+
+/** A merge leaves these where both sides changed: a draft may keep them, nobody may be sent them. */
+function leftByMerge(about: string, file: string, text: string): Finding[] {
+  return text.split('\n').flatMap((line, index) => {
+    if (!/^(?:<{7} |={7}\r?$|>{7} )/.test(line)) return [];
+    return [{ ...finding(about, file, 'is a mark of a merge: choose one side and take it out'), line: index + 1 }];
+  });
 }
 
 function finding(about: string, file: string, message: string): Finding {

@@ -499,6 +499,14 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
     expect(body.merged.includes('<<<<<<<')).toBe(body.conflicts > 0);
   });
 
+  it('are not in order while the marks of a merge stand in them', async () => {
+    const { text } = await open();
+    const marked = `${text}\n<<<<<<< edited\na\n=======\nb\n>>>>>>> shipped\n`;
+    const { body } = await editor.ask('POST', 'check', { key: 'ticket-replied', locale: 'en', text: marked });
+    const marks = body.problems.filter(({ message }: { message: string }) => message.includes('mark of a merge'));
+    expect(marks.map(({ severity }: { severity: string }) => severity)).toEqual(['error', 'error', 'error']);
+  });
+
   it('of the pages reach the next page, and a sentence that cannot be said costs that one alone', async () => {
     const path = 'words/pages/en';
     const { text, base } = await open(path);
