@@ -44,7 +44,9 @@ export interface Hit {
 }
 
 const MOST_HITS = 200;
+/** How much of a line is shown, and how much of it before what was found. UTF-16 units. */
 const LONGEST_LINE = 300;
+const BEFORE_HIT = 60;
 
 /** Words that were to come into force by themselves, and did not. */
 function alarmOf({ key, locale, alarm, alarmAt }: WordsDraft): WordsAlarm[] {
@@ -159,16 +161,24 @@ export class WordsBoard {
     for (const key of wordsKeys)
       for (const locale of localesOf(this.published.texts, []))
         for (const [index, line] of (this.published.texts.read(key, locale) ?? '').split('\n').entries()) {
-          const text = line.slice(0, LONGEST_LINE);
-          const ranges = [...text.matchAll(pattern)].map((found): [number, number] => [
-            found.index,
-            found.index + found[0].length,
+          const found = [...line.matchAll(pattern)].map((one): [number, number] => [
+            one.index,
+            one.index + one[0].length,
           ]);
-          if (ranges.length) hits.push({ key, locale, line: index + 1, text, ranges });
+          if (found.length) hits.push({ key, locale, line: index + 1, ...excerpt(line, found) });
           if (hits.length >= MOST_HITS) return hits;
         }
     return hits;
   }
+}
+
+/** As much of a line as a list shows, so that the first of what was found is in it. */
+function excerpt(line: string, found: [number, number][]): Pick<Hit, 'text' | 'ranges'> {
+  if (line.length <= LONGEST_LINE) return { text: line, ranges: found };
+  const first = found[0]![1] <= LONGEST_LINE ? 0 : found[0]![0] - BEFORE_HIT;
+  const [start, end] = [Math.max(0, first), first + LONGEST_LINE];
+  const ranges = found.filter(([, to]) => to <= end).map(([from, to]): [number, number] => [from - start, to - start]);
+  return { text: line.slice(start, end), ranges };
 }
 
 /** Whether a translation was made of another English than the one in force. */

@@ -18,6 +18,11 @@ export interface Exchanged {
   refused: { unit: string; line: number; message: string }[];
 }
 
+const DECIDED: Partial<Record<WordsDraft['state'], string>> = {
+  submitted: 'waits for review: take it back to a draft first',
+  scheduled: 'is scheduled: take it back to a draft first',
+};
+
 /** Translations on their way to translators and back, as files: by the code of `npm run translations`. */
 @Injectable()
 export class WordsExchange {
@@ -46,13 +51,20 @@ export class WordsExchange {
       return { report: imported, changed: now.filter(([key, text]) => text !== null && text !== before(key)) };
     });
     const lost = new Map<string, string>();
-    for (const [key, text] of changed)
+    for (const [key, text] of changed) {
+      // Somebody looks at it, or its time is set: a file takes neither back.
+      const decided = DECIDED[drafts.get(key)?.state ?? 'draft'];
+      if (decided !== undefined) {
+        lost.set(key, decided);
+        continue;
+      }
       try {
         await this.save(by, { key, locale }, text!, drafts.get(key) ?? null);
       } catch (error) {
         if (!(error instanceof PosternError)) throw error;
         lost.set(key, error.message); // somebody saved meanwhile; the others are in their drafts already
       }
+    }
     const whyLost = (unit: string) => lost.get(unit.slice(0, unit.indexOf('/')));
     return {
       accepted: report.accepted.filter((unit) => whyLost(unit) === undefined),

@@ -94,7 +94,11 @@ export class WordsController {
 
   @Get('words/:key/:locale')
   @Needs('editor')
-  async open(@Param('key') key: string, @Param('locale') locale: string): Promise<object> {
+  async open(
+    @Param('key') key: string,
+    @Param('locale') locale: string,
+    @Req() request: FastifyRequest,
+  ): Promise<object> {
     const at = placeOrThrow(key, locale);
     await this.published.refresh();
     const { texts } = this.published;
@@ -113,6 +117,7 @@ export class WordsController {
       draft: draft && {
         ...{ text: draft.text, version: draft.version, base: draft.base, state: draft.state },
         ...{ by: draft.byName, at: isoTime(draft.at), note: draft.note },
+        isOwn: draft.authors.includes(signedIn(request).id),
         publishAt: isoTime(draft.publishAt),
       },
       ...vocabularyOf(at.key),

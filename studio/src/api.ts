@@ -92,6 +92,8 @@ export interface Draft {
   base: string;
   state: 'draft' | 'submitted' | 'scheduled';
   by: string;
+  /** Whether the one who is signed in wrote at it. */
+  isOwn: boolean;
   at: string;
   note?: string | null;
   publishAt?: string | null;

@@ -20,12 +20,22 @@ interface Kept {
   version: number;
 }
 
-const keptAs = (key: string, locale: string) => `words ${key}/${locale}`;
+/** Whose words, and where: on a shared machine nobody saves another one's words as their own. */
+export interface Desk {
+  person: string;
+  key: string;
+  locale: string;
+}
+
+const keptAs = ({ person, key, locale }: Desk) => `words ${person} ${key}/${locale}`;
+
+/** Answers of a server, or of what stands before it, that is there again in a moment. */
+const TEMPORARY = [0, 429, 502, 503, 504];
 
 /** What was typed here and never reached the server, if anything. */
-export function keptText(key: string, locale: string): Kept | null {
+export function keptText(desk: Desk): Kept | null {
   try {
-    return JSON.parse(localStorage.getItem(keptAs(key, locale)) ?? 'null') as Kept | null;
+    return JSON.parse(localStorage.getItem(keptAs(desk)) ?? 'null') as Kept | null;
   } catch {
     return null; // somebody else's, or the browser keeps nothing
   }
@@ -46,11 +56,12 @@ export interface Autosave {
 
 /** Saves the draft a moment after each change, one request at a time; until it is saved the browser keeps it too. */
 export function useAutosave(
-  key: string,
-  locale: string,
+  desk: Desk,
   start: { version: number; base: string },
   onSaved: (problems: Problem[]) => void,
 ): Autosave {
+  const { person, key, locale } = desk;
+  const keptName = keptAs(desk);
   const [saving, setSaving] = useState<Saving>({ state: 'unchanged' });
   const now = useRef({ text: null as string | null, saved: null as string | null, ...start });
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -70,7 +81,7 @@ export function useAutosave(
       (answer) => {
         Object.assign(now.current, { version: answer.version, saved: text });
         if (now.current.text === text) {
-          localStorage.removeItem(keptAs(key, locale));
+          localStorage.removeItem(keptName);
           setSaving({ state: 'saved', at: new Date() });
         }
         told.current(answer.problems ?? []);
@@ -80,10 +91,10 @@ export function useAutosave(
         const error = asApiError(problem);
         if (error.code === 'draft-conflict')
           setSaving({ state: 'conflict', conflict: error.body as unknown as Conflict });
-        else if (error.status === 0) {
+        else if (TEMPORARY.includes(error.status)) {
           setSaving({ state: 'offline' });
           timer.current = setTimeout(() => void save(), AGAIN_MS);
-        } else setSaving({ state: 'refused', error, isKept: keptText(key, locale)?.text === text });
+        } else setSaving({ state: 'refused', error, isKept: keptText({ person, key, locale })?.text === text });
         return false;
       },
     );
@@ -91,13 +102,13 @@ export function useAutosave(
     const isSaved = await work;
     underWay.current = null;
     return isSaved;
-  }, [key, locale]);
+  }, [person, key, locale, keptName]);
 
   const changed = useCallback(
     (text: string) => {
       now.current.text = text;
       try {
-        localStorage.setItem(keptAs(key, locale), JSON.stringify({ text, version: now.current.version }));
+        localStorage.setItem(keptName, JSON.stringify({ text, version: now.current.version }));
       } catch {
         // The browser keeps nothing: the server does in a moment.
       }
@@ -106,7 +117,7 @@ export function useAutosave(
       clearTimeout(timer.current);
       timer.current = setTimeout(() => void save(), AFTER_LAST_KEY_MS);
     },
-    [key, locale, save],
+    [keptName, save],
   );
 
   useEffect(() => {
@@ -122,8 +133,8 @@ export function useAutosave(
   const forget = useCallback(() => {
     clearTimeout(timer.current);
     now.current.text = null;
-    localStorage.removeItem(keptAs(key, locale));
-  }, [key, locale]);
+    localStorage.removeItem(keptName);
+  }, [keptName]);
 
   const settle = useCallback(
     (text: string, version: number) => {

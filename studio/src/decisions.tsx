@@ -149,8 +149,8 @@ export function PublishDialog({ words, locale, title, draft, errors, flush, onDo
   const [seen, setSeen] = useState<number | null>(null);
   const [look, setLook] = useState(0);
   const { busy, error, run } = useAction();
-  // Whoever wrote last asks somebody else: the server holds to it, this says so before.
-  const isOwn = me.settings.secondPerson && (draft === null || draft.by === me.name || draft.by === me.id);
+  // Whoever wrote at it asks somebody else: the server holds to it, this says so before.
+  const isOwn = me.settings.secondPerson && (draft?.isOwn ?? true);
   const publish = () => {
     const time = at ? new Date(at) : null;
     const wrong = {

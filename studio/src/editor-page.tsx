@@ -52,7 +52,8 @@ function Editor({ about, language, words, reload }: EditorProps) {
   const { tag: locale, name, dir } = language;
   useTitle(`${title}, ${name}`);
   const { me, board, reloadBoard, say } = useSession();
-  const kept = useMemo(() => keptText(key, locale), [key, locale]);
+  const desk = useMemo(() => ({ person: me.id, key, locale }), [me.id, key, locale]);
+  const kept = useMemo(() => keptText(desk), [desk]);
   const { draft } = words;
   const begin = kept?.text ?? draft?.text ?? words.text;
   const isLocked = isLockedDraft(draft);
@@ -63,7 +64,7 @@ function Editor({ about, language, words, reload }: EditorProps) {
   const [open, setOpen] = useState<Open>(null);
   const [showsSource, setShowsSource] = useState(locale !== 'en');
   const editor = useRef<EditorHandle>(null);
-  const autosave = useAutosave(key, locale, { version: kept?.version ?? draft?.version ?? 0, base: words.base }, () =>
+  const autosave = useAutosave(desk, { version: kept?.version ?? draft?.version ?? 0, base: words.base }, () =>
     setHasDraft(true),
   );
   const { saving, changed, flush } = autosave;

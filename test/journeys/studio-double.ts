@@ -335,7 +335,8 @@ export async function startStudioDouble(): Promise<StudioDouble> {
     const draft = double.drafts.get(`${key}/${locale}`) ?? null;
     const text = draft?.text ?? textOf(key, locale, 'published');
     return {
-      ...{ text, source: textOf(key, 'en', 'published'), base: inForce?.revision ?? 'shipped:1', draft },
+      ...{ text, source: textOf(key, 'en', 'published'), base: inForce?.revision ?? 'shipped:1' },
+      draft: draft && { ...draft, isOwn: draft.by === double.me.name },
       published: inForce ? { id: inForce.revision, text: inForce.text, at: inForce.at, by: inForce.by } : null,
       shipped: { hash: '1', text: shipped(key, locale) },
       ...vocabularyOf(key),

@@ -572,6 +572,14 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
     ]);
     expect(await count(test, 'template_current')).toBe(0);
     expect((await editor.upload('xliff/de', xliff)).status).toBe(422);
+    // What somebody looks at already is not taken back by a file.
+    expect((await editor.ask('POST', 'drafts/ticket-replied/id/submit', { note: '' })).status).toBe(204);
+    const late = await editor.upload('xliff/id', xliff.replaceAll('>Kabar: ', '>Kabar baru: '));
+    expect(late.body.refused).toContainEqual({
+      ...{ unit: 'ticket-replied/heading', line: 1 },
+      message: expect.stringContaining('waits for review'),
+    });
+    expect((await open('words/ticket-replied/id')).draft).toMatchObject({ state: 'submitted', isOwn: true });
   });
 
   it('are shown in a preview of every kind of sample, and what it says of itself is what is sent', async () => {
@@ -630,6 +638,12 @@ describe.each(someDatabase)('words in the studio on $name', (database) => {
         ranges.every(([from, to]) => /gelesen/i.test(text.slice(from, to))),
       ),
     ).toBe(true);
+    // At the end of a long line as well, and shown with what stands before it.
+    const long = (await open('words/pages/en')).text.split('\n').find(({ length }: string) => length > 340)!;
+    const last = long.slice(-24, -3);
+    const [hit] = (await editor.ask('GET', `search?q=${encodeURIComponent(last)}`)).body.hits;
+    expect(hit.text.slice(...hit.ranges[0])).toBe(last);
+    expect([hit.key, hit.text.length <= 300]).toEqual(['pages', true]);
     await write('Compared');
     const { body } = await editor.ask('GET', 'compare?from=shipped&to=draft&key=ticket-replied&locale=en');
     expect(body.segments).toContainEqual({ kind: 'added', text: 'Compared' });
