@@ -13,8 +13,9 @@ export default defineConfig({
     isolate: false,
     // Tests wait for servers and browsers more than they compute: half as many again as there are cores.
     maxWorkers: Math.ceil(availableParallelism() * 1.5),
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // What has to be quick says so itself: this is for a machine that has much else to do.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     globalSetup: './test/support/global-setup.mjs',
   },
 });
