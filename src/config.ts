@@ -115,8 +115,7 @@ export const settings = {
     schema: text.refine(isPublicUrl, {
       message: 'must be an http(s) URL without query, for example https://support.example',
     }),
-    default: 'http://localhost:3000',
-    sentence: 'what links begin with; production wants https',
+    sentence: 'what links begin with; default http://localhost:{PORT}; production wants https',
   },
   HOST: { schema: text, sentence: 'address to listen on: 127.0.0.1, or 0.0.0.0 in production' },
   PORT: { schema: wholeNumber(0, 65535), default: '3000', sentence: 'port to listen on' },
@@ -300,6 +299,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
   const dataDir = resolve(values.DATA_DIR ?? '');
   const development = production ? null : new DevelopmentSecrets(dataDir);
 
+  const publicUrl = (values.PUBLIC_URL ?? `http://localhost:${values.PORT}`).replace(/\/+$/, '');
   const allowPrivateHosts = list(values.ALLOW_PRIVATE_HOSTS ?? (production ? '' : '127.0.0.1,localhost'));
   const defaultLocale = values.DEFAULT_LOCALE ?? '';
   const from = readMailbox('MAIL_FROM', values.MAIL_FROM ?? '', production, problems);
@@ -312,13 +312,13 @@ export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config
       defaultLocale,
       quietWindowSeconds: Number(values.QUIET_WINDOW_SECONDS),
       allowPrivateHosts,
-      allowHttp: (values.PUBLIC_URL ?? '').startsWith('http:'),
+      allowHttp: publicUrl.startsWith('http:'),
     },
     problems,
   );
   const config: Config = {
     environment: values.NODE_ENV as Config['environment'],
-    publicUrl: (values.PUBLIC_URL ?? '').replace(/\/+$/, ''),
+    publicUrl,
     host: values.HOST ?? (production ? '0.0.0.0' : '127.0.0.1'),
     port: Number(values.PORT),
     trustedProxies: list(values.TRUSTED_PROXIES ?? ''),

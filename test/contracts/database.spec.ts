@@ -225,6 +225,7 @@ describe('storage on SQLite alone', () => {
 
   it('does not start where it would not be durable', async () => {
     await expect(Database.open({ kind: 'sqlite', path: ':memory:' }, entities)).rejects.toThrow(/journal_mode=memory/);
+    rmSync(':memory:'); // made as any other file, and SQLite's word for none
   });
 
   it('would lose reported rows without its door, where every write falls into whichever transaction is open', async () => {

@@ -188,6 +188,7 @@ describe('production settings', () => {
   });
 
   it.each<[what: string, settings: Record<string, string>, config: Partial<Config>]>([
+    ['another port', { NODE_ENV: 'test', PUBLIC_URL: '', PORT: '4000' }, { publicUrl: 'http://localhost:4000' }],
     ['a slash at the end', { PUBLIC_URL: 'https://support.example/' }, { publicUrl: 'https://support.example' }],
     ['proxies and subnets', { TRUSTED_PROXIES: '10.0.0.0/8, ::1' }, { trustedProxies: ['10.0.0.0/8', '::1'] }],
     [
