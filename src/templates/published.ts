@@ -129,20 +129,25 @@ export class PublishedWords implements OnModuleInit, OnApplicationShutdown {
       published.filter(({ row }) => row.key === '_frame'),
       published.filter(({ row }) => row.key !== '_frame'),
     ];
-    const faults = new Map<string, string>();
-    for (const { row, revision } of others) {
-      const fault = this.faultOf(revision, this.edited);
-      if (fault !== null && this.faultOf(revision, before) !== null) faults.set(row.id, fault);
-    }
+    const faults = new Map(others.map(({ row, revision }) => [row.id, this.faultOf(revision, this.edited)]));
+    const lost = others.filter(({ row, revision }) => faults.get(row.id) && this.faultOf(revision, before) !== null);
     // Out of the way while the frame is tried.
-    for (const place of faults.keys()) {
-      const former = before.get(place);
-      if (former) this.edited.set(place, former);
-      else this.edited.delete(place);
+    for (const { row } of lost) {
+      const former = before.get(row.id);
+      if (former) this.edited.set(row.id, former);
+      else this.edited.delete(row.id);
     }
-    for (const { row, revision } of [...frames, ...others]) {
-      const fault = faults.get(row.id) ?? this.faultOf(revision, this.edited);
-      if (fault !== null) await this.fallBack(row, fault);
+    const reframed = new Set<string>();
+    for (const { row, revision } of frames) {
+      const fault = this.faultOf(revision, this.edited);
+      if (fault === null) continue;
+      await this.fallBack(row, fault);
+      reframed.add(row.locale);
+    }
+    for (const one of others) {
+      const isTriedAgain = reframed.has(one.row.locale) && !lost.includes(one);
+      const fault = isTriedAgain ? this.faultOf(one.revision, this.edited) : (faults.get(one.row.id) ?? null);
+      if (fault !== null) await this.fallBack(one.row, fault);
     }
   }
 
